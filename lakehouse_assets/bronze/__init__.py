@@ -1,0 +1,1 @@
+"""Bronze: source records as landed, append-only, replayable."""

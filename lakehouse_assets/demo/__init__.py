@@ -1,0 +1,1 @@
+"""The demo: replays real retail transactions to Kafka and waits for the tables to catch up."""

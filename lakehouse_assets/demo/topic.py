@@ -1,0 +1,102 @@
+"""The demo's topic: made when missing, and asked how far the replay has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from lakehouse_assets.demo.messages import REPLAY_HEADER
+from lakehouse_assets.errors import UnavailableError
+
+TOPIC: Final = "sales.transactions"
+PARTITIONS: Final = 4
+TIMEOUT_SECONDS: Final = 15.0
+LOOK_BACK_OFFSETS: Final = 1_000
+"""How far from a partition's end the replay's own records are looked for."""
+
+
+def unavailable(topic: str, error: KafkaException | KafkaError | str) -> UnavailableError:
+    """The error for a broker that doesn't take or give the topic's records."""
+    reason = error.args[0] if isinstance(error, KafkaException) else error
+    return UnavailableError(
+        f"the broker does not do its part ({reason.str() if isinstance(reason, KafkaError) else reason})",
+        where=f"topic {topic}",
+        do="Check the broker with `lakehouse status` and start the demo again",
+    )
+
+
+def ensure(bootstrap: str, topic: str = TOPIC) -> None:
+    """Make the topic, keeping records of any age, unless it is there.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    wanted = NewTopic(topic, PARTITIONS, 1, config={"retention.ms": "-1"})
+    try:
+        admin.create_topics([wanted], operation_timeout=TIMEOUT_SECONDS, request_timeout=TIMEOUT_SECONDS)[
+            topic
+        ].result()
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise unavailable(topic, error) from error
+
+
+def consumed(bootstrap: str, topic: str = TOPIC) -> int:
+    """How many source lines earlier replays took: the greatest `replay` header near the partitions' ends.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    consumer = Consumer(_reader(bootstrap))
+    try:
+        tails = list(_tails(consumer, topic))
+        consumer.assign(tails)
+        return max((_replayed(message) for message in _until_ends(consumer, len(tails))), default=0)
+    except KafkaException as error:
+        raise unavailable(topic, error) from error
+    finally:
+        consumer.close()
+
+
+def _reader(bootstrap: str) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": bootstrap,
+        "group.id": "lakehouse-demo",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "isolation.level": "read_committed",
+        "log_level": 0,
+    }
+
+
+def _tails(consumer: Consumer, topic: str) -> Iterator[TopicPartition]:
+    described = consumer.list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic]
+    for partition in described.partitions:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_SECONDS)
+        if high > low:
+            yield TopicPartition(topic, partition, max(low, high - LOOK_BACK_OFFSETS))
+
+
+def _until_ends(consumer: Consumer, partitions: int) -> Iterator[Message]:
+    ended: set[int] = set()
+    while len(ended) < partitions:
+        message = consumer.poll(TIMEOUT_SECONDS)
+        if message is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        error = message.error()
+        if error is None:
+            yield message
+        elif error.code() == KafkaError._PARTITION_EOF:
+            ended.add(message.partition() or 0)
+        else:
+            raise KafkaException(error)
+
+
+def _replayed(message: Message) -> int:
+    headers = dict(message.headers() or [])
+    value = headers.get(REPLAY_HEADER)
+    return int(value) if isinstance(value, bytes | str) and value.isdigit() else 0

@@ -1,0 +1,1 @@
+"""The machine room: Spark, Delta, Kafka and Dagster, and no table."""

@@ -1,0 +1,113 @@
+"""A table as a Dagster asset: partitioned by day, rebuilt by hand or by a backfill, drawn in the lineage graph."""
+
+from typing import Any
+
+from dagster import (
+    AssetIn,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    BackfillPolicy,
+    AssetExecutionContext,
+    RetryPolicy,
+    TableColumn,
+    TableSchema,
+    asset,
+)
+from pyspark.sql.types import DateType, StructField, StructType
+
+from lakehouse_assets.engine import calendar, kafka, rebuilds
+from lakehouse_assets.engine.io_manager import partition_days
+from lakehouse_assets.engine.pipelines import engine_of
+from lakehouse_assets.engine.publication import Publication
+from lakehouse_assets.engine.spark import SparkConnect
+from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.settings import Settings
+
+
+def topic_asset(table: KafkaTable) -> AssetSpec:
+    """The topic itself, so that the graph begins where the data does."""
+    return AssetSpec(
+        topic_key(table),
+        group_name="sources",
+        kinds={"kafka"},
+        description=f"Kafka topic `{table.topic}`",
+    )
+
+
+def topic_key(table: KafkaTable) -> AssetKey:
+    """`[kafka, <topic>]`."""
+    return AssetKey(["kafka", *table.topic.split(".")])
+
+
+def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
+    """The table's asset; materializing it rebuilds the days asked for."""
+    common: dict[str, Any] = {
+        "key": table.asset_key,
+        "group_name": table.layer,
+        "owners": [table.owner],
+        "description": table.description,
+        "kinds": {"deltalake", "spark", table.layer},
+        "partitions_def": calendar.partitions(settings),
+        "backfill_policy": BackfillPolicy.single_run(),
+        "io_manager_key": "delta",
+        "retry_policy": RetryPolicy(max_retries=3, delay=2),
+        "metadata": {
+            "dagster/column_schema": column_schema(columns(table)),
+            "dagster/uri": f"s3://{settings.bucket}/{table.key}",
+        },
+    }
+    if isinstance(table, KafkaTable):
+        return _bronze_asset(table, common)
+    if isinstance(table, EventTable):
+        return _silver_asset(table, common | {"code_version": table.contract.version})
+    assert isinstance(table, DailyTable)
+    return _gold_asset(table, common | {"code_version": table.contract.version})
+
+
+def columns(table: Table) -> StructType:
+    """The business columns of a table; for bronze those of a record."""
+    if isinstance(table, EventTable | DailyTable):
+        return table.contract.fields
+    return StructType([*kafka.RECORD.fields, StructField("event_date", DateType())])
+
+
+def column_schema(schema: StructType) -> TableSchema:
+    """As Dagster shows it."""
+    return TableSchema(
+        columns=[
+            TableColumn(
+                name=field.name,
+                type=field.dataType.simpleString(),
+                description=field.metadata.get("comment"),
+            )
+            for field in schema.fields
+        ]
+    )
+
+
+def _bronze_asset(table: KafkaTable, common: dict[str, Any]) -> AssetsDefinition:
+    @asset(deps=[topic_key(table)], **common)
+    def repair(context: AssetExecutionContext, spark: SparkConnect) -> Publication:
+        days = partition_days(context.partition_keys)
+        return rebuilds.repair(engine_of(context, spark), table, days)
+
+    return repair
+
+
+def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition:
+    @asset(ins={"records": AssetIn(table.source.asset_key)}, **common)
+    def rebuild(context: AssetExecutionContext, spark: SparkConnect, records: Any) -> Publication:
+        days = partition_days(context.partition_keys)
+        return rebuilds.redo_events(engine_of(context, spark), table, records, days)
+
+    return rebuild
+
+
+def _gold_asset(table: DailyTable, common: dict[str, Any]) -> AssetsDefinition:
+    @asset(deps=[table.source.asset_key], **common)
+    def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Publication:
+        days = partition_days(context.partition_keys)
+        return rebuilds.redo_answers(engine_of(context, spark), table, days)
+
+    return rebuild

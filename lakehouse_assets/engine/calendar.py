@@ -1,0 +1,35 @@
+"""The calendar: which days a record may be dated, as Dagster partitions and as a Spark condition."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pyspark.sql.functions as F
+from dagster import DailyPartitionsDefinition
+from pyspark.sql import Column
+
+from lakehouse_assets.settings import Settings
+
+
+def partitions(settings: Settings) -> DailyPartitionsDefinition:
+    """One partition per UTC day, from the calendar's first day to the last one a record may be dated."""
+    return DailyPartitionsDefinition(
+        start_date=settings.calendar_start.isoformat(), timezone="UTC", end_offset=1 + settings.calendar_days_ahead
+    )
+
+
+def last_day(settings: Settings, now: datetime) -> date:
+    """The last day a record may be dated at this time."""
+    return now.astimezone(UTC).date() + timedelta(days=settings.calendar_days_ahead)
+
+
+def outside(settings: Settings, now: datetime) -> Column:
+    """array<string>: why `event_date` lies outside of the calendar; empty inside."""
+    first, last = settings.calendar_start, last_day(settings, now)
+    day = F.col("event_date")
+    return F.array_compact(
+        F.array(
+            F.when(day < F.lit(first), F.lit(f"event_date: before the calendar's first day {first}")),
+            F.when(day > F.lit(last), F.lit(f"event_date: after the calendar's last day {last}")),
+        )
+    )

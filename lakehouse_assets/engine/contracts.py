@@ -1,0 +1,105 @@
+"""A table's Pandera model, compiled into Spark expressions that name every rule a row breaks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyspark.sql.functions as F
+from pandera.pyspark import DataFrameModel
+from pyspark.sql import Column
+from pyspark.sql.types import StructField, StructType
+
+from lakehouse_assets.errors import ContractError
+
+_CHECKS: Mapping[str, Callable[[Column, Mapping[str, Any]], Column]] = {
+    "not_null": lambda c, s: c.isNotNull(),
+    "equal_to": lambda c, s: c == F.lit(s["value"]),
+    "not_equal_to": lambda c, s: c != F.lit(s["value"]),
+    "greater_than": lambda c, s: c > F.lit(s["min_value"]),
+    "greater_than_or_equal_to": lambda c, s: c >= F.lit(s["min_value"]),
+    "less_than": lambda c, s: c < F.lit(s["max_value"]),
+    "less_than_or_equal_to": lambda c, s: c <= F.lit(s["max_value"]),
+    "isin": lambda c, s: c.isin(list(s["allowed_values"])),
+    "notin": lambda c, s: ~c.isin(list(s["forbidden_values"])),
+    "str_matches": lambda c, s: c.rlike(f"^(?:{s['pattern']})"),
+    "str_contains": lambda c, s: c.rlike(s["pattern"]),
+    "str_startswith": lambda c, s: c.startswith(s["string"]),
+    "str_endswith": lambda c, s: c.endswith(s["string"]),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One condition a row must meet."""
+
+    name: str
+    column: str
+    check: str
+    statistics: Mapping[str, Any]
+
+    def holds(self) -> Column:
+        """Null or true where a row meets the condition."""
+        return _CHECKS[self.check](F.col(self.column), self.statistics)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a table promises of its rows."""
+
+    fields: StructType
+    """Business columns in order, with types, nullability and descriptions."""
+    rules: tuple[Rule, ...]
+    version: str
+    """Changes when a column or a rule does."""
+
+    def broken(self) -> Column:
+        """array<string>: the names of the rules a row breaks; empty for a good row."""
+        return F.array_compact(
+            F.array(*[F.when(~F.coalesce(rule.holds(), F.lit(True)), F.lit(rule.name)) for rule in self.rules])
+        )
+
+
+def compile_model(model: type[DataFrameModel], table: str) -> Contract:
+    """The contract of a Pandera model.
+
+    Raises:
+        ContractError: a check has no Spark expression, named with its column.
+    """
+    schema = model.to_schema()
+    if schema.checks:
+        raise _unsupported(table, "the whole frame", schema.checks[0].name)
+    fields, rules = [], []
+    for name, column in schema.columns.items():
+        metadata = {"comment": column.description} if column.description else {}
+        fields.append(StructField(name, column.dtype.type, column.nullable, metadata))
+        rules += _column_rules(name, column, table)
+    return Contract(StructType(fields), tuple(rules), _version(schema))
+
+
+def _column_rules(name: str, column: Any, table: str) -> list[Rule]:
+    rules = [] if column.nullable else [Rule(f"{name}: not null", name, "not_null", {})]
+    for check in column.checks:
+        if check.name not in _CHECKS:
+            raise _unsupported(table, name, check.name)
+        shown = ", ".join(str(value) for value in check.statistics.values())
+        rules.append(Rule(f"{name}: {check.name}({shown})", name, check.name, check.statistics))
+    return rules
+
+
+def _unsupported(table: str, column: str, check: str | None) -> ContractError:
+    return ContractError(
+        f"check {check!r} on {column} cannot be enforced by Spark",
+        where=table,
+        do=f"Use one of: {', '.join(sorted(_CHECKS))}",
+    )
+
+
+def _version(schema: Any) -> str:
+    parts = [
+        f"{name} {column.dtype} {column.nullable} {[(c.name, sorted(c.statistics.items())) for c in column.checks]}"
+        for name, column in schema.columns.items()
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

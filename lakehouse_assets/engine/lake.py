@@ -1,0 +1,111 @@
+"""The tables as they lie on S3: where they are, what their history says, what days they hold. Reads no rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from lakehouse_assets.engine import ledger
+from lakehouse_assets.engine.ledger import Commit, Ledger
+from lakehouse_assets.engine.position import Position
+from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.settings import Settings
+
+_FIRST_LOOK = 10
+_NO_TABLE = Ledger(version=-1, position=Position(), position_version=-1)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """All tables of one bucket, read by delta-rs from their logs: no Spark session, milliseconds."""
+
+    settings: Settings
+
+    def uri(self, key: str, scheme: str = "s3") -> str:
+        """Where a table lies; Spark wants the scheme `s3a`."""
+        return f"{scheme}://{self.settings.bucket}/{key}"
+
+    def open(self, key: str, version: int | None = None) -> DeltaTable | None:
+        """The table as of a version (its newest by default), None where there is none yet.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        try:
+            return DeltaTable(self.uri(key), version=version, storage_options=self._options(), without_files=True)
+        except TableNotFoundError:
+            return None
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot read the table's log: {str(error).splitlines()[0]}",
+                where=key,
+                do=f"Check that S3 answers at {self.settings.s3_endpoint or 'its endpoint'} (`lakehouse status`)",
+            ) from error
+
+    def version(self, key: str) -> int:
+        """The newest version; -1 where there is no table."""
+        table = self.open(key)
+        return table.version() if table else -1
+
+    def ledger(self, key: str, version: int | None = None) -> Ledger:
+        """What the table's history says, as of a version."""
+        table = self.open(key, version)
+        return ledger.read(commits(table, key)) if table else _NO_TABLE
+
+    def commits(self, key: str, version: int | None = None) -> Iterator[Commit]:
+        """The table's history, newest first."""
+        table = self.open(key, version)
+        return commits(table, key) if table else iter(())
+
+    def days(self, key: str) -> frozenset[date]:
+        """The days that hold rows, from the log alone."""
+        if self.version(key) < 0:
+            return frozenset()
+        table = DeltaTable(self.uri(key), storage_options=self._options())
+        return frozenset(date.fromisoformat(day) for part in table.partitions() if (day := part["event_date"]))
+
+    def rows(self, key: str) -> int:
+        """How many rows the table holds, from the log's file statistics."""
+        if self.version(key) < 0:
+            return 0
+        return int(DeltaTable(self.uri(key), storage_options=self._options()).count())
+
+    def _options(self) -> dict[str, str]:
+        settings = self.settings
+        options = {"AWS_REGION": settings.s3_region}
+        if settings.s3_endpoint:
+            options["AWS_ENDPOINT_URL"] = settings.s3_endpoint
+            options["AWS_ALLOW_HTTP"] = str(settings.s3_endpoint.startswith("http://")).lower()
+        if settings.s3_access_key:
+            options["AWS_ACCESS_KEY_ID"] = settings.s3_access_key
+            options["AWS_SECRET_ACCESS_KEY"] = settings.s3_secret_key.get_secret_value()
+        return options
+
+
+def commits(table: DeltaTable, key: str) -> Iterator[Commit]:
+    """A table's history, newest first, fetched in growing pieces so that a recent answer costs little."""
+    limit, seen = _FIRST_LOOK, 0
+    while True:
+        history = table.history(limit)
+        yield from (_commit(entry, key) for entry in history[seen:])
+        if len(history) < limit:
+            return
+        seen, limit = len(history), limit * 10
+
+
+def _commit(entry: dict[str, Any], key: str) -> Commit:
+    operation = entry.get("operation", "")
+    parameters = entry.get("operationParameters") or {}
+    restored = parameters.get("version") if operation == "RESTORE" else None
+    return Commit(
+        version=int(entry["version"]),
+        timestamp_ms=int(entry.get("timestamp", 0)),
+        operation=operation,
+        statement=ledger.parse(entry.get("userMetadata"), key),
+        restored_to=int(restored) if restored is not None else None,
+    )

@@ -1,0 +1,110 @@
+"""The job that carries one topic's batches from bronze to gold: one op for each table, in the order of the flow."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    Config,
+    In,
+    JobDefinition,
+    Nothing,
+    OpDefinition,
+    OpExecutionContext,
+    Out,
+    in_process_executor,
+    job,
+    op,
+)
+
+from lakehouse_assets.engine import increments
+from lakehouse_assets.engine.increments import Batch, Engine
+from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.position import Slice
+from lakehouse_assets.engine.publication import Publication
+from lakehouse_assets.engine.spark import SparkConnect
+from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.settings import load
+
+_OUT = {"publication": Out(io_manager_key="delta")}
+
+
+class BatchConfig(Config):
+    """What the sensor froze for a run."""
+
+    slices: list[list[Any]] = []  # noqa: RUF012
+    """Each as `[topic_id, partition, start, end]`; none lets the later layers catch up with bronze."""
+    planned_at: str
+    """ISO time of the plan: the calendar is the one of that moment, also in a retry."""
+    dead_runs: list[str] = []  # noqa: RUF012
+    """Runs of this topic that failed; whatever Spark still does for them is interrupted first."""
+
+    def batch(self) -> Batch:
+        """As the engine takes it."""
+        return Batch(tuple(Slice(*part) for part in self.slices), datetime.fromisoformat(self.planned_at))
+
+
+def downstream(source: KafkaTable, tables: Sequence[Table]) -> tuple[Table, ...]:
+    """The tables that live on this one, nearest first."""
+    events = [table for table in tables if isinstance(table, EventTable) and table.source == source]
+    daily = [table for table in tables if isinstance(table, DailyTable) and table.source in events]
+    return (*events, *daily)
+
+
+def increment_job(source: KafkaTable, tables: Sequence[Table]) -> JobDefinition:
+    """The job that works through one frozen batch of the source's topic."""
+    later = {table.key: _later_op(table) for table in downstream(source, tables)}
+    first = _land_op(source)
+
+    @job(
+        name=f"ingest_{source.topic.replace('.', '_')}",
+        description=f"Takes one frozen batch of topic {source.topic} from bronze to gold.",
+        executor_def=in_process_executor,
+    )
+    def ingest() -> None:
+        done = {source.key: first()}
+        for table in downstream(source, tables):
+            done[table.key] = later[table.key](done[_source_of(table)])
+
+    return ingest
+
+
+def _source_of(table: Table) -> str:
+    assert isinstance(table, EventTable | DailyTable)
+    return table.source.key
+
+
+def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkConnect) -> Engine:
+    """The engine for a run."""
+    settings = load()
+    return Engine(settings, Lake(settings), spark.spark_session, context.run_id)
+
+
+def _land_op(table: KafkaTable) -> OpDefinition:
+    @op(name=table.name, out=_OUT, description=table.description)
+    def land(context: OpExecutionContext, config: BatchConfig, spark: SparkConnect) -> Publication | None:
+        for run_id in config.dead_runs:
+            spark.interrupt(run_id)
+        return increments.land(engine_of(context, spark), table, config.batch())
+
+    return land
+
+
+def _later_op(table: Table) -> OpDefinition:
+    @op(name=table.name, ins={"after": In(Nothing)}, out=_OUT, description=table.description)
+    def later(context: OpExecutionContext, spark: SparkConnect) -> Publication | None:
+        engine = engine_of(context, spark)
+        if isinstance(table, EventTable):
+            return increments.refine(engine, table)
+        assert isinstance(table, DailyTable)
+        return increments.recompute(engine, table)
+
+    return later
+
+
+def chain(source: KafkaTable, tables: Sequence[Table]) -> Iterator[tuple[Table, Table]]:
+    """(upstream, downstream) pairs of the pipeline."""
+    for table in downstream(source, tables):
+        assert isinstance(table, EventTable | DailyTable)
+        yield table.source, table

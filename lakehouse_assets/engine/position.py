@@ -1,0 +1,152 @@
+"""Positions: which source records a table contains, in the source's own words.
+
+A coordinate is (topic id, partition, offset). A `Slice` is a run of offsets of one partition, a `Position` everything a
+table has taken in so far: for each topic id, in the order they were accepted, and each partition the offset ranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, order=True)
+class Slice:
+    """Offsets `start <= offset < end` of one partition; an empty one only marks where a table begins."""
+
+    topic_id: str
+    partition: int
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def to_json(self) -> list[Any]:
+        """As `[topic_id, partition, start, end]`."""
+        return [self.topic_id, self.partition, self.start, self.end]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Offset ranges by topic id (oldest accepted first) and partition; ranges are sorted and never touch."""
+
+    epochs: Mapping[str, Mapping[int, tuple[Range, ...]]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.epochs)
+
+    @property
+    def topic_ids(self) -> tuple[str, ...]:
+        """Topic ids in the order they were accepted."""
+        return tuple(self.epochs)
+
+    @property
+    def total(self) -> int:
+        """Sum of all next offsets: grows with every increment, so it serves as the transaction version."""
+        return sum(ranges[-1][1] for parts in self.epochs.values() for ranges in parts.values())
+
+    def next_offset(self, topic_id: str, partition: int) -> int | None:
+        """The first offset not taken in yet; None for a partition never seen."""
+        ranges = self.epochs.get(topic_id, {}).get(partition)
+        return ranges[-1][1] if ranges else None
+
+    def slices(self) -> Iterator[Slice]:
+        """Every range, oldest topic first."""
+        for topic_id, parts in self.epochs.items():
+            for partition, ranges in sorted(parts.items()):
+                yield from (Slice(topic_id, partition, start, end) for start, end in ranges)
+
+    def advance(self, slices: Iterable[Slice]) -> Position:
+        """This position with `slices` taken in; each must start at or after the next offset."""
+        epochs = {topic_id: dict(parts) for topic_id, parts in self.epochs.items()}
+        for part in slices:
+            ranges = epochs.setdefault(part.topic_id, {}).get(part.partition, ())
+            epochs[part.topic_id][part.partition] = _extend(ranges, (part.start, part.end))
+        return Position(epochs)
+
+    def since(self, older: Position) -> tuple[Slice, ...]:
+        """What this position holds beyond `older`, where `older` is a prefix of it."""
+        return tuple(_beyond(part, older) for part in self.slices() if _is_beyond(part, older))
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """As `[{"topic_id", "partitions": {"0": [[start, end], ...]}}]`, oldest topic first."""
+        return [
+            {"topic_id": topic_id, "partitions": {str(p): [list(r) for r in rs] for p, rs in sorted(parts.items())}}
+            for topic_id, parts in self.epochs.items()
+        ]
+
+    @classmethod
+    def from_json(cls, epochs: list[dict[str, Any]]) -> Position:
+        """The inverse of `to_json`."""
+        return cls(
+            {
+                epoch["topic_id"]: {
+                    int(p): tuple((start, end) for start, end in ranges)
+                    for p, ranges in epoch["partitions"].items()
+                }
+                for epoch in epochs
+            }
+        )
+
+
+def _extend(ranges: tuple[Range, ...], new: Range) -> tuple[Range, ...]:
+    if not ranges:
+        return (new,)
+    *rest, (start, end) = ranges
+    if new[0] < end:
+        raise ValueError(f"range {new} starts before the next offset {end}")
+    if new[0] == end:
+        return (*rest, (start, new[1]))
+    return (*ranges, new)
+
+
+def _is_beyond(part: Slice, older: Position) -> bool:
+    known = older.next_offset(part.topic_id, part.partition)
+    return known is None or part.end > known
+
+
+def _beyond(part: Slice, older: Position) -> Slice:
+    known = older.next_offset(part.topic_id, part.partition)
+    return part if known is None or known <= part.start else Slice(part.topic_id, part.partition, known, part.end)
+
+
+def cap(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:
+    """The first `most` records of `slices`, shared among partitions by the size of their backlog.
+
+    One slice a partition is taken, its first, so that what is left still follows on.
+    """
+    first = _first_of_each_partition(slices)
+    total = sum(len(part) for part in first)
+    if total <= most:
+        return first
+    shares = [len(part) * most // total for part in first]
+    left = most - sum(shares)
+    capped = []
+    for part, share in zip(first, shares, strict=True):
+        extra = 1 if left > 0 and share < len(part) else 0
+        left -= extra
+        capped.append(Slice(part.topic_id, part.partition, part.start, part.start + share + extra))
+    return tuple(capped)
+
+
+def _first_of_each_partition(slices: Iterable[Slice]) -> tuple[Slice, ...]:
+    first: dict[tuple[str, int], Slice] = {}
+    for part in slices:
+        first.setdefault((part.topic_id, part.partition), part)
+    return tuple(first.values())
+
+
+def predicate(slices: Iterable[Slice], alias: str = "") -> str:
+    """A SQL condition over `topic_id`, `partition` and `offset` that holds for exactly these coordinates."""
+    dot = f"{alias}." if alias else ""
+    terms = [
+        f"({dot}topic_id = '{part.topic_id}' AND {dot}`partition` = {part.partition}"
+        f" AND {dot}`offset` >= {part.start} AND {dot}`offset` < {part.end})"
+        for part in slices
+        if len(part)
+    ]
+    return "(" + " OR ".join(terms) + ")" if terms else "FALSE"

@@ -1,0 +1,101 @@
+"""A batch ready to be committed: the table's rows, the rows set aside, and what the commit says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from lakehouse_assets.engine import delta
+from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.ledger import Commit, Ledger, Statement
+from lakehouse_assets.engine.position import Position, Slice
+from lakehouse_assets.engine.tables import EventTable, Table
+from lakehouse_assets.errors import PlanError
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What one run writes to one table and its quarantine."""
+
+    table: Table
+    mode: Literal["append", "merge", "replace"]
+    rows: DataFrame
+    statement: Statement
+    before: Ledger
+    """The table's ledger as it was when this was planned."""
+    rows_by_day: Mapping[date, int] = field(default_factory=dict)
+    slices: tuple[Slice, ...] = ()
+    """The coordinates an increment takes in."""
+    quarantined: DataFrame | None = None
+    """Rows set aside; None when there are none."""
+    quarantine_where: str = "FALSE"
+    """Which quarantined rows these take the place of."""
+
+    @property
+    def transaction(self) -> delta.Transaction | None:
+        """Increments carry one: its version grows with the position, its id changes after an accepted RESTORE."""
+        position = self.statement.position
+        if position is None:
+            return None
+        return delta.Transaction(f"{self.table.key}@{self.before.accepted_version}", position.total)
+
+
+def publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
+    """Quarantine first, then the table; returns the commit that holds the rows.
+
+    Raises:
+        PlanError: the table moved on since the plan, or Delta skipped the write.
+    """
+    _set_aside(spark, lake, publication)
+    target = delta.Target(spark, lake, publication.table.key)
+    target.create(publication.rows.schema, append_only=publication.mode == "append")
+    _write(target, publication)
+    return _confirm(lake, publication)
+
+
+def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> None:
+    if publication.quarantined is None:
+        return
+    target = delta.Target(spark, lake, publication.table.quarantine)
+    target.create(publication.quarantined.schema, partitioned=isinstance(publication.table, EventTable))
+    delta.replace(target, publication.quarantined, publication.quarantine_where, publication.statement)
+
+
+def _write(target: delta.Target, publication: Publication) -> None:
+    statement, transaction = publication.statement, publication.transaction
+    if publication.mode == "append":
+        delta.append(target, publication.rows, publication.slices, statement, transaction)
+    elif publication.mode == "merge":
+        assert isinstance(publication.table, EventTable)
+        grain, topic_ids = publication.table.full_grain, _topic_ids(publication)
+        delta.merge(target, publication.rows, grain, statement.days, topic_ids, statement, transaction)
+    elif statement.days:
+        delta.replace(target, publication.rows, delta.in_days(statement.days), statement, transaction)
+    elif transaction:
+        delta.state(target, statement, transaction)
+
+
+def _topic_ids(publication: Publication) -> tuple[str, ...]:
+    return (publication.statement.position or Position()).topic_ids
+
+
+def _confirm(lake: Lake, publication: Publication) -> Commit:
+    """The commit of this run; compares the whole position, because a transaction version alone proves nothing."""
+    wanted = publication.statement
+    for commit in lake.commits(publication.table.key):
+        if commit.version <= publication.before.version:
+            break
+        if commit.statement and commit.statement.run_id == wanted.run_id and commit.statement.kind == wanted.kind:
+            if commit.statement.position == wanted.position:
+                return commit
+            break
+    raise PlanError(
+        "the write was skipped: another batch has reached or passed this one's position",
+        where=publication.table.key,
+        do="Nothing is lost or doubled; the next batch is planned from the table's ledger",
+    )

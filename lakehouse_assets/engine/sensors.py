@@ -1,0 +1,192 @@
+"""The Kafka sensor: compares a topic's last stable offsets with the table's ledger and starts one batch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    JobDefinition,
+    RunRecord,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from lakehouse_assets.engine import kafka
+from lakehouse_assets.engine.increments import standing_ledger
+from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.ledger import Ledger
+from lakehouse_assets.engine.pipelines import chain, downstream
+from lakehouse_assets.engine.planning import plan
+from lakehouse_assets.engine.position import Slice
+from lakehouse_assets.engine.tables import KafkaTable, Table
+from lakehouse_assets.errors import BrokenContractError, UnavailableError
+from lakehouse_assets.settings import Settings, load
+
+TOPIC_TAG = "lakehouse/topic"
+STATE_TAG = "lakehouse/state"
+
+_IN_FLIGHT = [
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+_RECENT_RUNS = 20
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do: slices for bronze, or none when only later layers are behind."""
+
+    slices: tuple[Slice, ...]
+    state: str
+    """Digest of the tables' ledgers and of the code: as long as it stays the same, a failure would repeat."""
+
+
+def kafka_sensor(source: KafkaTable, tables: Sequence[Table], job: JobDefinition) -> SensorDefinition:
+    """The sensor of one topic; running from the start."""
+
+    @sensor(
+        name=f"watch_{source.topic.replace('.', '_')}",
+        job=job,
+        minimum_interval_seconds=load().sensor_interval_seconds,
+        default_status=DefaultSensorStatus.RUNNING,
+        description=f"Starts a batch when topic {source.topic} is ahead of {source.key}.",
+    )
+    def watch(context: SensorEvaluationContext) -> RunRequest | SkipReason:
+        return tick(context.instance, load(), source, tables, datetime.now(UTC))
+
+    return watch
+
+
+def tick(
+    instance: DagsterInstance, settings: Settings, source: KafkaTable, tables: Sequence[Table], now: datetime
+) -> RunRequest | SkipReason:
+    """One look at the topic.
+
+    Raises:
+        LossError: records or rows are gone; the tick fails in the UI until the loss is accepted.
+    """
+    runs = instance.get_run_records(RunsFilter(tags={TOPIC_TAG: source.topic}), limit=_RECENT_RUNS)
+    running = [record for record in runs if record.dagster_run.status in _IN_FLIGHT]
+    if running:
+        return SkipReason(f"run {running[0].dagster_run.run_id[:8]} of topic {source.topic} is in flight")
+    try:
+        work = look(settings, source, tables)
+    except UnavailableError as error:
+        return SkipReason(str(error))
+    if work is None:
+        return SkipReason(f"nothing new on topic {source.topic}")
+    tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
+    waiting = hold(instance, settings, tried, now)
+    return SkipReason(waiting) if waiting else request(source, work, runs, len(tried), now)
+
+
+def look(settings: Settings, source: KafkaTable, tables: Sequence[Table]) -> Work | None:
+    """The work there is; None when every table has caught up with the topic."""
+    lake = Lake(settings)
+    ledger = standing_ledger(lake, source)
+    ledgers = {source.key: ledger} | {table.key: lake.ledger(table.key) for table in downstream(source, tables)}
+    behind = any(
+        ledgers[up.key].position.since(ledgers[down.key].position) for up, down in chain(source, tables)
+    )
+    try:
+        state = kafka.topic_state(settings, source.topic)
+    except UnavailableError:
+        if not behind:
+            raise
+        return Work((), _digest(ledgers))
+    slices = plan(source.key, state, ledger.position, ledger.acceptances, settings.max_records_per_batch)
+    return Work(slices, _digest(ledgers)) if slices or behind else None
+
+
+def hold(
+    instance: DagsterInstance, settings: Settings, tried: Sequence[RunRecord], now: datetime
+) -> str | None:
+    """Why not to try again yet; None to go on. `tried` are the runs from this very state, newest first."""
+    if not tried:
+        return None
+    last = tried[0]
+    broken = broken_contract(instance, last.dagster_run.run_id)
+    if broken:
+        return f"held until code, contract or an acceptance changes: {broken}"
+    wait = min(settings.retry_base_seconds * 2 ** (len(tried) - 1), settings.retry_cap_seconds)
+    left = (last.end_time or time.time()) + wait - now.timestamp()
+    if left <= 0:
+        return None
+    return f"try {len(tried)} failed (run {last.dagster_run.run_id[:8]}); the next one in {left:.0f} s"
+
+
+def broken_contract(instance: DagsterInstance, run_id: str) -> str | None:
+    """The message of the broken contract that ended a run; None when something else did."""
+    family = {error.__name__ for error in _descendants(BrokenContractError)}
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
+        error: Any = entry.get_dagster_event().step_failure_data.error
+        while error is not None:
+            if error.cls_name in family:
+                return str(error.message).strip()
+            error = error.cause
+    return None
+
+
+def _descendants(error: type[Exception]) -> set[type[Exception]]:
+    return {error}.union(*(_descendants(child) for child in error.__subclasses__()))
+
+
+def request(
+    source: KafkaTable, work: Work, runs: Sequence[RunRecord], attempt: int, now: datetime
+) -> RunRequest:
+    """The run for one batch; its key holds state and attempt, so that a retry is never taken for a repeat."""
+    config = {
+        "slices": [part.to_json() for part in work.slices],
+        "planned_at": now.isoformat(),
+        "dead_runs": dead_runs(runs),
+    }
+    return RunRequest(
+        run_key=f"{source.topic}:{work.state}:{attempt}",
+        run_config={"ops": {source.name: {"config": config}}},
+        tags={TOPIC_TAG: source.topic, STATE_TAG: work.state},
+    )
+
+
+def dead_runs(runs: Sequence[RunRecord]) -> list[str]:
+    """Runs that failed since the last one that succeeded."""
+    dead = []
+    for record in runs:
+        if record.dagster_run.status == DagsterRunStatus.SUCCESS:
+            break
+        dead.append(record.dagster_run.run_id)
+    return dead
+
+
+def _digest(ledgers: dict[str, Ledger]) -> str:
+    said = {key: [ledger.position.to_json(), ledger.accepted_version] for key, ledger in ledgers.items()}
+    text = json.dumps(said, sort_keys=True) + CODE_VERSION
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _code_version() -> str:
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+CODE_VERSION = _code_version()

@@ -1,0 +1,64 @@
+"""Spark Connect sessions: one for each Dagster run, named after it, so that a dead run's work can be found and ended."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from dagster import InitResourceContext
+from dagster_pyspark import PySparkResource
+from pydantic import PrivateAttr
+from pyspark.sql import SparkSession
+
+from lakehouse_assets.errors import UnavailableError
+
+_USER = "lakehouse"
+
+
+class SparkConnect(PySparkResource):
+    """A `PySparkResource` whose session attaches to a Spark Connect server on first use and ends with the run."""
+
+    remote: str
+    """Spark Connect address, `sc://host:port`."""
+    spark_config: dict[str, Any] = {}  # noqa: RUF012
+    _session_id: str = PrivateAttr(default_factory=lambda: str(uuid4()))
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """Names the session after the run; connects nowhere yet."""
+        if context.run_id:
+            self._session_id = context.run_id
+
+    def teardown_after_execution(self, context: InitResourceContext) -> None:
+        """Ends the session, if there is one."""
+        if self._spark_session is not None:
+            self._spark_session.stop()
+            self._spark_session = None
+
+    @property
+    def spark_session(self) -> SparkSession:
+        """The run's session."""
+        if self._spark_session is None:
+            self._spark_session = connect(self.remote, self._session_id)
+        return self._spark_session
+
+    def interrupt(self, run_id: str) -> None:
+        """Ends whatever the server still does for another run, and closes that run's session for good."""
+        session = connect(self.remote, run_id)
+        session.interruptAll()
+        session.stop()
+
+
+def connect(remote: str, session_id: str) -> SparkSession:
+    """A session of this id.
+
+    Raises:
+        UnavailableError: the server does not answer.
+    """
+    try:
+        return SparkSession.builder.remote(f"{remote}/;user_id={_USER};session_id={session_id}").create()
+    except Exception as error:
+        raise UnavailableError(
+            f"no answer: {str(error).splitlines()[0]}",
+            where=f"Spark Connect server {remote}",
+            do="Run `lakehouse status`; the supervisor restarts a server that died",
+        ) from error

@@ -1,0 +1,91 @@
+"""What a table file declares: names, columns and meaning, and no machinery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from dagster import AssetKey
+from pandera.pyspark import DataFrameModel
+from pyspark.sql import Column, DataFrame
+
+from lakehouse_assets.engine.contracts import Contract, compile_model
+
+Transform = Callable[[DataFrame], DataFrame]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What every table has; `key` is `layer/domain/table`."""
+
+    key: str
+    owner: str
+    description: str
+
+    @property
+    def asset_key(self) -> AssetKey:
+        """The Dagster asset key, `[layer, domain, table]`."""
+        return AssetKey(self.key.split("/"))
+
+    @property
+    def layer(self) -> str:
+        """bronze, silver or gold."""
+        return self.key.split("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The key as an identifier, e.g. `silver_sales_transactions`."""
+        return self.key.replace("/", "_")
+
+    @property
+    def quarantine(self) -> str:
+        """The key of the table's quarantine."""
+        return f"{self.key}_quarantine"
+
+
+@dataclass(frozen=True)
+class KafkaTable(Table):
+    """Bronze: a topic as landed, one row per coordinate, append-only."""
+
+    topic: str
+    event_time: Callable[[], Column]
+    """Over a record's columns: the event's own time, null where it can't be read (then Kafka's timestamp counts)."""
+
+
+@dataclass(frozen=True)
+class EventTable(Table):
+    """Silver: typed events, one row per grain, the lowest coordinate wins; bad rows in quarantine."""
+
+    source: KafkaTable
+    schema: type[DataFrameModel]
+    grain: tuple[str, ...]
+    """Columns that identify an event, besides event_date."""
+    transform: Transform
+    """Bronze records to typed rows; keeps the coordinate, adds `unreadable` where a field can't be read."""
+
+    @property
+    def full_grain(self) -> tuple[str, ...]:
+        """The grain with event_date: what identifies a row."""
+        return (*self.grain, "event_date")
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The compiled schema."""
+        return compile_model(self.schema, self.key)
+
+
+@dataclass(frozen=True)
+class DailyTable(Table):
+    """Gold: an answer for each day, recomputed from the days of its source that changed."""
+
+    source: EventTable
+    schema: type[DataFrameModel]
+    transform: Transform
+    """All rows of some days to those days' answers, with `event_date`."""
+    plot: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The compiled schema."""
+        return compile_model(self.schema, self.key)

@@ -1,0 +1,53 @@
+"""Every error this project raises on purpose, as one family.
+
+    LakehouseError
+    ├── SettingsError            a setting is missing or unreadable
+    ├── ServiceError             an embedded service cannot start, or stopped answering
+    ├── UnavailableError         a broker, store or Spark server cannot be reached now; a retry may help
+    └── BrokenContractError      going on would lose, double or publish something wrong; a retry won't help
+        ├── LossError            source records or table rows are gone
+        ├── PlanError            a plan no longer starts where the table ends
+        └── ContractError        a table's contract cannot be enforced
+
+Each message says what happened, to which table, topic or service, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class LakehouseError(Exception):
+    """The root: catch it to show a message instead of a traceback."""
+
+    def __init__(self, what: str, *, where: str, do: str) -> None:
+        super().__init__(f"{where}: {what}. {do}.")
+        self.what = what
+        self.where = where
+        self.do = do
+
+
+class SettingsError(LakehouseError):
+    """A setting is missing or unreadable."""
+
+
+class ServiceError(LakehouseError):
+    """An embedded service cannot start, or stopped answering."""
+
+
+class UnavailableError(LakehouseError):
+    """A broker, store or Spark server cannot be reached now; a retry may help."""
+
+
+class BrokenContractError(LakehouseError):
+    """Going on would lose, double or publish something wrong; a retry won't help."""
+
+
+class LossError(BrokenContractError):
+    """Source records or table rows are gone: goes on only after a recorded acceptance."""
+
+
+class PlanError(BrokenContractError):
+    """A plan no longer starts where the table ends."""
+
+
+class ContractError(BrokenContractError):
+    """A table's contract cannot be enforced as it is written."""

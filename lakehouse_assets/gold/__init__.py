@@ -1,0 +1,1 @@
+"""Gold: answers to business questions, one row set a day."""

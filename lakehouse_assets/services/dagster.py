@@ -1,0 +1,133 @@
+"""Dagster: the webserver and the daemon, over one home folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lakehouse_assets.errors import ServiceError
+from lakehouse_assets.services.home import write_private
+from lakehouse_assets.services.service import NotHealthyError, Service
+from lakehouse_assets.services.supervisor import Program
+from lakehouse_assets.settings import PROJECT
+
+PROBE_SECONDS = 5.0
+LOAD_TIMEOUT_SECONDS = 60.0
+DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
+LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
+  name loadStatus locationOrLoadError { ... on PythonError { message } } } } } }"""
+INSTANCE = """telemetry:
+  enabled: false
+
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: DefaultRunCoordinator
+
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 5
+  start_timeout_seconds: 120
+  cancel_timeout_seconds: 60
+
+sensors:
+  use_threads: true
+  num_workers: 4
+
+retention:
+  sensor:
+    purge_after_days:
+      skipped: 1
+      success: 30
+      failure: 30
+"""
+
+
+class Dagster(Service):
+    """The embedded Dagster."""
+
+    name: ClassVar[str] = "dagster"
+    start_timeout_seconds: ClassVar[float] = 120.0
+
+    @property
+    def folder(self) -> Path:
+        """Dagster's home: its database, its logs of runs, its configuration."""
+        return self.site.home.folder("dagster")
+
+    def programs(self) -> list[Program]:
+        """The webserver and the daemon."""
+        return [self._program("webserver", self._webserver()), self._program("daemon", self._daemon())]
+
+    def prepare(self) -> None:
+        """Write the instance's configuration."""
+        write_private(self.folder / "dagster.yaml", INSTANCE)
+
+    def health(self) -> None:
+        """The webserver answers, and the daemon's heartbeats arrive."""
+        daemons = self._ask(DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+        ill = [each["daemonType"] for each in daemons if each["required"] and not each["healthy"]]
+        if ill:
+            raise NotHealthyError(f"no heartbeat of {', '.join(ill)}")
+
+    def ready(self) -> None:
+        """Wait until the definitions are loaded.
+
+        Raises:
+            ServiceError: they cannot be loaded; names the first reason.
+        """
+        deadline = time.monotonic() + LOAD_TIMEOUT_SECONDS
+        while time.monotonic() < deadline and not self.cancelled.is_set():
+            entries = self._ask(LOCATIONS)["workspaceOrError"].get("locationEntries") or []
+            if entries and all(each["loadStatus"] == "LOADED" for each in entries):
+                return _require_loaded(entries)
+            self.cancelled.wait(0.2)
+        raise ServiceError("the definitions are not loaded", where=self.name, do="Run `lakehouse up` again")
+
+    def _ask(self, query: str) -> dict[str, Any]:
+        """One GraphQL query, past any proxy."""
+        url = f"{self.site.endpoints.dagster_url}/graphql"
+        body = json.dumps({"query": query}).encode()
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(request, timeout=PROBE_SECONDS) as answer:
+                data: dict[str, Any] = json.load(answer)["data"]
+        except (OSError, ValueError, KeyError) as error:
+            raise NotHealthyError(str(error)) from error
+        return data
+
+    def _program(self, name: str, command: list[str]) -> Program:
+        environment = {
+            "DAGSTER_HOME": str(self.folder),
+            "LAKEHOUSE_HOME": str(self.site.home.root),
+            "PYTHONPATH": str(PROJECT),
+            "PYTHONUNBUFFERED": "1",
+        }
+        return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=20)
+
+    def _webserver(self) -> list[str]:
+        host, port = self.site.settings.dagster_host, str(self.site.endpoints.ports["dagster"])
+        return ["-m", "dagster_webserver", "-h", host, "-p", port, *_workspace()]
+
+    def _daemon(self) -> list[str]:
+        return ["-m", "dagster._daemon", "run", *_workspace()]
+
+
+def _workspace() -> list[str]:
+    file = PROJECT / "workspace.yaml"
+    return ["-w", str(file)] if file.exists() else ["-m", "lakehouse_assets.definitions"]
+
+
+def _require_loaded(entries: list[dict[str, Any]]) -> None:
+    for entry in entries:
+        message = (entry["locationOrLoadError"] or {}).get("message")
+        if message:
+            lines = [line.strip() for line in message.splitlines() if line.strip()]
+            raise ServiceError(
+                f"{entry['name']} does not load: {lines[-1] if lines else message}",
+                where="dagster",
+                do="Mend the definitions (`python -m lakehouse_assets.definitions` shows the traceback)",
+            )

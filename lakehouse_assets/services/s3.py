@@ -1,0 +1,141 @@
+"""S3: SeaweedFS, every part of it in one process, on loopback.
+
+Its master, volume and filer ports ask for no credentials: on a machine with other users, they can read the data.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import uuid
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lakehouse_assets.errors import ServiceError
+from lakehouse_assets.services.endpoints import HOST
+from lakehouse_assets.services.home import write_private
+from lakehouse_assets.services.service import NotHealthyError, Service
+from lakehouse_assets.services.supervisor import Program
+
+PROBE_SECONDS = 2.0
+PRECONDITION_FAILED = 412
+
+
+class S3(Service):
+    """The embedded S3 server."""
+
+    name: ClassVar[str] = "s3"
+
+    @property
+    def folder(self) -> Path:
+        """Configuration and data."""
+        return self.site.home.folder("s3")
+
+    def programs(self) -> list[Program]:
+        """One process with master, volume, filer and gateway."""
+        return [Program("s3", [str(_weed()), *self._options()], self.folder, stop_seconds=20)]
+
+    def prepare(self) -> None:
+        """Write the credentials file."""
+        _weed()
+        self.site.home.folder("s3", "data")
+        endpoints = self.site.endpoints
+        key = {"accessKey": endpoints.s3_access_key, "secretKey": endpoints.s3_secret_key}
+        actions = ["Admin", "Read", "List", "Tagging", "Write"]
+        identity = {"name": "lakehouse", "credentials": [key], "actions": actions}
+        write_private(self.folder / "identities.json", json.dumps({"identities": [identity]}, indent=2))
+
+    def health(self) -> None:
+        """The server lists its buckets to who has the key."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.client().list_buckets()
+        except (BotoCoreError, ClientError) as error:
+            raise NotHealthyError(str(error)) from error
+
+    def ready(self) -> None:
+        """Create the bucket, and see that the store refuses to overwrite when asked to."""
+        client, bucket = self.client(), self.site.settings.bucket
+        if bucket not in {each["Name"] for each in client.list_buckets()["Buckets"]}:
+            client.create_bucket(Bucket=bucket)
+        require_conditional_put(client, bucket)
+
+    def client(self) -> Any:
+        """A boto3 client with the generated key, that waits briefly and takes no proxy."""
+        import boto3
+        from botocore.config import Config
+
+        endpoints = self.site.endpoints
+        waits = {"connect_timeout": PROBE_SECONDS, "read_timeout": 5 * PROBE_SECONDS, "retries": {"total_max_attempts": 1}}
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=endpoints.s3_endpoint,
+            region_name=self.site.settings.s3_region,
+            aws_access_key_id=endpoints.s3_access_key,
+            aws_secret_access_key=endpoints.s3_secret_key,
+            config=Config(proxies={}, s3={"addressing_style": "path"}, **waits),
+        )
+
+    def _options(self) -> list[str]:
+        ports, sockets = self.site.endpoints.ports, self.site.home.sockets
+        return [
+            "-logtostderr=true",
+            "mini",
+            f"-dir={self.folder / 'data'}",
+            f"-ip={HOST}",
+            f"-ip.bind={HOST}",
+            f"-s3.config={self.folder / 'identities.json'}",
+            f"-s3.port={ports['s3']}",
+            f"-s3.port.grpc={ports['s3_grpc']}",
+            f"-s3.localSocket={sockets / 's3.sock'}",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-s3.autoCreateBucket=false",
+            f"-master.port={ports['s3_master']}",
+            f"-master.port.grpc={ports['s3_master_grpc']}",
+            "-master.telemetry=false",
+            f"-volume.port={ports['s3_volume']}",
+            f"-volume.port.grpc={ports['s3_volume_grpc']}",
+            f"-filer.port={ports['s3_filer']}",
+            f"-filer.port.grpc={ports['s3_filer_grpc']}",
+            f"-filer.localSocket={sockets / 'filer.sock'}",
+            f"-admin.port={ports['s3_admin']}",
+            f"-admin.port.grpc={ports['s3_admin_grpc']}",
+            "-admin.ui=false",
+            "-webdav=false",
+        ]
+
+
+def require_conditional_put(client: Any, bucket: str) -> None:
+    """Put one key twice with `If-None-Match: *`: a store that overwrites would lose Delta commits in silence.
+
+    Raises:
+        ServiceError: the second put was not refused.
+    """
+    from botocore.exceptions import ClientError
+
+    key = f"_probe/{uuid.uuid4().hex}"
+    client.put_object(Bucket=bucket, Key=key, Body=b"first", IfNoneMatch="*")
+    try:
+        client.put_object(Bucket=bucket, Key=key, Body=b"second", IfNoneMatch="*")
+        refused = False
+    except ClientError as error:
+        refused = error.response["ResponseMetadata"]["HTTPStatusCode"] == PRECONDITION_FAILED
+    finally:
+        client.delete_object(Bucket=bucket, Key=key)
+    if not refused:
+        raise ServiceError(
+            "the store overwrites an object that was put with If-None-Match: *",
+            where="s3",
+            do="Use a store with conditional writes; Delta commits would be lost on this one",
+        )
+
+
+def _weed() -> Path:
+    beside = Path(sys.executable).parent / "weed"
+    found = beside if beside.exists() else shutil.which("weed")
+    if not found:
+        raise ServiceError("the program `weed` is missing", where="s3", do="Run `make setup`")
+    return Path(found)

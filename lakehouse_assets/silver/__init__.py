@@ -1,0 +1,1 @@
+"""Silver: typed, deduplicated, contract enforced, bad rows in quarantine."""

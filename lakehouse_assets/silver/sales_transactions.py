@@ -1,0 +1,61 @@
+"""Retail transactions, typed and deduplicated.
+
+Grain: one row per transaction, product and day. Source: `bronze/sales/transactions`. Owner: sales-data.
+"""
+
+from __future__ import annotations
+
+import pyspark.sql.functions as F
+import pyspark.sql.types as T
+from pandera.pyspark import DataFrameModel, Field
+from pyspark.sql import DataFrame
+
+from lakehouse_assets.bronze import sales_transactions as bronze
+from lakehouse_assets.engine.payload import iso_timestamp, parse_json
+from lakehouse_assets.engine.tables import EventTable
+
+PAYLOAD = {
+    "TransactionNo": T.StringType(),
+    "Date": T.StringType(),
+    "ProductNo": T.StringType(),
+    "ProductName": T.StringType(),
+    "Price": T.DecimalType(18, 2),
+    "Quantity": T.IntegerType(),
+    "CustomerNo": T.LongType(),
+    "Country": T.StringType(),
+}
+
+
+class Transaction(DataFrameModel):
+    """One product on one receipt, or its cancellation."""
+
+    TransactionNo: T.StringType = Field(str_matches=r"C?\d+$", description="Receipt; starts with C when cancelled")
+    event_time: T.TimestampType = Field(description="When it happened, UTC")
+    ProductNo: T.StringType = Field(description="Product sold")
+    ProductName: T.StringType = Field(nullable=True, description="Name at the till; 'unknown' without a reference")
+    Price: T.DecimalType(18, 2) = Field(description="Line total in USD; negative in cancellations")  # type: ignore[valid-type]
+    Quantity: T.IntegerType = Field(description="Units; 0 is valid, negative in cancellations")
+    CustomerNo: T.LongType = Field(nullable=True, description="Household, where known", metadata={"personal": True})
+    Country: T.StringType = Field(description="Country of the shop")
+    is_cancellation: T.BooleanType = Field(description="Takes back an earlier sale")
+
+
+def transform(records: DataFrame) -> DataFrame:
+    """Bronze records to typed transactions."""
+    return parse_json(records, PAYLOAD).withColumns(
+        {
+            "event_time": iso_timestamp(F.col("Date")),
+            "is_cancellation": F.col("TransactionNo").startswith("C"),
+        }
+    )
+
+
+table = EventTable(
+    key="silver/sales/transactions",
+    owner="team:sales-data",
+    description="Retail transactions, one row per transaction, product and day; cancellations marked.",
+    source=bronze.table,
+    schema=Transaction,
+    grain=("TransactionNo", "ProductNo"),
+    transform=transform,
+)

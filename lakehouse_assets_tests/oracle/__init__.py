@@ -1,0 +1,1 @@
+"""An independent reader: checks the tables against the manifest and imports nothing of the package."""
