@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
-from dagster import Definitions
+from dagster import BetaWarning, Definitions
 
 from lakehouse_assets import bronze, gold, silver
 from lakehouse_assets.engine.assets import table_asset, topic_asset
@@ -18,6 +19,8 @@ from lakehouse_assets.engine.sensors import kafka_sensor
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import KafkaTable, Table
 from lakehouse_assets.settings import load
+
+warnings.filterwarnings("ignore", category=BetaWarning)
 
 
 def tables_in(layer: ModuleType) -> Iterator[Table]:

@@ -16,7 +16,7 @@ from dagster import (
 )
 from pyspark.sql.types import DateType, StructField, StructType
 
-from lakehouse_assets.engine import calendar, kafka, rebuilds
+from lakehouse_assets.engine import calendar, in_flight, kafka, rebuilds
 from lakehouse_assets.engine.io_manager import partition_days
 from lakehouse_assets.engine.pipelines import engine_of
 from lakehouse_assets.engine.publication import Publication
@@ -65,6 +65,14 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
     return _gold_asset(table, common | {"code_version": table.contract.version})
 
 
+def topic_of(table: Table) -> str:
+    """The topic a table's rows come from."""
+    while not isinstance(table, KafkaTable):
+        assert isinstance(table, EventTable | DailyTable)
+        table = table.source
+    return table.topic
+
+
 def columns(table: Table) -> StructType:
     """The business columns of a table; for bronze those of a record."""
     if isinstance(table, EventTable | DailyTable):
@@ -89,6 +97,7 @@ def column_schema(schema: StructType) -> TableSchema:
 def _bronze_asset(table: KafkaTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(deps=[topic_key(table)], **common)
     def repair(context: AssetExecutionContext, spark: SparkConnect) -> Publication:
+        in_flight.wait_for_increments(context.instance, topic_of(table))
         days = partition_days(context.partition_keys)
         return rebuilds.repair(engine_of(context, spark), table, days)
 
@@ -98,6 +107,7 @@ def _bronze_asset(table: KafkaTable, common: dict[str, Any]) -> AssetsDefinition
 def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(ins={"records": AssetIn(table.source.asset_key)}, **common)
     def rebuild(context: AssetExecutionContext, spark: SparkConnect, records: Any) -> Publication:
+        in_flight.wait_for_increments(context.instance, topic_of(table))
         days = partition_days(context.partition_keys)
         return rebuilds.redo_events(engine_of(context, spark), table, records, days)
 
@@ -107,6 +117,7 @@ def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition
 def _gold_asset(table: DailyTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(deps=[table.source.asset_key], **common)
     def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Publication:
+        in_flight.wait_for_increments(context.instance, topic_of(table))
         days = partition_days(context.partition_keys)
         return rebuilds.redo_answers(engine_of(context, spark), table, days)
 

@@ -19,6 +19,8 @@ from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
+FETCH_WAIT_MS = "10"
+"""A consumer that reads ahead past the range would keep a task waiting for new records, half a second by default."""
 
 RECORD = T.StructType(
     [
@@ -92,7 +94,7 @@ def _first_start(
         millis = int(settings.first_start.replace(tzinfo=settings.first_start.tzinfo or UTC).timestamp() * 1000)
         found = _offsets(admin, topic, log_start, OffsetSpec.for_timestamp(millis))
         return {p: offset if offset >= 0 else last_stable[p] for p, offset in found.items()}
-    return log_start if settings.first_start == "earliest" else last_stable
+    return {} if settings.first_start == "earliest" else last_stable
 
 
 def _explained(error: KafkaError, settings: Settings, topic: str) -> UnavailableError:
@@ -133,6 +135,7 @@ def read(spark: SparkSession, settings: Settings, topic: str, slices: Sequence[S
     options = {
         "kafka.bootstrap.servers": settings.kafka_bootstrap,
         "kafka.isolation.level": "read_committed",
+        "kafka.fetch.max.wait.ms": FETCH_WAIT_MS,
         "assign": json.dumps({topic: [part.partition for part in wanted]}),
         "startingOffsets": json.dumps({topic: {str(part.partition): part.start for part in wanted}}),
         "endingOffsets": json.dumps({topic: {str(part.partition): part.end for part in wanted}}),

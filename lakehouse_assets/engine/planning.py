@@ -18,7 +18,7 @@ class TopicState:
     log_start: Mapping[int, int]
     last_stable: Mapping[int, int]
     first_start: Mapping[int, int] = field(default_factory=dict)
-    """Where a table without a position begins, already resolved from the `first_start` setting."""
+    """Where a table without a position begins; a partition that is not named begins at its log start."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def plan(
         return cap(_first_slices(state), most)
     _check_topic(table, state, position, resume)
     wanted = [_backlog(state, position, resume, partition) for partition in sorted(state.last_stable)]
-    _check_truncated(table, state, [part for part in wanted if len(part) < 0])
+    _check_truncated(table, state, [part for part in wanted if part.end < part.start])
     _check_log_start(table, state, [_lost(state, part) for part in wanted if _lost(state, part)])
     return cap([part for part in wanted if len(part) or _moves(part, position)], most)
 
@@ -66,7 +66,7 @@ def _first_slices(state: TopicState) -> list[Slice]:
     return [
         Slice(state.topic_id, p, begin, max(begin, state.last_stable[p]))
         for p, begin in begins.items()
-        if state.last_stable[p] > begin or begin > 0
+        if state.last_stable[p] > begin or begin > 0 or p in state.first_start
     ]
 
 

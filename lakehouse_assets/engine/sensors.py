@@ -26,7 +26,8 @@ from dagster import (
     sensor,
 )
 
-from lakehouse_assets.engine import kafka
+from lakehouse_assets.engine import in_flight, kafka
+from lakehouse_assets.engine.in_flight import TOPIC_TAG
 from lakehouse_assets.engine.increments import standing_ledger
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Ledger
@@ -37,16 +38,8 @@ from lakehouse_assets.engine.tables import KafkaTable, Table
 from lakehouse_assets.errors import BrokenContractError, UnavailableError
 from lakehouse_assets.settings import Settings, load
 
-TOPIC_TAG = "lakehouse/topic"
 STATE_TAG = "lakehouse/state"
 
-_IN_FLIGHT = [
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-]
 _RECENT_RUNS = 20
 
 
@@ -83,10 +76,10 @@ def tick(
     Raises:
         LossError: records or rows are gone; the tick fails in the UI until the loss is accepted.
     """
+    busy = occupied(instance, source, tables)
+    if busy:
+        return SkipReason(busy)
     runs = instance.get_run_records(RunsFilter(tags={TOPIC_TAG: source.topic}), limit=_RECENT_RUNS)
-    running = [record for record in runs if record.dagster_run.status in _IN_FLIGHT]
-    if running:
-        return SkipReason(f"run {running[0].dagster_run.run_id[:8]} of topic {source.topic} is in flight")
     try:
         work = look(settings, source, tables)
     except UnavailableError as error:
@@ -95,7 +88,17 @@ def tick(
         return SkipReason(f"nothing new on topic {source.topic}")
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
     waiting = hold(instance, settings, tried, now)
-    return SkipReason(waiting) if waiting else request(source, work, runs, len(tried), now)
+    return SkipReason(waiting) if waiting else request(source, work, runs, now)
+
+
+def occupied(instance: DagsterInstance, source: KafkaTable, tables: Sequence[Table]) -> str | None:
+    """Why no batch may start now: one is in flight, or a rebuild of the same tables is."""
+    if running := in_flight.increments(instance, source.topic):
+        return f"run {running[0].run_id[:8]} of topic {source.topic} is in flight"
+    keys = [table.asset_key for table in (source, *downstream(source, tables))]
+    if running := in_flight.rebuilds(instance, keys):
+        return f"run {running[0].run_id[:8]} rebuilds tables of topic {source.topic}"
+    return None
 
 
 def look(settings: Settings, source: KafkaTable, tables: Sequence[Table]) -> Work | None:
@@ -149,17 +152,16 @@ def _descendants(error: type[Exception]) -> set[type[Exception]]:
     return {error}.union(*(_descendants(child) for child in error.__subclasses__()))
 
 
-def request(
-    source: KafkaTable, work: Work, runs: Sequence[RunRecord], attempt: int, now: datetime
-) -> RunRequest:
-    """The run for one batch; its key holds state and attempt, so that a retry is never taken for a repeat."""
+def request(source: KafkaTable, work: Work, runs: Sequence[RunRecord], now: datetime) -> RunRequest:
+    """The run for one batch; its key holds state and predecessor, so that a retry is never taken for a repeat."""
+    predecessor = runs[0].dagster_run.run_id if runs else "none"
     config = {
         "slices": [part.to_json() for part in work.slices],
         "planned_at": now.isoformat(),
         "dead_runs": dead_runs(runs),
     }
     return RunRequest(
-        run_key=f"{source.topic}:{work.state}:{attempt}",
+        run_key=f"{source.topic}:{work.state}:{predecessor}",
         run_config={"ops": {source.name: {"config": config}}},
         tags={TOPIC_TAG: source.topic, STATE_TAG: work.state},
     )

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from lakehouse_assets.errors import UnavailableError
 
 _USER = "lakehouse"
+_CLOSED = "SESSION_CLOSED"
 
 
 class SparkConnect(PySparkResource):
@@ -43,7 +44,12 @@ class SparkConnect(PySparkResource):
 
     def interrupt(self, run_id: str) -> None:
         """Ends whatever the server still does for another run, and closes that run's session for good."""
-        session = connect(self.remote, run_id)
+        try:
+            session = connect(self.remote, run_id)
+        except UnavailableError as error:
+            if _CLOSED in error.what:
+                return
+            raise
         session.interruptAll()
         session.stop()
 
@@ -55,10 +61,12 @@ def connect(remote: str, session_id: str) -> SparkSession:
         UnavailableError: the server does not answer.
     """
     try:
-        return SparkSession.builder.remote(f"{remote}/;user_id={_USER};session_id={session_id}").create()
+        session = SparkSession.builder.remote(f"{remote}/;user_id={_USER};session_id={session_id}").create()
+        session.version  # noqa: B018  the first call that reaches the server
     except Exception as error:
         raise UnavailableError(
             f"no answer: {str(error).splitlines()[0]}",
             where=f"Spark Connect server {remote}",
             do="Run `lakehouse status`; the supervisor restarts a server that died",
         ) from error
+    return session

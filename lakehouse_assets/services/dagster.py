@@ -27,10 +27,14 @@ run_coordinator:
   module: dagster._core.run_coordinator
   class: DefaultRunCoordinator
 
+run_launcher:
+  module: lakehouse_assets.engine.launcher
+  class: LocalRunLauncher
+
 run_monitoring:
   enabled: true
   poll_interval_seconds: 5
-  start_timeout_seconds: 120
+  start_timeout_seconds: 60
   cancel_timeout_seconds: 60
 
 sensors:

@@ -59,8 +59,8 @@ SOURCES: Mapping[str, Source] = {
 REQUIRED = (BRONZE, SILVER, GOLD)
 
 _MANIFEST_COLUMNS = (
-    "{partition: 'INTEGER', offset: 'BIGINT', label: 'VARCHAR', event_date: 'VARCHAR',"
-    " TransactionNo: 'VARCHAR', ProductNo: 'VARCHAR', Price: 'DECIMAL(18, 2)'}"
+    "{'partition': 'INTEGER', 'offset': 'BIGINT', 'label': 'VARCHAR', 'event_date': 'VARCHAR',"
+    " 'TransactionNo': 'VARCHAR', 'ProductNo': 'VARCHAR', 'Price': 'DECIMAL(18, 2)'}"
 )
 
 

@@ -1,0 +1,29 @@
+"""How far each table is behind its topic, as `lakehouse status` shows it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.settings import Settings
+
+
+def show(settings: Settings, console: Console) -> None:
+    """Prints one line per table; says why where it cannot."""
+    from lakehouse_assets.definitions import TABLES
+    from lakehouse_assets.engine.progress import snapshot
+
+    try:
+        progress = snapshot(settings, TABLES)
+    except UnavailableError as error:
+        console.print(f"[yellow]No lag to show:[/] {error}")
+        return
+    shown = RichTable(title="Tables against their topic", title_justify="left")
+    for column in ("table", "topic", "Delta version", "records in", "lag"):
+        shown.add_column(column, justify="left" if column in ("table", "topic") else "right")
+    for each in progress:
+        records = sum(len(part) for part in each.position.slices())
+        version = "-" if each.version < 0 else str(each.version)
+        shown.add_row(each.key, each.topic, version, f"{records:,}", f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}")
+    console.print(shown)

@@ -1,0 +1,89 @@
+"""Commands about tables: where their rows come from, and what was accepted as lost."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.settings import load
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.ledger import Ledger
+    from lakehouse_assets.engine.planning import Acceptance
+    from lakehouse_assets.engine.tables import Table
+
+TABLE = Annotated[str, typer.Argument(help="A table's key, e.g. gold/sales/daily_revenue", metavar="TABLE")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    app.command()(provenance)
+    app.command()(accept)
+
+
+def provenance(
+    table: TABLE,
+    version: Annotated[int | None, typer.Option(help="A Delta version; the newest by default")] = None,
+) -> None:
+    """Show the exact Kafka offset ranges in a version of a table."""
+    from lakehouse_assets.engine.lake import Lake
+    from lakehouse_assets.engine.provenance import ledger_at
+
+    found = ledger_at(Lake(load()), table, version)
+    Console(soft_wrap=True).print(ranges(table, found))
+
+
+def ranges(key: str, ledger: Ledger) -> RichTable:
+    """A position as a table for people."""
+    stated = f"position stated by version {ledger.position_version}" if ledger.position else "no position yet"
+    shown = RichTable(title=f"{key} version {ledger.version} ({stated})", title_justify="left")
+    for column in ("topic id", "partition", "first offset", "last offset", "offsets"):
+        shown.add_column(column, justify="left" if column == "topic id" else "right")
+    for part in ledger.position.slices():
+        if len(part):
+            shown.add_row(*map(str, (part.topic_id, part.partition, part.start, part.end - 1, len(part))))
+    return shown
+
+
+def accept(table: TABLE) -> None:
+    """Record that a loss which holds a table is known, so that it goes on after it."""
+    from lakehouse_assets.engine import acceptances
+    from lakehouse_assets.engine.spark import connect
+
+    settings = load()
+    session = connect(settings.spark_remote, str(uuid4()))
+    try:
+        accepted = acceptances.record(session, settings, known_table(table), by=getpass.getuser())
+    finally:
+        session.stop()
+    Console(soft_wrap=True).print(f"{table}: accepted. {explain(accepted)}")
+
+
+def explain(accepted: Acceptance) -> str:
+    """What an acceptance means, in words."""
+    if not accepted.topic_id:
+        return "It goes on from the position its rows stand for."
+    lost = ", ".join(f"partition {part.partition} offsets {part.start} to {part.end - 1}" for part in accepted.lost)
+    onward = ", ".join(f"{partition} at {offset}" for partition, offset in sorted(accepted.resume.items()))
+    return f"Lost: {lost or 'no known offsets'}. Topic id {accepted.topic_id} goes on with partition {onward}."
+
+
+def known_table(key: str) -> Table:
+    """The table of this key.
+
+    Raises:
+        LakehouseError: there is none; names those there are.
+    """
+    from lakehouse_assets.definitions import TABLES
+
+    for table in TABLES:
+        if table.key == key:
+            return table
+    known = ", ".join(table.key for table in TABLES)
+    raise LakehouseError("there is no such table", where=key, do=f"Give one of: {known}")

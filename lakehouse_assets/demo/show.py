@@ -1,0 +1,76 @@
+"""What the demo shows on the terminal: bars while it works, a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from lakehouse_assets.demo import watch
+
+
+class RateColumn(ProgressColumn):
+    """Records a second."""
+
+    def render(self, task: Task) -> Text:
+        """The task's speed, blank before the first records."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+def bars(console: Console) -> Progress:
+    """Progress bars with count, rate and time left; silent when the console is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def sending(console: Console, rows: int) -> Iterator[Callable[[int], None]]:
+    """A bar for the replay; yields what is to be called with each number of delivered records."""
+    with bars(console) as progress:
+        task = progress.add_task("replay to Kafka", total=rows)
+        yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def catching_up(console: Console, total: int) -> Iterator[watch.Show]:
+    """A bar for each table over the topic's `total` new offsets."""
+    with bars(console) as progress:
+        tasks: dict[str, Any] = {}
+
+        def show(tables: Sequence[watch.Progress]) -> None:
+            for table in tables:
+                if table.key not in tasks:
+                    tasks[table.key] = progress.add_task(table.key, total=max(total, table.lag))
+                whole = progress.tasks[tasks[table.key]].total or total
+                progress.update(tasks[table.key], completed=max(0, whole - table.lag))
+
+        yield show
+
+
+def summary(result: dict[str, Any]) -> Table:
+    """The result as a table: asset, rows, days, quarantined, position, seconds."""
+    table = Table("asset", title="What the tables hold now")
+    for name in ("rows", "days", "quarantined", "position", "seconds"):
+        table.add_column(name, justify="left" if name == "position" else "right")
+    for row in result["tables"]:
+        numbers = [f"{row[name]:,}" for name in ("rows", "partitions", "quarantined")]
+        table.add_row(row["asset"], *numbers, ends(row["position"]), f"{result['seconds'][row['asset']]:.1f}")
+    return table
+
+
+def ends(position: Sequence[dict[str, Any]]) -> str:
+    """The next offset of each partition of the newest topic, `partition:offset`."""
+    newest = position[-1]["partitions"] if position else {}
+    return " ".join(f"{partition}:{ranges[-1][1]}" for partition, ranges in newest.items())

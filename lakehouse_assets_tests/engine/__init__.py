@@ -1,0 +1,1 @@
+"""Tests of the machine room; one file for each module."""

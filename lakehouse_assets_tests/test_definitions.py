@@ -1,0 +1,37 @@
+"""The front door: what Dagster loads."""
+
+from __future__ import annotations
+
+import pytest
+from dagster import AssetKey
+
+from lakehouse_assets.definitions import TABLES, defs
+
+
+def test_definitions_load_without_any_service():
+    """Nothing calls the network at import; every job, sensor and resource is bound."""
+    defs.get_repository_def().load_all_definitions()
+
+
+def test_lineage_runs_from_the_topic_to_gold():
+    graph = defs.resolve_asset_graph()
+    upstream = {key: graph.get(key).parent_keys for key in graph.get_all_asset_keys()}
+    gold, silver = AssetKey(["gold", "sales", "daily_revenue"]), AssetKey(["silver", "sales", "transactions"])
+    bronze, topic = AssetKey(["bronze", "sales", "transactions"]), AssetKey(["kafka", "sales", "transactions"])
+    assert upstream[gold] == {silver}
+    assert upstream[silver] == {bronze}
+    assert upstream[bronze] == {topic}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.key)
+def test_a_table_says_what_it_is(table):
+    """The graph reads like a map: group, owner, description and described columns on every table."""
+    node = defs.resolve_asset_graph().get(table.asset_key)
+    assert node.group_name == table.layer
+    assert node.owners
+    assert node.description
+    assert node.partitions_def is not None
+    columns = node.metadata["dagster/column_schema"].columns
+    assert columns
+    if table.layer != "bronze":
+        assert all(column.description for column in columns)
