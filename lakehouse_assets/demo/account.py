@@ -50,7 +50,7 @@ def of(lake: Lake, slices: Sequence[Slice]) -> Account:
 
 def _coordinates(lake: Lake, key: str, where: str) -> int:
     """How many different coordinates of the slices a table holds."""
-    query = f"SELECT count(DISTINCT (\"partition\", \"offset\")) AS n FROM t WHERE {_quoted(where)}"
+    query = f'SELECT count(DISTINCT ("partition", "offset")) AS n FROM t WHERE {_quoted(where)}'
     return int(found[0]["n"]) if (found := _query(lake, key, query)) else 0
 
 

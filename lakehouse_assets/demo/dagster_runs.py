@@ -32,7 +32,7 @@ class FailedRun:
 
 
 def failed_runs(dagster_url: str, since: float) -> list[FailedRun]:
-    """Runs that failed after a time in seconds since 1970, newest first; none while the webserver does not answer."""
+    """Runs that failed after a time in seconds since 1970; none while the webserver does not answer."""
     data = _ask(dagster_url, FAILED_RUNS, {"since": since})
     found = (data.get("runsOrError") or {}).get("results") or []
     return [FailedRun(run["runId"], run["jobName"]) for run in found]

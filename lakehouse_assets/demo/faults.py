@@ -1,7 +1,8 @@
 """What real topics carry besides good records, mixed in by seed.
 
-Each source line draws at most one fault, by a hash of the seed and its replay index: the same seed gives the same topic, wherever
-a replay starts. A late line is its only record; every other fault is an extra record beside the line's good one.
+Each source line draws at most one fault, by a hash of the seed and its replay index: the same seed gives
+the same topic, wherever a replay starts. A late line is its only record; every other fault is an extra
+record beside the line's good one.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ _REPEATS = [LABELS.index(Label.DUPLICATE), LABELS.index(Label.SUPERSEDED)]
 class Plan:
     """The records of one replay in the order they are sent; columns of one length.
 
-    `line` is an index into the window's lines, `code` into `LABELS`, `time` the event time in seconds, `consumed` the number of
-    source lines of the window taken so far, `lines` how many the whole plan takes.
+    `line` is an index into the window's lines, `code` into `LABELS`, `time` the event time in seconds,
+    `consumed` the number of the window's lines taken so far, `lines` how many the whole plan takes.
     """
 
     line: Longs
@@ -150,7 +151,7 @@ def plan(window: Lines, seed: int, start: int, rows: int) -> Plan:
 
 
 def _take(codes: Codes, rows: int) -> int:
-    """How many lines make `rows` records; where the last one's extra record is too much, the fault is taken off."""
+    """How many lines make `rows` records; a last fault whose extra record is too much is taken off."""
     total = np.cumsum(1 + ((codes != _GOOD) & (codes != _LATE)))
     taken = int(np.searchsorted(total, rows, side="right"))
     if taken < len(codes) and (total[taken - 1] if taken else 0) < rows:
@@ -160,9 +161,9 @@ def _take(codes: Codes, rows: int) -> int:
 
 
 def _late_positions(codes: Codes, time: Longs, clock: Longs, jitter: Longs) -> Longs:
-    """Where late lines are sent: after the first line of a later day. Lines that have none become good ones.
+    """Where late lines are sent: after the first line of a later day; without one they become good.
 
-    The first line of a day is never late: it is the later record the others wait for.
+    The first line of a day is never late: it is the later record that the others wait for.
     """
     days, count = clock // SECONDS_A_DAY, len(codes)
     later = np.searchsorted(days, time // SECONDS_A_DAY + 1, side="left")
@@ -170,13 +171,15 @@ def _late_positions(codes: Codes, time: Longs, clock: Longs, jitter: Longs) -> L
     first = np.ones(count, dtype=bool)
     first[1:] = days[1:] > days[:-1]
     codes[(codes == _LATE) & (first | (later >= count))] = _GOOD
-    return np.minimum(later + jitter, max(count - 1, 0))
+    positions: Longs = np.minimum(later + jitter, max(count - 1, 0))
+    return positions
 
 
 def _cancel_delays(seed: int, start: int, extra: Longs, time: Longs, clock: Longs) -> Longs:
     wanted = 60 + below(CANCEL_WITHIN_SECONDS, seed, 2, extra + start)
     room = clock[-1] - time[extra] if len(clock) else wanted
-    return np.maximum(np.minimum(wanted, room), 1)
+    delays: Longs = np.maximum(np.minimum(wanted, room), 1)
+    return delays
 
 
 def _extra_positions(codes: Codes, extra: Longs, time: Longs, clock: Longs, seed: int, start: int) -> Longs:
@@ -184,4 +187,5 @@ def _extra_positions(codes: Codes, extra: Longs, time: Longs, clock: Longs, seed
     cancelled = np.searchsorted(clock, time, side="right") - 1
     at = np.where(np.isin(codes, _REPEATS), repeat, extra)
     at = np.where(codes == _CANCELLATION, np.maximum(cancelled, extra), at)
-    return np.minimum(at, max(len(clock) - 1, 0))
+    within: Longs = np.minimum(at, max(len(clock) - 1, 0))
+    return within

@@ -1,7 +1,8 @@
 """The manifest: what the producer sent and where the broker put it, one JSON line a record.
 
-`{"partition", "offset", "label", "event_date", "TransactionNo", "ProductNo", "Price"}`; the price has two decimals, null where the
-record has none.
+    {"partition", "offset", "label", "event_date", "TransactionNo", "ProductNo", "Price"}
+
+The price has two decimals and is null where the record has none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from types import TracebackType
 
 
 class Manifest:
-    """A manifest file that lines are added to; whole lines reach the disk in one write, so a kill leaves a valid prefix."""
+    """A file to add lines to; whole lines reach it in one write, so a kill leaves a valid prefix."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from lakehouse_assets.demo import faults, transactions
+from lakehouse_assets.demo import faults
 from lakehouse_assets.demo.faults import LABELS, Label, Plan
 from lakehouse_assets.demo.transactions import Lines, Payload, price_text, time_texts
 
@@ -32,12 +32,15 @@ NULLED: Final = ("transaction_no", "product_no", "price", "quantity")
 DAMAGED: Final = frozenset({Label.MALFORMED, Label.WRONG_TYPE, Label.NULL, Label.ABSURD_TIMESTAMP})
 
 
+Headers = list[tuple[str, str | bytes | None]]
+
+
 class Message(NamedTuple):
-    """A Kafka message; `timestamp` in milliseconds, `entry` its manifest line without partition and offset."""
+    """A Kafka message; `timestamp` in milliseconds, `entry` its manifest line after the coordinate."""
 
     key: bytes
     value: bytes
-    headers: list[tuple[str, bytes]]
+    headers: Headers
     timestamp: int
     entry: str
 
@@ -93,7 +96,10 @@ def _block(window: Lines, plan: Plan, part: slice, seed: int, start: int) -> Ite
             value, fields, key = payload.render().encode(), payload, b"%d" % number
         else:
             value, fields, key = change(payload, cents, quantity, salt, number)
-        headers = [(STORE_HEADER, b"%d" % store), (REPLAY_HEADER, b"%d" % consumed)]
+        headers: Headers = [
+            (STORE_HEADER, b"%d" % store),
+            (REPLAY_HEADER, b"%d" % consumed),
+        ]
         yield Message(key, value, headers, time * 1000, entry(label, fields))
 
 

@@ -29,7 +29,7 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Sent:
-    """What a replay did: source lines `start` to `end` in `rows` records; `turn` counts the passes over the source."""
+    """What a replay did: source lines `start` to `end` in `rows` records; `turn` counts the passes."""
 
     rows: int
     start: int
@@ -50,7 +50,8 @@ def produce(
 ) -> Sent:
     """Replay exactly `rows` records from where the last replay on this topic ended.
 
-    The manifest is complete when this returns; `advance` is called with the number of records delivered since its last call.
+    The manifest is complete when this returns; `advance` is called with the number of records delivered
+    since its last call.
 
     Raises:
         UnavailableError: the broker does not take a record; names the topic.

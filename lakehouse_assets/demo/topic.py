@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.cimpl import NewTopic
 
 from lakehouse_assets.demo.messages import REPLAY_HEADER
 from lakehouse_assets.errors import UnavailableError
@@ -43,6 +45,22 @@ def ensure(bootstrap: str, topic: str = TOPIC) -> None:
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise unavailable(topic, error) from error
+    _wait_for_leaders(admin, topic)
+
+
+def _wait_for_leaders(admin: AdminClient, topic: str) -> None:
+    """A topic just made has no leaders for a moment."""
+    asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in range(PARTITIONS)}  # type: ignore[no-untyped-call]
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while True:
+        try:
+            for future in admin.list_offsets(asked, request_timeout=TIMEOUT_SECONDS).values():
+                future.result()
+            return
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                raise unavailable(topic, error) from error
+            time.sleep(0.1)
 
 
 def consumed(bootstrap: str, topic: str = TOPIC) -> int:

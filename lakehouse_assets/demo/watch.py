@@ -1,4 +1,4 @@
-"""Waits until every table has taken in all of the topic, while the sensor in the Dagster daemon starts the runs."""
+"""Waits until every table has caught up, while the sensor in the Dagster daemon starts the runs."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import pyspark.sql.functions as F
 from dagster import DailyPartitionsDefinition
 from pyspark.sql import Column
 
+from lakehouse_assets.engine.contracts import without_nulls
 from lakehouse_assets.settings import Settings
 
 
@@ -27,9 +28,9 @@ def outside(settings: Settings, now: datetime) -> Column:
     """array<string>: why `event_date` lies outside of the calendar; empty inside."""
     first, last = settings.calendar_start, last_day(settings, now)
     day = F.col("event_date")
-    return F.array_compact(
-        F.array(
+    return without_nulls(
+        [
             F.when(day < F.lit(first), F.lit(f"event_date: before the calendar's first day {first}")),
             F.when(day > F.lit(last), F.lit(f"event_date: after the calendar's last day {last}")),
-        )
+        ]
     )

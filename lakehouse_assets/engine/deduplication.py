@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 
 COORDINATE = ("topic_id", "partition", "offset")
 CONTENT_HASH = "content_hash"
@@ -26,16 +26,11 @@ def with_content_hash(rows: DataFrame, columns: Sequence[str]) -> DataFrame:
 
 def deduplicate(rows: DataFrame, grain: Sequence[str], topic_ids: Sequence[str]) -> DataFrame:
     """One row per grain with the added column `losers`; `rows` has the coordinate and `content_hash`."""
-    self = F.struct(*_LOSER)
-    order = F.struct(_epoch(F.col("topic_id"), topic_ids), "partition", "offset")
-    others = [name for name in rows.columns if name not in grain]
-    best = rows.groupBy(*grain).agg(
-        F.min_by(F.struct(*others), order).alias("winner"),
-        F.collect_list(self).alias("all"),
-    )
-    winner = F.struct(*[F.col(f"winner.{name}").alias(name) for name in _LOSER])
-    losers = F.array_sort(F.array_except("all", F.array(winner)))
-    return best.select(*grain, "winner.*", losers.alias(LOSERS)).select(*rows.columns, LOSERS)
+    lowest_first = Window.partitionBy(*grain).orderBy(_epoch(F.col("topic_id"), topic_ids), "partition", "offset")
+    after_this = lowest_first.rowsBetween(1, Window.unboundedFollowing)
+    losers = F.array_sort(F.collect_list(F.struct(*_LOSER)).over(after_this))
+    ranked = rows.select("*", losers.alias(LOSERS), F.row_number().over(lowest_first).alias("rank"))
+    return ranked.where(F.col("rank") == 1).drop("rank")
 
 
 def _epoch(topic_id: Column, topic_ids: Sequence[str]) -> Column:

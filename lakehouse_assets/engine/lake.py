@@ -37,7 +37,7 @@ class Lake:
             UnavailableError: the store does not answer.
         """
         try:
-            return DeltaTable(self.uri(key), version=version, storage_options=self._options(), without_files=True)
+            return DeltaTable(self.uri(key), version=version, storage_options=self.storage_options(), without_files=True)
         except TableNotFoundError:
             return None
         except OSError as error:
@@ -66,16 +66,17 @@ class Lake:
         """The days that hold rows, from the log alone."""
         if self.version(key) < 0:
             return frozenset()
-        table = DeltaTable(self.uri(key), storage_options=self._options())
+        table = DeltaTable(self.uri(key), storage_options=self.storage_options())
         return frozenset(date.fromisoformat(day) for part in table.partitions() if (day := part["event_date"]))
 
     def rows(self, key: str) -> int:
         """How many rows the table holds, from the log's file statistics."""
         if self.version(key) < 0:
             return 0
-        return int(DeltaTable(self.uri(key), storage_options=self._options()).count())
+        return int(DeltaTable(self.uri(key), storage_options=self.storage_options()).count())
 
-    def _options(self) -> dict[str, str]:
+    def storage_options(self) -> dict[str, str]:
+        """What delta-rs needs to reach the store; holds the secret key, so never log it."""
         settings = self.settings
         options = {"AWS_REGION": settings.s3_region}
         if settings.s3_endpoint:

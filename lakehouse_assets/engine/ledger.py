@@ -122,6 +122,8 @@ class Ledger:
     """Empty for a table that no increment has written yet."""
     position_version: int
     """The version that stated `position`; -1 when none did."""
+    stated_version: int = -1
+    """The newest version that stated anything: it grows with every increment, rebuild and acceptance."""
     acceptances: tuple[Acceptance, ...] = ()
     accepted_version: int = -1
     """The newest version that recorded an acceptance."""
@@ -133,7 +135,7 @@ class Ledger:
 
 def read(commits: Iterable[Commit]) -> Ledger:
     """The ledger from a history given newest first; reads no further than the newest stated position."""
-    version, oldest, acceptances, accepted_version, restored = -1, -1, [], -1, None
+    version, oldest, stated, acceptances, accepted_version, restored = -1, -1, -1, [], -1, None
     for commit in _standing(commits):
         version, oldest = max(version, commit.version), commit.version
         statement = commit.statement
@@ -141,15 +143,15 @@ def read(commits: Iterable[Commit]) -> Ledger:
             restored = restored or commit.version
         if statement is None:
             continue
+        stated = max(stated, commit.version)
         if statement.acceptance is not None:
             acceptances.append(statement.acceptance)
             accepted_version = max(accepted_version, commit.version)
         if statement.position is not None:
-            return Ledger(
-                version, statement.position, commit.version, tuple(reversed(acceptances)), accepted_version, restored
-            )
+            accepted = tuple(reversed(acceptances))
+            return Ledger(version, statement.position, commit.version, stated, accepted, accepted_version, restored)
     accepted = tuple(reversed(acceptances))
-    return Ledger(version, Position(), -1, accepted, accepted_version, restored, complete=oldest <= 0)
+    return Ledger(version, Position(), -1, stated, accepted, accepted_version, restored, complete=oldest <= 0)
 
 
 def _standing(commits: Iterable[Commit]) -> Iterator[Commit]:

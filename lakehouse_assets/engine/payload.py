@@ -12,13 +12,15 @@ from pyspark.sql.types import (
     DecimalType,
     IntegralType,
     NumericType,
-    StringType,
 )
+
+from lakehouse_assets.engine.contracts import without_nulls
 
 UNREADABLE = "unreadable"
 NOT_AN_OBJECT = "value: not a JSON object"
 
 _EXACT = "decimal(38,18)"
+_NUMBER = "^(BIGINT|DECIMAL|DOUBLE|FLOAT)"
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}([T ].*)?$"
 
 
@@ -32,13 +34,20 @@ def parse_json(records: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
     Source: a Kafka table with `value` (binary).
     """
     raw = {f"_raw_{name}": F.variant_get("_json", f"$.{name}", "variant") for name in types}
-    typed = {name: _typed(F.col(f"_raw_{name}"), dtype) for name, dtype in types.items()}
+    kinds = {f"_kind_{name}": F.schema_of_variant(f"_raw_{name}") for name in types}
+    values = {f"_value_{name}": F.try_variant_get(f"_raw_{name}", "$", _sql(types[name])) for name in types}
+    typed = {name: F.when(_is_readable(name, types[name]), F.col(f"_value_{name}")) for name in types}
     return (
         records.withColumn("_json", F.try_parse_json(F.col("value").cast("string")))
         .withColumns(raw)
+        .withColumns(kinds | values)
         .withColumns(typed | {UNREADABLE: _unreadable(types)})
-        .drop("_json", *raw)
+        .drop("_json", *raw, *kinds, *values)
     )
+
+
+def _sql(dtype: DataType) -> str:
+    return dtype.simpleString()
 
 
 def iso_timestamp(text: Column) -> Column:
@@ -54,35 +63,32 @@ def json_timestamp(field: str) -> Column:
 def _unreadable(types: Mapping[str, DataType]) -> Column:
     is_object = F.coalesce(F.schema_of_variant("_json").startswith("OBJECT"), F.lit(False))
     names = [
-        F.when(~_is_readable(F.col(f"_raw_{name}"), dtype), F.lit(f"{name}: not a {dtype.simpleString()}"))
-        for name, dtype in types.items()
+        F.when(~_is_readable(name, dtype), F.lit(f"{name}: not a {_sql(dtype)}")) for name, dtype in types.items()
     ]
-    named = F.array_compact(F.array(*names))
+    named = without_nulls(names)
     return F.when(is_object, named).otherwise(F.array(F.lit(NOT_AN_OBJECT)))
 
 
-def _typed(raw: Column, dtype: DataType) -> Column:
-    return F.when(_is_readable(raw, dtype), F.try_variant_get(raw, "$", dtype.simpleString()))
+def _is_readable(name: str, dtype: DataType) -> Column:
+    kind, value = F.col(f"_kind_{name}"), F.col(f"_value_{name}")
+    absent = kind.isNull() | (kind == "VOID")
+    return F.coalesce(absent | (value.isNotNull() & _is_kind(name, dtype)), F.lit(False))
 
 
-def _is_readable(raw: Column, dtype: DataType) -> Column:
-    kind = F.schema_of_variant(raw)
-    absent = raw.isNull() | (kind == "VOID")
-    return F.coalesce(absent | (_is_kind(kind, dtype) & _fits(raw, dtype)), F.lit(False))
-
-
-def _is_kind(kind: Column, dtype: DataType) -> Column:
+def _is_kind(name: str, dtype: DataType) -> Column:
+    kind = F.col(f"_kind_{name}")
+    if isinstance(dtype, DecimalType):
+        return kind.rlike(rf"^(BIGINT|DECIMAL\(\d+,[0-{min(dtype.scale, 9)}]\))$") | _is_exact(name)
+    if isinstance(dtype, IntegralType):
+        return (kind == "BIGINT") | _is_exact(name)
     if isinstance(dtype, NumericType):
-        return kind.rlike("^(BIGINT|DECIMAL|DOUBLE|FLOAT)")
-    if isinstance(dtype, StringType):
-        return kind == "STRING"
+        return kind.rlike(_NUMBER)
     if isinstance(dtype, BooleanType):
         return kind == "BOOLEAN"
-    return F.lit(True)
+    return kind == "STRING"
 
 
-def _fits(raw: Column, dtype: DataType) -> Column:
-    value = F.try_variant_get(raw, "$", dtype.simpleString())
-    if isinstance(dtype, (DecimalType, IntegralType)):
-        return value.cast(_EXACT) == F.try_variant_get(raw, "$", _EXACT)
-    return value.isNotNull()
+def _is_exact(name: str) -> Column:
+    """A number that lost nothing on its way into a narrower type, e.g. 3.0 as an integer."""
+    exact = F.try_variant_get(f"_raw_{name}", "$", _EXACT)
+    return F.col(f"_kind_{name}").rlike(_NUMBER) & (F.col(f"_value_{name}").cast(_EXACT) == exact)

@@ -44,11 +44,6 @@ class Position:
         """Topic ids in the order they were accepted."""
         return tuple(self.epochs)
 
-    @property
-    def total(self) -> int:
-        """Sum of all next offsets: grows with every increment, so it serves as the transaction version."""
-        return sum(ranges[-1][1] for parts in self.epochs.values() for ranges in parts.values())
-
     def next_offset(self, topic_id: str, partition: int) -> int | None:
         """The first offset not taken in yet; None for a partition never seen."""
         ranges = self.epochs.get(topic_id, {}).get(partition)

@@ -37,12 +37,9 @@ class Publication:
     """Which quarantined rows these take the place of."""
 
     @property
-    def transaction(self) -> delta.Transaction | None:
-        """Increments carry one: its version grows with the position, its id changes after an accepted RESTORE."""
-        position = self.statement.position
-        if position is None:
-            return None
-        return delta.Transaction(f"{self.table.key}@{self.before.accepted_version}", position.total)
+    def transaction(self) -> delta.Transaction:
+        """Lets one of all the publications planned from the same ledger be written, and none from an older one."""
+        return delta.Transaction(self.table.key, self.before.stated_version + 1)
 
 
 def publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
@@ -76,7 +73,7 @@ def _write(target: delta.Target, publication: Publication) -> None:
         delta.merge(target, publication.rows, grain, statement.days, topic_ids, statement, transaction)
     elif statement.days:
         delta.replace(target, publication.rows, delta.in_days(statement.days), statement, transaction)
-    elif transaction:
+    else:
         delta.state(target, statement, transaction)
 
 

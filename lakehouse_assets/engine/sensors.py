@@ -178,7 +178,7 @@ def dead_runs(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def _digest(ledgers: dict[str, Ledger]) -> str:
-    said = {key: [ledger.position.to_json(), ledger.accepted_version] for key, ledger in ledgers.items()}
+    said = {key: [ledger.position.to_json(), ledger.stated_version] for key, ledger in ledgers.items()}
     text = json.dumps(said, sort_keys=True) + CODE_VERSION
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

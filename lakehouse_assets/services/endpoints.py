@@ -106,7 +106,9 @@ def read(home: Home) -> Endpoints | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise ServiceError(
-            f"cannot read {path} ({error})", where="services", do="Restore it; without it the kept data has no key"
+            f"cannot read {path} ({error})",
+            where="services",
+            do="Restore it; without it the kept data has no key",
         ) from error
 
 

@@ -98,8 +98,20 @@ def _retrieve(process: str, work: Path, options: list[str]) -> None:
     config.write_text(IVY_SETTINGS.format(cache=work / f"{process}-cache"))
     target = f"{work}/[conf]/[artifact]-[revision](-[classifier]).[ext]"
     command = [str(java()), *options, "-cp", str(ivy), "org.apache.ivy.Main", "-settings", str(config)]
-    command += ["-ivy", str(BILL_OF_MATERIALS), "-confs", process, "-retrieve", target, "-types", "jar", "bundle"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=RESOLVE_TIMEOUT_SECONDS, check=False)
+    command += [
+        "-ivy",
+        str(BILL_OF_MATERIALS),
+        "-confs",
+        process,
+        "-retrieve",
+        target,
+        "-types",
+        "jar",
+        "bundle",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=RESOLVE_TIMEOUT_SECONDS, check=False
+    )
     if done.returncode != 0 or not (work / process).is_dir():
         raise ServiceError(
             f"Ivy could not resolve the {process} jars: {_reason(done.stdout + done.stderr)}",

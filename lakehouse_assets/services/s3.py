@@ -68,7 +68,11 @@ class S3(Service):
         from botocore.config import Config
 
         endpoints = self.site.endpoints
-        waits = {"connect_timeout": PROBE_SECONDS, "read_timeout": 5 * PROBE_SECONDS, "retries": {"total_max_attempts": 1}}
+        waits = {
+            "connect_timeout": PROBE_SECONDS,
+            "read_timeout": 5 * PROBE_SECONDS,
+            "retries": {"total_max_attempts": 1},
+        }
         return boto3.session.Session().client(
             "s3",
             endpoint_url=endpoints.s3_endpoint,

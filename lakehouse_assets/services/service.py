@@ -123,7 +123,9 @@ class Service(ABC):
         log = self.site.home.log(self.programs()[0].name)
         said = cause(self.logs(since))
         return ServiceError(
-            f"{what}; {said}", where=self.name, do=f"See {log}, run `lakehouse doctor`, then `lakehouse up` again"
+            f"{what}; {said}",
+            where=self.name,
+            do=f"See {log}, run `lakehouse doctor`, then `lakehouse up` again",
         )
 
     def _log_size(self, program: str) -> int:

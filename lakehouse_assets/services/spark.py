@@ -133,7 +133,11 @@ class Spark(Service):
         return {f"spark.hadoop.fs.s3a.{key}": value for key, value in s3a.items()}
 
     def _options(self) -> list[str]:
-        virtual_machine = [f"-Xmx{self.site.settings.spark_heap}", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"]
+        virtual_machine = [
+            f"-Xmx{self.site.settings.spark_heap}",
+            "-XX:-UsePerfData",
+            "-XX:+ExitOnOutOfMemoryError",
+        ]
         opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
         opened.append("--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED")
         system = {

@@ -111,7 +111,9 @@ def _percent(text: str) -> str:
 def _quotable(value: str) -> str:
     if '"' in value or "\n" in value:
         raise ServiceError(
-            f"supervisord cannot take {value!r}", where="supervisor", do="Use a path without quotes or line breaks"
+            f"supervisord cannot take {value!r}",
+            where="supervisor",
+            do="Use a path without quotes or line breaks",
         )
     return value
 
@@ -155,7 +157,9 @@ class Supervisor:
         write_private(self.config, render(self.home, programs))
         environment = child_environment(**{MARKER: str(self.home.root)})
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.config)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=30, check=False
+        )
         deadline = time.monotonic() + DAEMON_TIMEOUT_SECONDS
         while not self.alive():
             if done.returncode != 0 or time.monotonic() > deadline:
@@ -196,7 +200,9 @@ class Supervisor:
         except xmlrpc.client.Fault as fault:
             if fault.faultCode not in (NOT_RUNNING, BAD_NAME):
                 raise ServiceError(
-                    f"supervisord cannot stop it ({fault.faultString})", where=program, do="Run `lakehouse down`"
+                    f"supervisord cannot stop it ({fault.faultString})",
+                    where=program,
+                    do="Run `lakehouse down`",
                 ) from fault
 
     def states(self) -> dict[str, Running]:

@@ -35,7 +35,8 @@ class Landed:
 
 
 def source(days: int = 6, lines_a_day: int = 500) -> Lines:
-    """`days` x `lines_a_day` lines, two a basket, with some zero prices and quantities and unknown products."""
+    """`days` x `lines_a_day` lines, two a basket, with some zero prices and quantities and unknown
+    products."""
     count = days * lines_a_day
     row = pd.Series(range(count))
     seconds = row * (days * 86_400 // count)

@@ -16,7 +16,9 @@ def of(*labels: Label) -> list[Landed]:
 
 
 def test_a_readable_records_manifest_line_says_what_its_json_says() -> None:
-    for record in of(Label.GOOD, Label.LATE, Label.DUPLICATE, Label.SUPERSEDED, Label.CANCELLATION, Label.ABSURD_TIMESTAMP):
+    for record in of(
+        Label.GOOD, Label.LATE, Label.DUPLICATE, Label.SUPERSEDED, Label.CANCELLATION, Label.ABSURD_TIMESTAMP
+    ):
         value = json.loads(record.message.value, parse_float=str)
         assert value["TransactionNo"] == record.line["TransactionNo"]
         assert value["ProductNo"] == record.line["ProductNo"]
@@ -49,8 +51,10 @@ def test_a_wrong_type_is_never_readable_as_the_right_one() -> None:
         value = json.loads(record.message.value)
         bad = [name for name in ("Price", "Quantity") if not isinstance(value[name], int | float)]
         assert len(bad) == 1
-        assert isinstance(value[bad[0]], dict) or not value[bad[0]].strip("-.0123456789") == ""
+        assert isinstance(value[bad[0]], dict) or value[bad[0]].strip("-.0123456789")
 
 
 def test_the_store_travels_as_a_header() -> None:
-    assert all(dict(record.message.headers)["store_id"] in (b"300", b"301", b"302", b"303") for record in LANDED)
+    assert all(
+        dict(record.message.headers)["store_id"] in (b"300", b"301", b"302", b"303") for record in LANDED
+    )

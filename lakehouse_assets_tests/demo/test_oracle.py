@@ -94,7 +94,9 @@ def test_a_row_lost_before_bronze_is_caught(lake: TinyLake, manifest: Path, tmp_
     assert_caught(lake, manifest, tmp_path, "every record sent is in bronze or its quarantine: 1 rows")
 
 
-@pytest.mark.parametrize(("key", "promise"), [(BRONZE, "more than once"), (SILVER, "no coordinate has two fates")])
+@pytest.mark.parametrize(
+    ("key", "promise"), [(BRONZE, "more than once"), (SILVER, "no coordinate has two fates")]
+)
 def test_a_doubled_row_is_caught(
     lake: TinyLake, manifest: Path, tmp_path: Path, key: str, promise: str
 ) -> None:
@@ -140,7 +142,9 @@ def test_a_wrong_cent_in_silver_is_caught(lake: TinyLake, manifest: Path, tmp_pa
 
 
 def test_a_day_too_many_in_gold_is_caught(lake: TinyLake, manifest: Path, tmp_path: Path) -> None:
-    lake.rows[GOLD].append({**lake.rows[GOLD][0], "event_date": lake.rows[GOLD][0]["event_date"].replace(year=2016)})
+    lake.rows[GOLD].append(
+        {**lake.rows[GOLD][0], "event_date": lake.rows[GOLD][0]["event_date"].replace(year=2016)}
+    )
     assert_caught(lake, manifest, tmp_path, "there are no other days: 1 rows")
 
 

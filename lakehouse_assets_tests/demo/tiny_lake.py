@@ -1,4 +1,5 @@
-"""The tables a right lakehouse would hold after some records, built in plain Python, to be spoiled on purpose."""
+"""The tables a right lakehouse would hold after some records, built in plain Python, to be spoiled on
+purpose."""
 
 from __future__ import annotations
 

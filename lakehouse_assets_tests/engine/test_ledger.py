@@ -132,6 +132,14 @@ def test_an_increment_after_an_accepted_restore_closes_it():
     assert (found.position, found.restored_version) == (at(8), None)
 
 
+@pytest.mark.parametrize(
+    ("newest", "stated"), [(rebuild(7, MARCH_1), 7), (accepted(7), 7), (increment(7, 9), 7), (silent(7), 3)]
+)
+def test_every_statement_makes_plans_from_before_it_stale(newest, stated):
+    """Increments, rebuilds and acceptances take turns: each is planned on top of the one before. Maintenance is not."""
+    assert read([newest, increment(3, 5)]).stated_version == stated
+
+
 def test_reading_stops_at_the_newest_position():
     """The cost of a look does not grow with the table's age."""
 

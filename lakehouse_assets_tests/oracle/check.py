@@ -1,8 +1,9 @@
 """The oracle: compares sets of coordinates in the Delta tables with the manifest, label by label.
 
-    python -m lakehouse_assets_tests.oracle.check --json out.json --manifest m.jsonl [--manifest m2.jsonl ...]
+    python -m lakehouse_assets_tests.oracle.check --json out.json --manifest m.jsonl [--manifest m2.jsonl]
 
-Give every manifest since the topic was made. Credentials come from the AWS_* environment. Imports nothing of the package.
+Give every manifest since the topic was made. Credentials come from the AWS_* environment. Imports nothing
+of the package.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def check(
 ) -> Report:
     """Check the tables (address by asset key, see `reading.SOURCES`) against what was sent.
 
-    `result` is the demo's JSON; its counts must agree with all manifests, or with the last one. `partial` allows records in the
-    tables that no manifest names, as a killed producer leaves them.
+    `result` is the demo's JSON; its counts must agree with all manifests, or with the last one. `partial`
+    allows records in the tables that no manifest names, as a killed producer leaves them.
 
     Raises:
         AssertionError: lists every promise that is broken, with the first rows that break it.
@@ -75,7 +76,8 @@ def _broken(connection: duckdb.DuckDBPyConnection, rule: rules.Rule) -> str:
     if not rows:
         return ""
     shown = [
-        "      " + ", ".join(f"{name}={value}" for name, value in zip(names, row[1:], strict=True)) for row in rows
+        "      " + ", ".join(f"{name}={value}" for name, value in zip(names, row[1:], strict=True))
+        for row in rows
     ]
     return "\n".join([f"  NOT SO: {rule.promise}: {rows[0][0]} rows, such as", *shown])
 
@@ -86,7 +88,9 @@ def _disagreements(connection: duckdb.DuckDBPyConnection, result: Mapping[str, A
     whole, newest = _counts(connection, "true"), _counts(connection, last)
     wrong = []
     if stated not in (whole, newest):
-        wrong.append(f"  NOT SO: the JSON's counts {stated} are those of the manifests {whole} or of the last {newest}")
+        wrong.append(
+            f"  NOT SO: the JSON's counts {stated} are those of the manifests {whole} or of the last {newest}"
+        )
     rows = _rows(connection)
     for table in result.get("tables", []):
         key = table["asset"]
@@ -113,7 +117,9 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _report(connection: duckdb.DuckDBPyConnection) -> Report:
-    labels = connection.execute("SELECT label, count(*) FROM expected GROUP BY ALL ORDER BY 2 DESC").fetchall()
+    labels = connection.execute(
+        "SELECT label, count(*) FROM expected GROUP BY ALL ORDER BY 2 DESC"
+    ).fetchall()
     days, revenue = connection.execute("SELECT count(*), coalesce(sum(revenue), 0) FROM gold").fetchall()[0]
     return Report(dict(labels), _rows(connection), int(days), str(revenue))
 
@@ -142,7 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check what the demo's JSON and manifests name; 0 when everything holds, else 1."""
     parser = argparse.ArgumentParser(description="Check the lakehouse's tables against the demo's manifests.")
     parser.add_argument("--json", type=Path, required=True, help="what the demo wrote with --json")
-    parser.add_argument("--manifest", type=Path, action="append", required=True, help="once for each manifest")
+    parser.add_argument(
+        "--manifest", type=Path, action="append", required=True, help="once for each manifest"
+    )
     parser.add_argument("--partial", action="store_true", help="allow records that no manifest names")
     asked = parser.parse_args(arguments)
     result = json.loads(asked.json.read_text())

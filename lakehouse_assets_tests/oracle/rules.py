@@ -37,7 +37,7 @@ CREATE TABLE told AS
 
 @dataclass(frozen=True)
 class Rule:
-    """A promise and the query for what breaks it; `strict` ones hold only when the manifests name every record."""
+    """A promise and the query for what breaks it; `strict` ones need manifests that name every record."""
 
     promise: str
     query: str
@@ -72,7 +72,8 @@ RULES = (
     ),
     Rule(
         "only records dated outside the calendar are in bronze's quarantine, and all of them",
-        """SELECT e."partition", e."offset", label, place FROM expected e JOIN landed USING ("partition", "offset")
+        """SELECT e."partition", e."offset", label, place
+           FROM expected e JOIN landed USING ("partition", "offset")
            WHERE (label = 'absurd_timestamp') <> (place = 'bronze quarantine')""",
     ),
     Rule(
@@ -89,7 +90,8 @@ RULES = (
     Rule(
         "every record sent has the fate of its label",
         """SELECT e."partition", e."offset", label, e.fate AS wanted, t.fate AS found
-           FROM expected e LEFT JOIN told t USING ("partition", "offset") WHERE t.fate IS DISTINCT FROM e.fate""",
+           FROM expected e LEFT JOIN told t USING ("partition", "offset")
+           WHERE t.fate IS DISTINCT FROM e.fate""",
     ),
     Rule(
         "nothing has a fate that was not sent",
@@ -103,7 +105,8 @@ RULES = (
     ),
     Rule(
         "the lowest coordinate of a grain wins",
-        """SELECT s.topic_id, s."partition", s."offset", list_min(list_transform(losers, lambda l: l."offset")) AS loser
+        """SELECT s.topic_id, s."partition", s."offset",
+                  list_min(list_transform(losers, lambda l: l."offset")) AS loser
            FROM silver s WHERE len(list_filter(losers, lambda l:
              (l."partition", l."offset") < (s."partition", s."offset"))) > 0""",
     ),
@@ -145,14 +148,16 @@ RULES = (
     ),
     Rule(
         "gold's sales, cancellations and lines of each day are those of silver's rows",
-        """SELECT g.event_date, g.sales, s.sales AS wanted_sales, g.cancelled, s.cancelled AS wanted_cancelled,
+        """SELECT g.event_date, g.sales, s.sales AS wanted_sales, g.cancelled,
+                  s.cancelled AS wanted_cancelled,
                   g.lines, s.lines AS wanted_lines
            FROM gold g JOIN (
              SELECT event_date, count(*) AS lines,
                     coalesce(sum(Price) FILTER (NOT is_cancellation), 0) AS sales,
                     coalesce(sum(Price) FILTER (is_cancellation), 0) AS cancelled
              FROM silver GROUP BY ALL) s USING (event_date)
-           WHERE (g.sales, abs(g.cancelled), g.lines) IS DISTINCT FROM (s.sales, abs(s.cancelled), s.lines)""",
+           WHERE (g.sales, abs(g.cancelled), g.lines)
+             IS DISTINCT FROM (s.sales, abs(s.cancelled), s.lines)""",
     ),
     Rule(
         "gold names each day once",

@@ -1,0 +1,163 @@
+"""Commands about the machine: start, stop and look after the embedded services."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table as RichTable
+
+if TYPE_CHECKING:
+    from lakehouse_assets.services.stack import Stack, Status
+    from lakehouse_assets.settings import Settings
+
+COLOURS = {"RUNNING": "green", "STARTING": "yellow", "BACKOFF": "red", "FATAL": "red", "EXITED": "red"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    for command in (up, down, status, doctor, env):
+        app.command()(command)
+
+
+def up(
+    foreground: Annotated[
+        bool, typer.Option("--foreground", "-f", help="Stay, and stop everything on Ctrl-C or TERM")
+    ] = False,
+) -> None:
+    """Start Kafka, S3, Spark and Dagster, and print the address of the UI."""
+    from lakehouse_assets.settings import load
+
+    console, stack = Console(soft_wrap=True), _stack()
+    _start(stack, console)
+    console.print(Panel.fit(f"Dagster  [bold]{load().dagster_url}[/]", title="up", border_style="green"))
+    if foreground:
+        _stay(stack, console)
+
+
+def down() -> None:
+    """Stop everything that `up` started; data and credentials stay."""
+    console, stack = Console(soft_wrap=True), _stack()
+    with console.status("Stopping the services"):
+        ended = stack.down()
+    if ended:
+        console.print(f"Ended {ended} processes that their supervisor had left behind.")
+    console.print(f"Nothing of {stack.home.root} is running.")
+
+
+def status() -> None:
+    """Show each service, and how far each table is behind its topic."""
+    from lakehouse_assets.cli import lag
+    from lakehouse_assets.settings import load
+
+    console = Console()
+    found = _stack().status()
+    if not any(each.pid for each in found):
+        console.print("Nothing is running. Start it by `lakehouse up`.")
+        return
+    console.print(_table(found))
+    lag.show(load(), console)
+
+
+def doctor() -> None:
+    """Check the machine and say what to mend; exit code 1 when something must be."""
+    from lakehouse_assets.cli.doctor import Verdict, examine
+
+    console = Console(soft_wrap=True)
+    findings = list(examine(_stack()))
+    for each in findings:
+        console.print(f"[{each.verdict.value}]{each.verdict.name.lower():5}[/] {each.what}: {each.found}")
+        if each.do:
+            console.print(f"      {each.do}.")
+    raise typer.Exit(int(any(each.verdict is Verdict.FAIL for each in findings)))
+
+
+def env() -> None:
+    """Print shell exports that point other readers here; the only command that prints credentials."""
+    from lakehouse_assets.settings import load
+
+    for name, value in exports(load()).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def exports(settings: Settings) -> dict[str, str]:
+    """Environment variables for delta-rs, DuckDB, the AWS command line, Spark Connect and Dagster."""
+    return {
+        "LAKEHOUSE_HOME": str(settings.home),
+        "LAKEHOUSE_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        "LAKEHOUSE_BUCKET": settings.bucket,
+        "SPARK_REMOTE": settings.spark_remote,
+        "AWS_ENDPOINT_URL": settings.s3_endpoint,
+        "AWS_ACCESS_KEY_ID": settings.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),
+        "AWS_REGION": settings.s3_region,
+        "AWS_DEFAULT_REGION": settings.s3_region,
+        "AWS_ALLOW_HTTP": "true",
+        "DAGSTER_HOME": str(settings.home / "dagster"),
+    }
+
+
+def _stack() -> Stack:
+    from lakehouse_assets.services.stack import Stack
+    from lakehouse_assets.settings import load
+
+    return Stack(load())
+
+
+def _start(stack: Stack, console: Console) -> None:
+    """Start, showing what each service is doing; Ctrl-C or TERM meanwhile stops everything."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    doing: dict[str, str] = {}
+    with console.status("Starting") as shown:
+
+        def progress(service: str, now: str) -> None:
+            doing[service] = now
+            if now != "starting":
+                console.print(f"{service:8} {now}", highlight=False)
+            waiting = [name for name, what in doing.items() if what == "starting"]
+            shown.update(f"Starting {', '.join(waiting)}")
+
+        try:
+            stack.up(progress=progress)
+        except KeyboardInterrupt:
+            stack.down()
+            raise
+
+
+def _stay(stack: Stack, console: Console) -> None:
+    console.print("Ctrl-C stops everything.")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        console.print("Stopping the services.")
+    finally:
+        stack.down()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _table(found: list[Status]) -> RichTable:
+    shown = RichTable(title="Services", title_justify="left")
+    for column in ("program", "state", "answers", "pid", "up for", "port"):
+        shown.add_column(column, justify="left" if column in ("program", "state", "answers") else "right")
+    for each in found:
+        state = f"[{COLOURS.get(each.state, 'dim')}]{each.state.lower()}[/]"
+        answers = "[green]yes[/]" if each.healthy else "[red]no[/]"
+        numbers = (str(each.pid or "-"), duration(each.uptime_seconds), str(each.port or "-"))
+        shown.add_row(each.program, state, answers, *numbers)
+    return shown
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people write them: `42 s`, `3 min`, `5 h`, `2 d`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds else "-"

@@ -1,0 +1,78 @@
+"""The producer against a real broker."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from lakehouse_assets.demo import producer, topic
+from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.settings import load
+from lakehouse_assets_tests.demo.small_source import source
+
+LINES = source()
+
+
+@pytest.fixture
+def bootstrap(stack: object) -> str:
+    return load().kafka_bootstrap
+
+
+def records(bootstrap: str, name: str) -> dict[tuple[int, int], Message]:
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test", "enable.auto.commit": False})
+    ends = {p: consumer.get_watermark_offsets(TopicPartition(name, p))[1] for p in range(topic.PARTITIONS)}
+    consumer.assign([TopicPartition(name, p, 0) for p in ends])
+    found: dict[tuple[int, int], Message] = {}
+    while len(found) < sum(ends.values()):
+        message = consumer.poll(10.0)
+        assert message is not None
+        assert message.error() is None
+        found[message.partition() or 0, message.offset() or 0] = message
+    consumer.close()
+    return found
+
+
+def entries(path: Path) -> dict[tuple[int, int], dict[str, Any]]:
+    lines = [json.loads(line, parse_float=Decimal) for line in path.read_text().splitlines()]
+    return {(line["partition"], line["offset"]): line for line in lines}
+
+
+@pytest.mark.services
+def test_the_manifest_names_exactly_what_is_on_the_topic(bootstrap: str, tmp_path: Path) -> None:
+    """Given two replays with different seeds, the second goes on where the first ended."""
+    name, manifest, delivered = f"test.{uuid4().hex}", tmp_path / "m.jsonl", Counter[str]()
+    sent = [
+        producer.produce(
+            bootstrap,
+            LINES,
+            1_000,
+            seed=seed,
+            manifest=manifest,
+            name=name,
+            advance=lambda n: delivered.update(n=n),
+        )
+        for seed in (1, 2)
+    ]
+    found, lines = records(bootstrap, name), entries(manifest)
+    assert sent[1].start == sent[0].end
+    assert topic.consumed(bootstrap, name) == sent[1].end
+    assert set(found) == set(lines)
+    assert len(lines) == delivered["n"] == 2_000
+    for coordinate, line in lines.items():
+        if line["label"] == "good":
+            value = json.loads(found[coordinate].value() or b"", parse_float=Decimal)
+            assert value["TransactionNo"] == line["TransactionNo"]
+            assert value["Price"] == line["Price"]
+
+
+def test_a_broker_that_is_not_there_is_said_with_the_topics_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topic, "TIMEOUT_SECONDS", 1.0)
+    with pytest.raises(UnavailableError, match=r"topic sales\.transactions"):
+        producer.produce("127.0.0.1:9", LINES, 10, seed=1)

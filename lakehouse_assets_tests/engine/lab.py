@@ -1,0 +1,182 @@
+"""A topic and three tables of its own for one test, over the session's real Kafka, S3 and Spark."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import TableNotFoundError
+from pyspark.sql import SparkSession
+
+from lakehouse_assets.bronze import sales_transactions as bronze
+from lakehouse_assets.engine import increments, kafka
+from lakehouse_assets.engine.increments import Batch, Engine
+from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.ledger import Commit
+from lakehouse_assets.engine.planning import TopicState, plan
+from lakehouse_assets.engine.position import Position, Slice
+from lakehouse_assets.engine.publication import Publication, publish
+from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.gold import sales_daily_revenue as gold
+from lakehouse_assets.settings import Settings
+from lakehouse_assets.silver import sales_transactions as silver
+
+WAIT_SECONDS = 20.0
+EVENT_TIME_MS = 1_488_326_400_000
+"""2017-03-01 00:00 UTC, the record timestamp of everything sent."""
+
+
+def sale(number: int, product: str = "P1", price: float = 1.0, date: str = "2017-03-01", **other: Any) -> bytes:
+    """One line of a receipt as its JSON record."""
+    fields = {
+        "TransactionNo": str(number),
+        "Date": date,
+        "ProductNo": product,
+        "ProductName": "Milk",
+        "Price": price,
+        "Quantity": 1,
+        "CustomerNo": 7,
+        "Country": "US",
+    }
+    return json.dumps(fields | other).encode()
+
+
+@dataclass
+class Lab:
+    """Verbs for one topic and its tables; `settings` may be replaced for other caps or starts."""
+
+    settings: Settings
+    spark: SparkSession
+    topic: str = field(default_factory=lambda: f"lab.{uuid4().hex[:8]}")
+    suffix: str = ""
+
+    def __post_init__(self) -> None:
+        domain = self.topic.replace(".", "_") + self.suffix
+        self.bronze: KafkaTable = replace(bronze.table, key=f"bronze/{domain}/transactions", topic=self.topic)
+        self.silver: EventTable = replace(silver.table, key=f"silver/{domain}/transactions", source=self.bronze)
+        self.admin = AdminClient({"bootstrap.servers": self.settings.kafka_bootstrap, "log_level": 0})
+        self.gold: DailyTable = replace(gold.table, key=f"gold/{domain}/daily_revenue", source=self.silver)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return self.bronze, self.silver, self.gold
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.settings)
+
+    # the topic
+
+    def create_topic(self, partitions: int = 1) -> Lab:
+        config = {"retention.ms": "-1"}
+        self.admin.create_topics([NewTopic(self.topic, partitions, 1, config=config)])[self.topic].result()
+        return self.until(lambda: len(self.state().log_start) == partitions)
+
+    def delete_topic(self) -> None:
+        self.admin.delete_topics([self.topic])[self.topic].result()
+
+    def add_partitions(self, total: int) -> None:
+        self.admin.create_partitions([NewPartitions(self.topic, total)])[self.topic].result()
+        self.until(lambda: len(self.state().log_start) == total)
+
+    def send(self, *values: bytes, partition: int = 0, **producer_options: Any) -> Lab:
+        producer = self.producer(**producer_options)
+        for value in values:
+            producer.produce(self.topic, value, partition=partition, timestamp=EVENT_TIME_MS)
+        assert producer.flush(WAIT_SECONDS) == 0
+        return self
+
+    def producer(self, **options: Any) -> Producer:
+        return Producer({"bootstrap.servers": self.settings.kafka_bootstrap, "log_level": 0} | options)
+
+    def state(self) -> TopicState:
+        return kafka.topic_state(self.settings, self.topic)
+
+    def until(self, holds) -> Lab:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not _quietly(holds):
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.05)
+        return self
+
+    # the engine
+
+    def engine(self, run_id: str | None = None, spark: SparkSession | None = None) -> Engine:
+        return Engine(self.settings, self.lake, spark or self.spark, run_id or str(uuid4()))
+
+    def plan(self) -> tuple[Slice, ...]:
+        ledger = increments.standing_ledger(self.lake, self.bronze)
+        most = self.settings.max_records_per_batch
+        return plan(self.bronze.key, self.state(), ledger.position, ledger.acceptances, most)
+
+    def batch(self, slices: Sequence[Slice] | None = None, now: datetime | None = None) -> Batch:
+        return Batch(tuple(self.plan() if slices is None else slices), now or datetime.now(UTC))
+
+    def prepare_land(self, slices: Sequence[Slice] | None = None, **engine: Any) -> Publication | None:
+        return increments.land(self.engine(**engine), self.bronze, self.batch(slices))
+
+    def land(self, slices: Sequence[Slice] | None = None, **engine: Any) -> Commit | None:
+        return self.publish(self.prepare_land(slices, **engine))
+
+    def refine(self) -> Commit | None:
+        return self.publish(increments.refine(self.engine(), self.silver))
+
+    def recompute(self) -> Commit | None:
+        return self.publish(increments.recompute(self.engine(), self.gold))
+
+    def publish(self, publication: Publication | None) -> Commit | None:
+        return publish(self.spark, self.lake, publication) if publication else None
+
+    def ingest(self) -> Lab:
+        self.land()
+        self.refine()
+        self.recompute()
+        return self
+
+    def position(self, table: Table) -> Position:
+        return self.lake.ledger(table.key).position
+
+    def restore(self, table: Table, version: int) -> None:
+        self.spark.sql(f"RESTORE TABLE delta.`{self.lake.uri(table.key, 's3a')}` TO VERSION AS OF {version}").collect()
+
+    # another reader
+
+    def rows(self, key: str, columns: str = "*", version: int | None = None) -> list[dict[str, Any]]:
+        """A table's rows as delta-rs reads them, sorted."""
+        try:
+            table = DeltaTable(self.lake.uri(key), version=version, storage_options=self.storage_options())
+        except TableNotFoundError:
+            return []
+        found = QueryBuilder().register("t", table).execute(f"SELECT {columns} FROM t").read_all()
+        names = found.schema.names
+        columns_read = [found.column(name).to_pylist() for name in names]
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns_read, strict=True)]
+        return sorted(rows, key=repr)
+
+    def coordinates(self, key: str) -> list[tuple[int, int]]:
+        """(partition, offset) of every row, sorted."""
+        return sorted((row["partition"], row["offset"]) for row in self.rows(key, '"partition", "offset"'))
+
+    def storage_options(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.settings.s3_endpoint,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": self.settings.s3_region,
+            "AWS_ACCESS_KEY_ID": self.settings.s3_access_key,
+            "AWS_SECRET_ACCESS_KEY": self.settings.s3_secret_key.get_secret_value(),
+        }
+
+
+def _quietly(holds) -> bool:
+    try:
+        return bool(holds())
+    except kafka.TopicNotFoundError:
+        return False

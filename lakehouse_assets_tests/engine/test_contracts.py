@@ -1,0 +1,98 @@
+"""Contracts: a Pandera model becomes row rules that Spark enforces, or is refused."""
+
+from __future__ import annotations
+
+import pandera.pyspark as pa
+import pyspark.sql.types as T
+import pytest
+from pandera.pyspark import DataFrameModel, Field
+
+from lakehouse_assets.engine.contracts import compile_model
+from lakehouse_assets.errors import ContractError
+
+
+class Line(DataFrameModel):
+    """A model with one rule of each kind."""
+
+    number: T.StringType = Field(str_matches=r"C?\d+$", description="Receipt")
+    kind: T.StringType = Field(isin=["a", "b"], nullable=True)
+    units: T.IntegerType = Field(ge=0, lt=10)
+    code: T.StringType = Field(str_startswith="X", str_endswith="Z", nullable=True)
+
+
+def test_a_contract_keeps_columns_types_nullability_and_descriptions():
+    """What Dagster shows of a table is what the model says."""
+    fields = compile_model(Line, "t").fields
+
+    assert [(f.name, f.dataType.simpleString(), f.nullable) for f in fields] == [
+        ("number", "string", False),
+        ("kind", "string", True),
+        ("units", "int", False),
+        ("code", "string", True),
+    ]
+    assert fields["number"].metadata == {"comment": "Receipt"}
+
+
+def test_a_check_that_spark_cannot_enforce_is_refused_with_its_name():
+    """No rule is left out in silence."""
+
+    class Lengths(DataFrameModel):
+        name: T.StringType = Field(str_length={"min_value": 1})
+
+    with pytest.raises(ContractError, match="gold/x: check 'str_length' on name"):
+        compile_model(Lengths, "gold/x")
+
+
+def test_a_check_of_the_whole_frame_is_refused():
+    """It would need all rows at once."""
+
+    class Whole(DataFrameModel):
+        name: T.StringType = Field()
+
+        @pa.dataframe_check
+        def enough(cls, frame):  # noqa: N805
+            return True
+
+    with pytest.raises(ContractError, match="the whole frame"):
+        compile_model(Whole, "gold/x")
+
+
+def test_the_version_changes_with_every_rule_and_only_with_them():
+    """A description may be mended without a new contract."""
+
+    class Described(Line):
+        number: T.StringType = Field(str_matches=r"C?\d+$", description="Other words")
+
+    class Stricter(Line):
+        units: T.IntegerType = Field(ge=0, lt=9)
+
+    class Nullable(Line):
+        units: T.IntegerType = Field(ge=0, lt=10, nullable=True)
+
+    versions = [compile_model(model, "t").version for model in (Line, Described, Stricter, Nullable)]
+
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
+
+
+ROWS = [
+    (("12", "a", 5, "XZ"), []),
+    (("C12", None, 0, None), []),
+    ((None, "a", 5, "XZ"), ["number: not null"]),
+    (("12x", "c", 10, "Y"), ["number: str_matches", "kind: isin", "units: less_than", "code: str_starts", "code: str_ends"]),
+    (("x12", "a", -1, "XZ"), ["number: str_matches", "units: greater_than_or_equal"]),
+    (("12", "a", None, "XZ"), ["units: not null"]),
+]
+
+
+@pytest.mark.services
+def test_every_broken_rule_of_a_row_is_named(spark):
+    """A null breaks only the rule against nulls; a good row breaks none."""
+    contract = compile_model(Line, "t")
+    rows = spark.createDataFrame([(i, *row) for i, (row, _) in enumerate(ROWS)], "id int, number string, kind string, units int, code string")
+
+    found = rows.select("id", contract.broken().alias("broken")).orderBy("id").collect()
+
+    for row, (_, expected) in zip(found, ROWS, strict=True):
+        assert len(row["broken"]) == len(expected), row
+        assert all(name.startswith(start) for name, start in zip(row["broken"], expected, strict=True)), row

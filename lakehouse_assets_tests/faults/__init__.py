@@ -1,0 +1,1 @@
+"""The whole lakehouse with its daemon, killed at chosen instants."""

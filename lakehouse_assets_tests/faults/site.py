@@ -1,0 +1,137 @@
+"""A lakehouse of its own with a running Dagster daemon: send records, catch runs in flight, kill, wait, check."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterEventType, DagsterInstance, DagsterRun
+from deltalake import DeltaTable
+
+from lakehouse_assets.definitions import TABLES
+from lakehouse_assets.demo import producer, transactions
+from lakehouse_assets.engine.in_flight import TOPIC_TAG
+from lakehouse_assets.engine.progress import snapshot
+from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.services.stack import Stack
+from lakehouse_assets.settings import Settings, load
+from lakehouse_assets_tests.oracle.check import Report, check
+from lakehouse_assets_tests.oracle.reading import SOURCES
+
+TOPIC = "sales.transactions"
+CATCH_UP_SECONDS = 240.0
+
+
+def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true value of `condition`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"waited {seconds:.0f} s for {what}")
+
+
+@dataclass
+class Site:
+    """One lakehouse with its daemon."""
+
+    stack: Stack
+    manifest: Path
+    seed: int = 7
+    lines: transactions.Lines = field(default_factory=transactions.load)
+
+    @property
+    def settings(self) -> Settings:
+        return load()
+
+    @property
+    def instance(self) -> DagsterInstance:
+        return DagsterInstance.from_config(str(self.stack.settings.home / "dagster"))
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        settings = self.settings
+        return {
+            "AWS_ENDPOINT_URL": settings.s3_endpoint,
+            "AWS_ACCESS_KEY_ID": settings.s3_access_key,
+            "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),
+            "AWS_REGION": settings.s3_region,
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    def send(self, rows: int) -> None:
+        producer.produce(
+            self.settings.kafka_bootstrap, self.lines, rows, seed=self.seed, manifest=self.manifest
+        )
+
+    def runs(self) -> dict[str, DagsterRun]:
+        with self.instance as instance:
+            found = instance.get_runs()
+        return {run.run_id: run for run in found if run.tags.get(TOPIC_TAG) == TOPIC}
+
+    def next_process(self, known: set[str]) -> tuple[str, int, float]:
+        """(run id, process id, start) of the first new run's worker."""
+        return until(lambda: self._process(known), 60, "a new run")
+
+    def _process(self, known: set[str]) -> tuple[str, int, float] | None:
+        for run_id in self.runs().keys() - known:
+            with self.instance as instance:
+                for entry in instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
+                    shown = entry.get_dagster_event().engine_event_data.metadata.get("pid")
+                    if shown is not None:
+                        return run_id, int(shown.value), entry.timestamp
+        return None
+
+    def kill_next_run(self, known: set[str], after_seconds: float) -> str:
+        """Kills the next run's process so long after its start; what it was doing then."""
+        run_id, pid, started = self.next_process(known)
+        time.sleep(max(0.0, started + after_seconds - time.time()))
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return self.phase(run_id)
+
+    def phase(self, run_id: str) -> str:
+        """The last step event of a run."""
+        with self.instance as instance:
+            events = [e.get_dagster_event() for e in instance.all_logs(run_id) if e.is_dagster_event]
+        stepped = [event for event in events if event.step_key]
+        return f"{stepped[-1].step_key} {stepped[-1].event_type_value}" if stepped else "before the first step"
+
+    def wait_caught_up(self, seconds: float = CATCH_UP_SECONDS) -> None:
+        until(self._caught_up, seconds, "every table to catch up")
+        until(self._idle, 60, "the last run to end")
+
+    def _idle(self) -> bool:
+        return all(run.is_finished for run in self.runs().values())
+
+    def _caught_up(self) -> bool:
+        with suppress(UnavailableError):
+            return all(table.lag == 0 for table in snapshot(self.settings, TABLES))
+        return False
+
+    def check(self) -> Report:
+        """The independent check of every record ever sent."""
+        bucket = self.settings.bucket
+        return check({key: f"s3://{bucket}/{key}" for key in SOURCES}, [self.manifest], self.storage_options)
+
+    def days_differ(self) -> dict[str, set[str]]:
+        """Days on which Dagster and a table disagree, by table."""
+        differences = {}
+        with self.instance as instance:
+            for table in TABLES:
+                shown = instance.get_materialized_partitions(table.asset_key)
+                if difference := set(shown) ^ self.days(table.key):
+                    differences[table.key] = difference
+        return differences
+
+    def days(self, key: str) -> set[str]:
+        """The days that hold rows, by delta-rs."""
+        table = DeltaTable(f"s3://{self.settings.bucket}/{key}", storage_options=self.storage_options)
+        return {part["event_date"] for part in table.partitions()}

@@ -1,0 +1,79 @@
+"""Promise 1 and 10: each record counts exactly once and Dagster shows the right days, whatever is killed and when."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+
+import pytest
+
+from lakehouse_assets_tests.faults.site import Site, until
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(3000)]
+
+KILLS = 20
+ROWS = 1500
+SECONDS_TO_RECONCILE = 60
+
+
+def consistent(site: Site) -> None:
+    site.wait_caught_up()
+    site.check()
+    until(lambda: not site.days_differ(), SECONDS_TO_RECONCILE, "Dagster's days to equal the tables'")
+
+
+def measured_good_run(site: Site) -> float:
+    """Seconds of a warm run, from its process start to its end."""
+    for _ in range(2):
+        known = set(site.runs())
+        site.send(ROWS)
+        run_id, _, started = site.next_process(known)
+        until(lambda run_id=run_id: site.runs()[run_id].is_finished, 200, "a good run to end")
+        ended = time.time()
+        site.wait_caught_up()
+    return ended - started
+
+
+def test_a_run_killed_at_20_instants(site, capsys):
+    seconds = measured_good_run(site)
+    phases = []
+    for kill in range(KILLS):
+        known = set(site.runs())
+        site.send(ROWS)
+        instant = seconds * (kill + 0.5) / KILLS
+        phases.append(f"{instant:5.1f} s: {site.kill_next_run(known, instant)}")
+        consistent(site)
+    with capsys.disabled():
+        print(f"\na good run takes {seconds:.1f} s; killed at\n" + "\n".join(phases))
+
+
+@pytest.mark.parametrize("victim", ["spark", "kafka", "s3"])
+def test_a_service_killed_during_a_run(site, victim):
+    known = set(site.runs())
+    site.send(ROWS)
+    site.next_process(known)
+    time.sleep(4)
+    os.kill(site.stack.pid(victim), signal.SIGKILL)
+    consistent(site)
+
+
+def test_the_daemon_killed_during_a_run(site):
+    known = set(site.runs())
+    site.send(ROWS)
+    site.next_process(known)
+    time.sleep(2)
+    os.kill(site.stack.pid("daemon"), signal.SIGKILL)
+    consistent(site)
+
+
+def test_dagsters_home_deleted_between_two_replays(site):
+    """It goes on from the tables' own ledger, and shows the days again."""
+    consistent(site)
+    site.stack.down()
+    shutil.rmtree(site.stack.settings.home / "dagster")
+    site.stack.up()
+    until(lambda: not site.days_differ(), SECONDS_TO_RECONCILE, "the days to be shown again")
+    site.send(ROWS)
+    consistent(site)
