@@ -86,6 +86,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before `services.json`."""
         services = JsonConfigSettingsSource(settings_cls, json_file=state_folder() / SERVICES_FILE)
         return init_settings, env_settings, services
 

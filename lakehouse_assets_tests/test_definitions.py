@@ -17,7 +17,10 @@ def test_lineage_runs_from_the_topic_to_gold():
     graph = defs.resolve_asset_graph()
     upstream = {key: graph.get(key).parent_keys for key in graph.get_all_asset_keys()}
     gold, silver = AssetKey(["gold", "sales", "daily_revenue"]), AssetKey(["silver", "sales", "transactions"])
-    bronze, topic = AssetKey(["bronze", "sales", "transactions"]), AssetKey(["kafka", "sales", "transactions"])
+    bronze, topic = (
+        AssetKey(["bronze", "sales", "transactions"]),
+        AssetKey(["kafka", "sales", "transactions"]),
+    )
     assert upstream[gold] == {silver}
     assert upstream[silver] == {bronze}
     assert upstream[bronze] == {topic}

@@ -15,15 +15,11 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     rows: Annotated[int, typer.Option(help="Records to replay, faulty ones included", min=1)] = 20_000,
-    once: Annotated[
-        bool, typer.Option("--once", help="Stop everything when the tables have caught up")
-    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="Stop everything when the tables have caught up")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the services up at the end")] = False,
     seed: Annotated[int, typer.Option(help="Decides which records are faulty")] = 7,
     rate: Annotated[float, typer.Option(help="Records a second after the replay", min=0.1)] = 20.0,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the result as JSON", metavar="FILE")
-    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON", metavar="FILE")] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="Append what was sent, one JSON line a record", metavar="FILE")
     ] = None,
@@ -34,7 +30,5 @@ def demo(
     """
     from lakehouse_assets.demo.run import Options, run
 
-    options = Options(
-        rows=rows, seed=seed, once=once, keep=keep, rate=rate, json_file=json_file, manifest=manifest
-    )
+    options = Options(rows=rows, seed=seed, once=once, keep=keep, rate=rate, json_file=json_file, manifest=manifest)
     raise typer.Exit(run(options))

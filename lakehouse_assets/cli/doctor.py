@@ -137,9 +137,7 @@ def _services(stack: Stack) -> Iterator[Finding]:
 def _unsupervised(stack: Stack) -> Finding:
     if left := stack.leftovers():
         pids = ", ".join(str(process.pid) for process in left)
-        return Finding(
-            Verdict.WARN, "services", f"left over without a supervisor: {pids}", "Run `lakehouse down`"
-        )
+        return Finding(Verdict.WARN, "services", f"left over without a supervisor: {pids}", "Run `lakehouse down`")
     kept = endpoints.read(stack.home)
     taken = [str(port) for port in (kept.ports.values() if kept else ()) if not endpoints.is_free(port)]
     if taken:

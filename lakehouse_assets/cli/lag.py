@@ -25,5 +25,11 @@ def show(settings: Settings, console: Console) -> None:
     for each in progress:
         records = sum(len(part) for part in each.position.slices())
         version = "-" if each.version < 0 else str(each.version)
-        shown.add_row(each.key, each.topic, version, f"{records:,}", f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}")
+        shown.add_row(
+            each.key,
+            each.topic,
+            version,
+            f"{records:,}",
+            f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}",
+        )
     console.print(shown)

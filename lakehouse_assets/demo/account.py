@@ -62,8 +62,7 @@ def _losers(lake: Lake, slices: Sequence[Slice]) -> tuple[int, int]:
         loser["content_hash"] == row["content_hash"]
         for row in _query(lake, SILVER, query)
         for loser in row["losers"]
-        if (part := bounds.get((loser["topic_id"], loser["partition"])))
-        and part.start <= loser["offset"] < part.end
+        if (part := bounds.get((loser["topic_id"], loser["partition"]))) and part.start <= loser["offset"] < part.end
     ]
     return sum(same), len(same) - sum(same)
 

@@ -107,9 +107,7 @@ Changed = tuple[bytes, Payload, bytes]
 
 
 def _cancellation(payload: Payload, cents: int, quantity: int, salt: int, number: int) -> Changed:
-    fields = payload._replace(
-        transaction_no=f'"C{number}"', price=price_text(-cents), quantity=str(-quantity)
-    )
+    fields = payload._replace(transaction_no=f'"C{number}"', price=price_text(-cents), quantity=str(-quantity))
     return fields.render().encode(), fields, b"C%d" % number
 
 

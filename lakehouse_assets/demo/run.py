@@ -138,8 +138,7 @@ def _replay(options: Options, settings: Settings, lines: transactions.Lines, con
 def _slices(settings: Settings, before: Mapping[int, int]) -> list[Slice]:
     state = kafka.topic_state(settings, topic.TOPIC)
     return [
-        Slice(state.topic_id, partition, before.get(partition, 0), end)
-        for partition, end in state.last_stable.items()
+        Slice(state.topic_id, partition, before.get(partition, 0), end) for partition, end in state.last_stable.items()
     ]
 
 
@@ -191,13 +190,10 @@ def _check(result: dict[str, Any]) -> None:
 
 def _trickle(options: Options, settings: Settings, lines: transactions.Lines, console: Console) -> None:
     console.print(
-        f"Sending {options.rate:g} records a second; watch them at {settings.dagster_url}. "
-        "Ctrl-C stops everything."
+        f"Sending {options.rate:g} records a second; watch them at {settings.dagster_url}. Ctrl-C stops everything."
     )
     try:
-        producer.trickle(
-            settings.kafka_bootstrap, lines, options.rate, seed=options.seed, manifest=options.manifest
-        )
+        producer.trickle(settings.kafka_bootstrap, lines, options.rate, seed=options.seed, manifest=options.manifest)
     except KeyboardInterrupt:
         console.print("The trickle ended.")
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 from dagster import (
+    AssetExecutionContext,
     AssetIn,
     AssetKey,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
-    AssetExecutionContext,
     RetryPolicy,
     TableColumn,
     TableSchema,

@@ -15,7 +15,9 @@ from lakehouse_assets.settings import Settings
 def partitions(settings: Settings) -> DailyPartitionsDefinition:
     """One partition per UTC day, from the calendar's first day to the last one a record may be dated."""
     return DailyPartitionsDefinition(
-        start_date=settings.calendar_start.isoformat(), timezone="UTC", end_offset=1 + settings.calendar_days_ahead
+        start_date=settings.calendar_start.isoformat(),
+        timezone="UTC",
+        end_offset=1 + settings.calendar_days_ahead,
     )
 
 

@@ -57,13 +57,11 @@ class Contract:
 
     def broken(self) -> Column:
         """array<string>: the names of the rules a row breaks; empty for a good row."""
-        return without_nulls(
-            [F.when(~F.coalesce(rule.holds(), F.lit(True)), F.lit(rule.name)) for rule in self.rules]
-        )
+        return without_nulls([F.when(~F.coalesce(rule.holds(), F.lit(True)), F.lit(rule.name)) for rule in self.rules])
 
 
 def without_nulls(names: Sequence[Column]) -> Column:
-    """array<string> of those that are not null. (`array_compact` would take the whole projection out of code generation.)"""
+    """array<string> of those that are not null; `array_compact` would take the projection out of code generation."""
     return F.array_except(F.array(*names), F.array(F.lit(None).cast("string")))
 
 

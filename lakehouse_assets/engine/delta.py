@@ -92,7 +92,11 @@ def read(
 
 
 def append(
-    target: Target, rows: DataFrame, slices: Sequence[Slice], statement: Statement, transaction: Transaction | None
+    target: Target,
+    rows: DataFrame,
+    slices: Sequence[Slice],
+    statement: Statement,
+    transaction: Transaction | None,
 ) -> None:
     """Inserts the rows whose coordinate the table lacks; looks only at files that can hold these slices."""
     rows.createOrReplaceTempView("batch")

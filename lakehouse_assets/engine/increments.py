@@ -94,7 +94,11 @@ def _check_start(table: KafkaTable, ledger: Ledger, slices: tuple[Slice, ...]) -
         resume |= _resume(acceptance)
     for part in slices:
         known = ledger.position.next_offset(part.topic_id, part.partition)
-        starts = {known, resume.get((part.topic_id, part.partition)), None if known is not None else part.start}
+        starts = {
+            known,
+            resume.get((part.topic_id, part.partition)),
+            None if known is not None else part.start,
+        }
         if part.start not in starts:
             raise PlanError(
                 f"the plan starts at partition {part.partition} offset {part.start}, the table ends at {known}",
@@ -115,7 +119,9 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     if not slices:
         return None
     position = ledger.position.advance(slices)
-    typed = typed_rows(table, delta.read(engine.spark, engine.lake, table.source.key, slices=slices)).localCheckpoint(eager=False)
+    typed = typed_rows(table, delta.read(engine.spark, engine.lake, table.source.key, slices=slices)).localCheckpoint(
+        eager=False
+    )
     good, bad = _counts(typed)
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
@@ -222,8 +228,6 @@ def count_days(rows: DataFrame) -> dict[date, int]:
     return dict(sorted((row["event_date"], row["count"]) for row in counted))
 
 
-def _increment(
-    engine: Engine, position: Position, good: Mapping[date, int], bad: int, contract: str
-) -> Statement:
+def _increment(engine: Engine, position: Position, good: Mapping[date, int], bad: int, contract: str) -> Statement:
     counts = {"good": sum(good.values()), "quarantined": bad}
     return Statement("increment", engine.run_id, tuple(good), counts, contract, position)

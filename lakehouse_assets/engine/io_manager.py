@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from dagster import AssetMaterialization, ConfigurableIOManager, InputContext, MetadataValue, OutputContext, ResourceDependency
+from dagster import (
+    AssetMaterialization,
+    ConfigurableIOManager,
+    InputContext,
+    MetadataValue,
+    OutputContext,
+    ResourceDependency,
+)
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine import delta
@@ -63,9 +70,7 @@ def materialization_metadata(publication: Publication, commit: Commit, seconds: 
     }
 
 
-def day_materialization(
-    publication: Publication, commit: Commit, day: date, seconds: float
-) -> AssetMaterialization:
+def day_materialization(publication: Publication, commit: Commit, day: date, seconds: float) -> AssetMaterialization:
     """The event for one touched day."""
     metadata = materialization_metadata(publication, commit, seconds)
     metadata["dagster/partition_row_count"] = publication.rows_by_day.get(day, 0)
@@ -76,5 +81,3 @@ def day_materialization(
 def commit_metadata(commit: Commit, position: Position) -> dict[str, Any]:
     """What is true of a commit whoever reports it."""
     return {"delta_version": commit.version, "position": MetadataValue.md(position_table(position))}
-
-

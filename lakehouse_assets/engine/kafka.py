@@ -10,7 +10,8 @@ from typing import Any
 import pyspark.sql.functions as F
 import pyspark.sql.types as T
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine.planning import TopicState
@@ -20,7 +21,7 @@ from lakehouse_assets.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
 FETCH_WAIT_MS = "10"
-"""A consumer that reads ahead past the range would keep a task waiting for new records, half a second by default."""
+"""A consumer that reads ahead past its range keeps the task waiting for new records: half a second by default."""
 
 RECORD = T.StructType(
     [
@@ -53,8 +54,8 @@ def topic_state(settings: Settings, topic: str) -> TopicState:
     admin = AdminClient(_client_options(settings))
     try:
         topic_id, partitions = _describe(admin, topic)
-        log_start = _offsets(admin, topic, partitions, OffsetSpec.earliest())
-        last_stable = _offsets(admin, topic, partitions, OffsetSpec.latest())
+        log_start = _offsets(admin, topic, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        last_stable = _offsets(admin, topic, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         first = _first_start(admin, settings, topic, log_start, last_stable)
     except KafkaException as error:
         raise _explained(error.args[0], settings, topic) from error
@@ -77,9 +78,7 @@ def _describe(admin: AdminClient, topic: str) -> tuple[str, list[int]]:
 
 def _offsets(admin: AdminClient, topic: str, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
     asked = {TopicPartition(topic, partition): spec for partition in partitions}
-    futures = admin.list_offsets(
-        asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS
-    )
+    futures = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS)
     return {asked.partition: future.result().offset for asked, future in futures.items()}
 
 

@@ -62,9 +62,7 @@ def json_timestamp(field: str) -> Column:
 
 def _unreadable(types: Mapping[str, DataType]) -> Column:
     is_object = F.coalesce(F.schema_of_variant("_json").startswith("OBJECT"), F.lit(False))
-    names = [
-        F.when(~_is_readable(name, dtype), F.lit(f"{name}: not a {_sql(dtype)}")) for name, dtype in types.items()
-    ]
+    names = [F.when(~_is_readable(name, dtype), F.lit(f"{name}: not a {_sql(dtype)}")) for name, dtype in types.items()]
     named = without_nulls(names)
     return F.when(is_object, named).otherwise(F.array(F.lit(NOT_AN_OBJECT)))
 

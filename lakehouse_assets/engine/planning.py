@@ -81,9 +81,7 @@ def _check_topic(table: str, state: TopicState, position: Position, resume: Mapp
     )
 
 
-def _backlog(
-    state: TopicState, position: Position, resume: Mapping[int, int], partition: int
-) -> Slice:
+def _backlog(state: TopicState, position: Position, resume: Mapping[int, int], partition: int) -> Slice:
     start = max(position.next_offset(state.topic_id, partition) or 0, resume.get(partition, 0))
     return Slice(state.topic_id, partition, start, state.last_stable[partition])
 

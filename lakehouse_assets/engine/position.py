@@ -70,7 +70,10 @@ class Position:
     def to_json(self) -> list[dict[str, Any]]:
         """As `[{"topic_id", "partitions": {"0": [[start, end], ...]}}]`, oldest topic first."""
         return [
-            {"topic_id": topic_id, "partitions": {str(p): [list(r) for r in rs] for p, rs in sorted(parts.items())}}
+            {
+                "topic_id": topic_id,
+                "partitions": {str(p): [list(r) for r in rs] for p, rs in sorted(parts.items())},
+            }
             for topic_id, parts in self.epochs.items()
         ]
 
@@ -80,8 +83,7 @@ class Position:
         return cls(
             {
                 epoch["topic_id"]: {
-                    int(p): tuple((start, end) for start, end in ranges)
-                    for p, ranges in epoch["partitions"].items()
+                    int(p): tuple((start, end) for start, end in ranges) for p, ranges in epoch["partitions"].items()
                 }
                 for epoch in epochs
             }

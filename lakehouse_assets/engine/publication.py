@@ -8,7 +8,6 @@ from datetime import date
 from typing import Literal
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine import delta
 from lakehouse_assets.engine.lake import Lake

@@ -102,9 +102,7 @@ def _in_progress(instance: DagsterInstance, commit: Commit) -> bool:
     return run is not None and not run.is_finished
 
 
-def _unreported(
-    table: Table, commit: Commit, reported: Iterable[tuple[int, str]]
-) -> list[AssetMaterialization]:
+def _unreported(table: Table, commit: Commit, reported: Iterable[tuple[int, str]]) -> list[AssetMaterialization]:
     statement = commit.statement
     if statement is None:
         return []

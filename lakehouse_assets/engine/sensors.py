@@ -106,9 +106,7 @@ def look(settings: Settings, source: KafkaTable, tables: Sequence[Table]) -> Wor
     lake = Lake(settings)
     ledger = standing_ledger(lake, source)
     ledgers = {source.key: ledger} | {table.key: lake.ledger(table.key) for table in downstream(source, tables)}
-    behind = any(
-        ledgers[up.key].position.since(ledgers[down.key].position) for up, down in chain(source, tables)
-    )
+    behind = any(ledgers[up.key].position.since(ledgers[down.key].position) for up, down in chain(source, tables))
     try:
         state = kafka.topic_state(settings, source.topic)
     except UnavailableError:
@@ -119,9 +117,7 @@ def look(settings: Settings, source: KafkaTable, tables: Sequence[Table]) -> Wor
     return Work(slices, _digest(ledgers)) if slices or behind else None
 
 
-def hold(
-    instance: DagsterInstance, settings: Settings, tried: Sequence[RunRecord], now: datetime
-) -> str | None:
+def hold(instance: DagsterInstance, settings: Settings, tried: Sequence[RunRecord], now: datetime) -> str | None:
     """Why not to try again yet; None to go on. `tried` are the runs from this very state, newest first."""
     if not tried:
         return None

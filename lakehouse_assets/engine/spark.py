@@ -1,4 +1,4 @@
-"""Spark Connect sessions: one for each Dagster run, named after it, so that a dead run's work can be found and ended."""
+"""Spark Connect sessions: one for each Dagster run, named after it, so that a dead run's work can be ended."""
 
 from __future__ import annotations
 

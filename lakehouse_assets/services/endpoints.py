@@ -99,9 +99,7 @@ def read(home: Home) -> Endpoints | None:
     path = home.root / SERVICES_FILE
     try:
         kept = json.loads(path.read_text())
-        return Endpoints(
-            kept["ports"], kept["s3_access_key"], kept["s3_secret_key"], kept["kafka_cluster_id"]
-        )
+        return Endpoints(kept["ports"], kept["s3_access_key"], kept["s3_secret_key"], kept["kafka_cluster_id"])
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

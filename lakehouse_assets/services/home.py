@@ -25,9 +25,7 @@ def private_folder(path: Path) -> Path:
     """Make a folder that only its owner may enter; refuse one that belongs to somebody else."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.stat().st_uid != os.getuid():
-        raise ServiceError(
-            f"{path} belongs to another user", where="services", do="Set LAKEHOUSE_HOME elsewhere"
-        )
+        raise ServiceError(f"{path} belongs to another user", where="services", do="Set LAKEHOUSE_HOME elsewhere")
     if stat.S_IMODE(path.stat().st_mode) != 0o700:
         path.chmod(0o700)
     return path

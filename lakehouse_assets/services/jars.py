@@ -109,9 +109,7 @@ def _retrieve(process: str, work: Path, options: list[str]) -> None:
         "jar",
         "bundle",
     ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=RESOLVE_TIMEOUT_SECONDS, check=False
-    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RESOLVE_TIMEOUT_SECONDS, check=False)
     if done.returncode != 0 or not (work / process).is_dir():
         raise ServiceError(
             f"Ivy could not resolve the {process} jars: {_reason(done.stdout + done.stderr)}",

@@ -105,9 +105,7 @@ class Kafka(Service):
         """Give the data folder its cluster id."""
         command = [*self._java(), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
         command += ["-t", self.site.endpoints.kafka_cluster_id, "-c", str(self.folder / "server.properties")]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_SECONDS, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_SECONDS, check=False)
         if done.returncode != 0:
             raise ServiceError(
                 f"cannot format {self.folder / 'data'}: {cause((done.stdout + done.stderr).splitlines())}",

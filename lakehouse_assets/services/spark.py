@@ -79,7 +79,7 @@ class Spark(Service):
                 raise NotHealthyError(f"no gRPC connection to {address}") from error
 
     def warm_up(self) -> None:
-        """Pay the first query and the first s3a write of a server, about ten seconds, before somebody waits for them."""
+        """Pay a server's first query and first s3a write, about ten seconds, before somebody waits for them."""
         from pyspark.sql import SparkSession
 
         session = SparkSession.builder.remote(self.site.endpoints.spark_remote).create()

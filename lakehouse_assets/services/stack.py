@@ -109,11 +109,7 @@ class Stack:
         for name, service in services.items():
             for program in service.programs():
                 now = running.get(program.name)
-                port = (
-                    kept.ports.get(name)
-                    if program is service.programs()[0] or program.name != "daemon"
-                    else None
-                )
+                port = kept.ports.get(name) if program is service.programs()[0] or program.name != "daemon" else None
                 state, pid = (now.state, now.pid) if now else ("DOWN", None)
                 uptime = now.uptime_seconds if now else 0.0
                 found.append(Status(name, program.name, state, pid, uptime, port, answers[name]))
@@ -150,9 +146,7 @@ class Stack:
             service = self.service(name)
             while not service.healthy():
                 if time.monotonic() > deadline:
-                    raise ServiceError(
-                        f"no answer in {timeout_seconds:.0f} s", where=name, do="Run `lakehouse status`"
-                    )
+                    raise ServiceError(f"no answer in {timeout_seconds:.0f} s", where=name, do="Run `lakehouse status`")
                 time.sleep(POLL_SECONDS)
 
     def leftovers(self) -> list[psutil.Process]:
@@ -173,9 +167,7 @@ class Stack:
         """Settle ports, write the configuration and say which services are to be started."""
         running = {name for name, now in self.supervisor.states().items() if now.pid}
         up = {name for name, kind in SERVICES.items() if running & _program_names(name)}
-        settled, notes = endpoints.settle(
-            self.home, running=up, fixed={"dagster": self.settings.dagster_port}
-        )
+        settled, notes = endpoints.settle(self.home, running=up, fixed={"dagster": self.settings.dagster_port})
         for note in notes:
             progress("ports", note)
         services = self._services(settled)

@@ -157,9 +157,7 @@ class Supervisor:
         write_private(self.config, render(self.home, programs))
         environment = child_environment(**{MARKER: str(self.home.root)})
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.config)]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=30, check=False
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
         deadline = time.monotonic() + DAEMON_TIMEOUT_SECONDS
         while not self.alive():
             if done.returncode != 0 or time.monotonic() > deadline:

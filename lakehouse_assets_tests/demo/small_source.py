@@ -80,6 +80,5 @@ def land(stream: Iterable[Message]) -> list[Landed]:
 def manifest_text(landed: Iterable[Landed]) -> str:
     """The manifest of these records."""
     return "".join(
-        f'{{"partition": {record.partition}, "offset": {record.offset}, {record.message.entry}\n'
-        for record in landed
+        f'{{"partition": {record.partition}, "offset": {record.offset}, {record.message.entry}\n' for record in landed
     )

@@ -55,6 +55,4 @@ def test_a_wrong_type_is_never_readable_as_the_right_one() -> None:
 
 
 def test_the_store_travels_as_a_header() -> None:
-    assert all(
-        dict(record.message.headers)["store_id"] in (b"300", b"301", b"302", b"303") for record in LANDED
-    )
+    assert all(dict(record.message.headers)["store_id"] in (b"300", b"301", b"302", b"303") for record in LANDED)

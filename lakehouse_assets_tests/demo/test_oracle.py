@@ -66,9 +66,7 @@ def test_the_command_passes_with_the_demos_json(lake: TinyLake, manifest: Path, 
     assert main(["--json", str(out), "--manifest", str(manifest)]) == 0
 
 
-def test_counts_of_the_json_that_do_not_add_up_are_caught(
-    lake: TinyLake, manifest: Path, tmp_path: Path
-) -> None:
+def test_counts_of_the_json_that_do_not_add_up_are_caught(lake: TinyLake, manifest: Path, tmp_path: Path) -> None:
     tables = lake.write(tmp_path)
     result = result_of(lake, LANDED, tmp_path)
     result["duplicates"] += 1
@@ -94,12 +92,8 @@ def test_a_row_lost_before_bronze_is_caught(lake: TinyLake, manifest: Path, tmp_
     assert_caught(lake, manifest, tmp_path, "every record sent is in bronze or its quarantine: 1 rows")
 
 
-@pytest.mark.parametrize(
-    ("key", "promise"), [(BRONZE, "more than once"), (SILVER, "no coordinate has two fates")]
-)
-def test_a_doubled_row_is_caught(
-    lake: TinyLake, manifest: Path, tmp_path: Path, key: str, promise: str
-) -> None:
+@pytest.mark.parametrize(("key", "promise"), [(BRONZE, "more than once"), (SILVER, "no coordinate has two fates")])
+def test_a_doubled_row_is_caught(lake: TinyLake, manifest: Path, tmp_path: Path, key: str, promise: str) -> None:
     lake.rows[key].append(lake.rows[key][5])
     assert_caught(lake, manifest, tmp_path, promise)
 
@@ -112,9 +106,7 @@ def test_a_row_nobody_sent_is_caught_unless_partial(lake: TinyLake, manifest: Pa
     check(tables, [manifest], partial=True)
 
 
-def test_a_quarantined_row_that_is_published_is_caught(
-    lake: TinyLake, manifest: Path, tmp_path: Path
-) -> None:
+def test_a_quarantined_row_that_is_published_is_caught(lake: TinyLake, manifest: Path, tmp_path: Path) -> None:
     moved = lake.rows[SILVER_QUARANTINE].pop()
     coordinate = {name: moved[name] for name in ("topic_id", "partition", "offset")}
     extra = {**lake.rows[SILVER][0], **coordinate, "TransactionNo": "1", "losers": []}
@@ -122,9 +114,7 @@ def test_a_quarantined_row_that_is_published_is_caught(
     assert_caught(lake, manifest, tmp_path, "wanted=quarantined, found=published")
 
 
-def test_a_row_both_quarantined_and_published_is_caught(
-    lake: TinyLake, manifest: Path, tmp_path: Path
-) -> None:
+def test_a_row_both_quarantined_and_published_is_caught(lake: TinyLake, manifest: Path, tmp_path: Path) -> None:
     row = lake.rows[SILVER][0]
     coordinate = {name: row[name] for name in ("topic_id", "partition", "offset")}
     lake.rows[SILVER_QUARANTINE].append({**coordinate, "reasons": ["why"]})
@@ -142,9 +132,7 @@ def test_a_wrong_cent_in_silver_is_caught(lake: TinyLake, manifest: Path, tmp_pa
 
 
 def test_a_day_too_many_in_gold_is_caught(lake: TinyLake, manifest: Path, tmp_path: Path) -> None:
-    lake.rows[GOLD].append(
-        {**lake.rows[GOLD][0], "event_date": lake.rows[GOLD][0]["event_date"].replace(year=2016)}
-    )
+    lake.rows[GOLD].append({**lake.rows[GOLD][0], "event_date": lake.rows[GOLD][0]["event_date"].replace(year=2016)})
     assert_caught(lake, manifest, tmp_path, "there are no other days: 1 rows")
 
 

@@ -79,7 +79,10 @@ ROWS = [
     (("12", "a", 5, "XZ"), []),
     (("C12", None, 0, None), []),
     ((None, "a", 5, "XZ"), ["number: not null"]),
-    (("12x", "c", 10, "Y"), ["number: str_matches", "kind: isin", "units: less_than", "code: str_starts", "code: str_ends"]),
+    (
+        ("12x", "c", 10, "Y"),
+        ["number: str_matches", "kind: isin", "units: less_than", "code: str_starts", "code: str_ends"],
+    ),
     (("x12", "a", -1, "XZ"), ["number: str_matches", "units: greater_than_or_equal"]),
     (("12", "a", None, "XZ"), ["units: not null"]),
 ]
@@ -89,7 +92,9 @@ ROWS = [
 def test_every_broken_rule_of_a_row_is_named(spark):
     """A null breaks only the rule against nulls; a good row breaks none."""
     contract = compile_model(Line, "t")
-    rows = spark.createDataFrame([(i, *row) for i, (row, _) in enumerate(ROWS)], "id int, number string, kind string, units int, code string")
+    rows = spark.createDataFrame(
+        [(i, *row) for i, (row, _) in enumerate(ROWS)], "id int, number string, kind string, units int, code string"
+    )
 
     found = rows.select("id", contract.broken().alias("broken")).orderBy("id").collect()
 

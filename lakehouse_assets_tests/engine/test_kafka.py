@@ -176,7 +176,9 @@ def test_transactions_are_read_to_the_last_stable_offset_and_committed_only(lab:
 def test_a_record_is_read_as_it_was_sent(lab: Lab):
     """Key, value and headers as bytes, nulls as nulls, the timestamp to the millisecond."""
     producer = lab.producer()
-    producer.produce(lab.topic, b"\x00\xff", b"k", 0, timestamp=EVENT_TIME_MS + 1, headers=[("h", b"\xfe"), ("n", None)])
+    producer.produce(
+        lab.topic, b"\x00\xff", b"k", 0, timestamp=EVENT_TIME_MS + 1, headers=[("h", b"\xfe"), ("n", None)]
+    )
     producer.produce(lab.topic, None, None, 0, timestamp=EVENT_TIME_MS)
     producer.flush()
 

@@ -1,6 +1,6 @@
 """A client in a process of its own that plans a batch, says so, waits for a line, and publishes: to be killed or raced.
 
-    python -m lakehouse_assets_tests.engine.zombie TOPIC
+python -m lakehouse_assets_tests.engine.zombie TOPIC
 """
 
 from __future__ import annotations

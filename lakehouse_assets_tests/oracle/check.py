@@ -76,8 +76,7 @@ def _broken(connection: duckdb.DuckDBPyConnection, rule: rules.Rule) -> str:
     if not rows:
         return ""
     shown = [
-        "      " + ", ".join(f"{name}={value}" for name, value in zip(names, row[1:], strict=True))
-        for row in rows
+        "      " + ", ".join(f"{name}={value}" for name, value in zip(names, row[1:], strict=True)) for row in rows
     ]
     return "\n".join([f"  NOT SO: {rule.promise}: {rows[0][0]} rows, such as", *shown])
 
@@ -88,9 +87,7 @@ def _disagreements(connection: duckdb.DuckDBPyConnection, result: Mapping[str, A
     whole, newest = _counts(connection, "true"), _counts(connection, last)
     wrong = []
     if stated not in (whole, newest):
-        wrong.append(
-            f"  NOT SO: the JSON's counts {stated} are those of the manifests {whole} or of the last {newest}"
-        )
+        wrong.append(f"  NOT SO: the JSON's counts {stated} are those of the manifests {whole} or of the last {newest}")
     rows = _rows(connection)
     for table in result.get("tables", []):
         key = table["asset"]
@@ -117,9 +114,7 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _report(connection: duckdb.DuckDBPyConnection) -> Report:
-    labels = connection.execute(
-        "SELECT label, count(*) FROM expected GROUP BY ALL ORDER BY 2 DESC"
-    ).fetchall()
+    labels = connection.execute("SELECT label, count(*) FROM expected GROUP BY ALL ORDER BY 2 DESC").fetchall()
     days, revenue = connection.execute("SELECT count(*), coalesce(sum(revenue), 0) FROM gold").fetchall()[0]
     return Report(dict(labels), _rows(connection), int(days), str(revenue))
 
@@ -148,9 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check what the demo's JSON and manifests name; 0 when everything holds, else 1."""
     parser = argparse.ArgumentParser(description="Check the lakehouse's tables against the demo's manifests.")
     parser.add_argument("--json", type=Path, required=True, help="what the demo wrote with --json")
-    parser.add_argument(
-        "--manifest", type=Path, action="append", required=True, help="once for each manifest"
-    )
+    parser.add_argument("--manifest", type=Path, action="append", required=True, help="once for each manifest")
     parser.add_argument("--partial", action="store_true", help="allow records that no manifest names")
     asked = parser.parse_args(arguments)
     result = json.loads(asked.json.read_text())

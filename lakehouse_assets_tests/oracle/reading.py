@@ -64,9 +64,7 @@ _MANIFEST_COLUMNS = (
 )
 
 
-def read_tables(
-    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, str], options: Mapping[str, str]
-) -> None:
+def read_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, str], options: Mapping[str, str]) -> None:
     """Register every table of `SOURCES` under its name; `tables` gives the address by asset key.
 
     Raises:
@@ -79,8 +77,7 @@ def read_tables(
 def read_manifests(connection: duckdb.DuckDBPyConnection, manifests: Sequence[Path]) -> None:
     """Make the table `manifest` with every line of the files, and which file (`part`) it came from."""
     read = " UNION ALL ".join(
-        f"SELECT *, {part} AS part"
-        f" FROM read_json(?, format = 'newline_delimited', columns = {_MANIFEST_COLUMNS})"
+        f"SELECT *, {part} AS part FROM read_json(?, format = 'newline_delimited', columns = {_MANIFEST_COLUMNS})"
         for part in range(len(manifests))
     )
     connection.execute(f"CREATE TABLE manifest AS {read}", [str(path) for path in manifests])
