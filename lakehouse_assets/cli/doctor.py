@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 import psutil
 
@@ -49,7 +50,7 @@ def examine(stack: Stack) -> Iterator[Finding]:
     yield _disk(stack)
     yield _attempt("java", java.version)
     for process in jars.PROCESSES:
-        yield _attempt(f"{process} jars", lambda process=process: _jars(process))
+        yield _attempt(f"{process} jars", partial(_jars, process))
     yield _authority()
     yield from _proxies()
     yield from _credentials(stack)
@@ -120,7 +121,7 @@ def _credentials(stack: Stack) -> Iterator[Finding]:
 
 
 def _services(stack: Stack) -> Iterator[Finding]:
-    """Without a supervisor, processes are leftovers and ports must be free; with one, services must answer."""
+    """With a supervisor, services must answer; without one, nothing may run and ports should be free."""
     if not stack.supervisor.alive():
         yield _unsupervised(stack)
         return

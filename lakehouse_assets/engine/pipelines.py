@@ -1,5 +1,6 @@
 """The job that carries one topic's batches from bronze to gold: one op for each table, in the order of the flow."""
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,7 @@ from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
 from lakehouse_assets.settings import load
 
+SESSION_READY = "Spark session ready after"
 _OUT = {"publication": Out(io_manager_key="delta")}
 
 
@@ -77,8 +79,10 @@ def _source_of(table: Table) -> str:
 
 def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkConnect) -> Engine:
     """The engine for a run."""
-    settings = load()
-    return Engine(settings, Lake(settings), spark.spark_session, context.run_id)
+    settings, started = load(), time.monotonic()
+    session = spark.spark_session
+    context.log.debug(f"{SESSION_READY} {time.monotonic() - started:.3f} s")
+    return Engine(settings, Lake(settings), session, context.run_id)
 
 
 def _land_op(table: KafkaTable) -> OpDefinition:

@@ -60,13 +60,24 @@ def connect(remote: str, session_id: str) -> SparkSession:
     Raises:
         UnavailableError: the server does not answer.
     """
+    session: Any = None
     try:
         session = SparkSession.builder.remote(f"{remote}/;user_id={_USER};session_id={session_id}").create()
         session.version  # noqa: B018  the first call that reaches the server
     except Exception as error:
+        if session is not None:
+            session.client.close()
         raise UnavailableError(
             f"no answer: {str(error).splitlines()[0]}",
             where=f"Spark Connect server {remote}",
             do="Run `lakehouse status`; the supervisor restarts a server that died",
         ) from error
+    activate(session)
     return session
+
+
+def activate(session: Any) -> None:
+    """Makes this the process's session: pyspark files checkpoints under that one, whichever session made them."""
+    kind = type(session)
+    kind._default_session = session
+    kind._active_session.session = session

@@ -23,6 +23,9 @@ LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
 INSTANCE = """telemetry:
   enabled: false
 
+nux:
+  enabled: false
+
 run_coordinator:
   module: dagster._core.run_coordinator
   class: DefaultRunCoordinator

@@ -1,6 +1,6 @@
 """Ports and credentials of the embedded services, made once and kept in `services.json`.
 
-Keys of the file are `Settings` fields, so that every program reads them by `settings.load()`, and `ports` for the rest.
+The file's keys are `Settings` fields, so that every program reads them by `settings.load()`; `ports` has the rest.
 """
 
 from __future__ import annotations

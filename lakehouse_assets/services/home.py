@@ -23,7 +23,11 @@ LOCK_TIMEOUT_SECONDS = 180.0
 
 def private_folder(path: Path) -> Path:
     """Make a folder that only its owner may enter; refuse one that belongs to somebody else."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        do = "Remove what is in its way, or set LAKEHOUSE_HOME elsewhere"
+        raise ServiceError(f"cannot make the folder {path} ({error.strerror})", where="services", do=do) from error
     if path.stat().st_uid != os.getuid():
         raise ServiceError(f"{path} belongs to another user", where="services", do="Set LAKEHOUSE_HOME elsewhere")
     if stat.S_IMODE(path.stat().st_mode) != 0o700:

@@ -1,7 +1,7 @@
 """Every jar by Ivy: resolves `ivy.xml` with the Ivy inside pyspark, on the bundled Java runtime.
 
-`python -m lakehouse_assets.services.jars` fills `<sys.prefix>/share/lakehouse/jars/{spark,kafka}`; a second run does
-nothing until `ivy.xml` changes.
+`python -m lakehouse_assets.services.jars` fills `<sys.prefix>/share/lakehouse/jars/{spark,kafka}`.
+A second run does nothing until `ivy.xml` changes.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def pyspark_jars() -> Path:
 
 def missing(process: str) -> list[str]:
     """Names of the jars that a process needs and that are not there."""
-    stamp = _stamp()
-    if stamp.get("hash") != _hash():
+    known = _known()
+    if known is None:
         return ["all of them"]
-    return [name for name in stamp["jars"][process] if not (folder() / process / name).is_file()]
+    return [name for name in known[process] if not (folder() / process / name).is_file()]
 
 
 def classpath(process: str) -> str:
@@ -64,8 +64,9 @@ def classpath(process: str) -> str:
         ServiceError: some are missing.
     """
     if gone := missing(process):
+        named = ", ".join(gone[:3]) + (", ..." if len(gone) > 3 else "")
         raise ServiceError(
-            f"jars are missing from {folder() / process}: {', '.join(gone[:3])}{', ...' if len(gone) > 3 else ''}",
+            f"jars are missing from {folder() / process}: {named}",
             where=process,
             do="Run `make setup` (or `python -m lakehouse_assets.services.jars`)",
         )
@@ -173,12 +174,14 @@ def _hash() -> str:
     return hashlib.sha256(BILL_OF_MATERIALS.read_bytes()).hexdigest()
 
 
-def _stamp() -> Mapping[str, dict[str, list[str]]]:
+def _known() -> Mapping[str, list[str]] | None:
+    """Names of the jars that today's bill of materials came to, by process; None when it was never resolved."""
     try:
-        stamp: Mapping[str, dict[str, list[str]]] = json.loads((folder() / STAMP).read_text())
-    except (OSError, ValueError):
-        return {}
-    return stamp
+        stamp = json.loads((folder() / STAMP).read_text())
+        jars: Mapping[str, list[str]] | None = stamp["jars"] if stamp["hash"] == _hash() else None
+    except (OSError, ValueError, KeyError):
+        return None
+    return jars
 
 
 def main() -> None:

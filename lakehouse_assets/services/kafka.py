@@ -88,7 +88,10 @@ class Kafka(Service):
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 
-        asked = {"bootstrap.servers": self.site.endpoints.kafka_bootstrap, "log_level": 0}
+        asked: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": self.site.endpoints.kafka_bootstrap,
+            "log_level": 0,
+        }
         try:
             metadata = AdminClient(asked, logger=_silent()).list_topics(timeout=PROBE_SECONDS)
         except KafkaException as error:

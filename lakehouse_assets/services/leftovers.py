@@ -39,7 +39,7 @@ def _belongs(process: psutil.Process, home: Path) -> bool:
     try:
         if process.uids().real != os.getuid() or process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return process.environ().get(MARKER) == str(home)
+        return bool(process.environ().get(MARKER) == str(home))
     except (psutil.Error, OSError):
         return False
 

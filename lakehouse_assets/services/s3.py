@@ -1,6 +1,6 @@
 """S3: SeaweedFS, every part of it in one process, on loopback.
 
-Its master, volume and filer ports ask for no credentials: on a machine with other users, they can read the data.
+Its master, volume and filer ports ask for no credentials: other users of the machine can read the data.
 """
 
 from __future__ import annotations

@@ -85,7 +85,11 @@ class Service(ABC):
         Raises:
             ServiceError: it did not in time; the message holds the cause from its log.
         """
-        self.prepare()
+        try:
+            self.prepare()
+        except OSError as error:
+            what = f"cannot write {error.filename} ({error.strerror})"
+            raise ServiceError(what, where=self.name, do="Check the disk's room and the folder's owner") from error
         before = {program.name: self._log_size(program.name) for program in self.programs()}
         for program in self.programs():
             self.supervisor.start(program.name)

@@ -70,7 +70,7 @@ class Stack:
     def up(self, *names: str, progress: Progress = _quiet) -> None:
         """Start the named services (all without a name) side by side and wait until each one answers.
 
-        What already runs is left alone. When a start fails or is interrupted, what this call started is stopped.
+        What already runs is left alone. When a start fails or is interrupted, what it started is stopped.
 
         Raises:
             ServiceError: one line that says what is wrong and what to do.

@@ -24,7 +24,9 @@ from lakehouse_assets.engine.ledger import Commit
 from lakehouse_assets.engine.planning import TopicState, plan
 from lakehouse_assets.engine.position import Position, Slice
 from lakehouse_assets.engine.publication import Publication, publish
+from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.silver import sales_transactions as silver
@@ -54,7 +56,7 @@ class Lab:
     """Verbs for one topic and its tables; `settings` may be replaced for other caps or starts."""
 
     settings: Settings
-    spark: SparkSession
+    spark: SparkSession | None
     topic: str = field(default_factory=lambda: f"lab.{uuid4().hex[:8]}")
     suffix: str = ""
 
@@ -80,8 +82,18 @@ class Lab:
         self.admin.create_topics([NewTopic(self.topic, partitions, 1, config=config)])[self.topic].result()
         return self.until(lambda: len(self.state().log_start) == partitions)
 
-    def delete_topic(self) -> None:
+    def recreate_topic(self) -> Lab:
+        old = self.state().topic_id
         self.admin.delete_topics([self.topic])[self.topic].result()
+        self.until(self._is_gone)
+        return self.create_topic().until(lambda: self.state().topic_id != old)
+
+    def _is_gone(self) -> bool:
+        try:
+            self.state()
+        except kafka.TopicNotFoundError:
+            return True
+        return False
 
     def add_partitions(self, total: int) -> None:
         self.admin.create_partitions([NewPartitions(self.topic, total)])[self.topic].result()
@@ -109,8 +121,9 @@ class Lab:
 
     # the engine
 
-    def engine(self, run_id: str | None = None, spark: SparkSession | None = None) -> Engine:
-        return Engine(self.settings, self.lake, spark or self.spark, run_id or str(uuid4()))
+    def engine(self, run_id: str | None = None) -> Engine:
+        activate(self.spark)
+        return Engine(self.settings, self.lake, self.spark, run_id or str(uuid4()))
 
     def plan(self) -> tuple[Slice, ...]:
         ledger = increments.standing_ledger(self.lake, self.bronze)
@@ -176,7 +189,8 @@ class Lab:
 
 
 def _quietly(holds) -> bool:
+    """A topic that was just made or deleted is not known to the whole broker at once."""
     try:
         return bool(holds())
-    except kafka.TopicNotFoundError:
+    except UnavailableError:
         return False

@@ -81,7 +81,7 @@ ROWS = [
     ((None, "a", 5, "XZ"), ["number: not null"]),
     (
         ("12x", "c", 10, "Y"),
-        ["number: str_matches", "kind: isin", "units: less_than", "code: str_starts", "code: str_ends"],
+        ["number: str_matches", "kind: isin", "units: less_than", "code: str_ends", "code: str_starts"],
     ),
     (("x12", "a", -1, "XZ"), ["number: str_matches", "units: greater_than_or_equal"]),
     (("12", "a", None, "XZ"), ["units: not null"]),

@@ -12,6 +12,7 @@ from lakehouse_assets.engine.io_manager import DeltaIOManager
 from lakehouse_assets.engine.pipelines import chain, downstream, increment_job
 from lakehouse_assets.engine.sensors import tick
 from lakehouse_assets.engine.spark import SparkConnect
+from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
 
@@ -21,14 +22,10 @@ def instance():
         yield instance
 
 
-@pytest.fixture
-def unconnected():
-    return Lab(settings=None, spark=None, topic="somewhere.else")
-
-
-def test_the_flow_of_a_topic_is_found_whatever_the_order_of_its_tables(unconnected):
+def test_the_flow_of_a_topic_is_found_whatever_the_order_of_its_tables(tmp_path):
     """Nearest first, each with its upstream; tables of other topics are left out."""
-    lab, other = unconnected, Lab(settings=None, spark=None, topic="another")
+    settings = load(home=tmp_path)
+    lab, other = Lab(settings, None, "one.topic"), Lab(settings, None, "another.topic")
     tables = [lab.gold, other.silver, lab.silver, lab.bronze, other.gold]
 
     assert downstream(lab.bronze, tables) == (lab.silver, lab.gold)

@@ -146,7 +146,7 @@ def test_a_second_loss_after_an_acceptance_stops_again():
 
 def test_a_recreated_topic_stops_and_names_both_topics():
     """Offsets of another topic are never taken for those of the old one."""
-    with pytest.raises(LossError, match="recreated.*follows id A.*serves B"):
+    with pytest.raises(LossError, match=r"recreated.*follows id A.*serves B"):
         plan(TABLE, topic({0: 900}, topic_id="B"), at(Slice("A", 0, 0, 5)))
 
 

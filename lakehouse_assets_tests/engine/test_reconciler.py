@@ -28,7 +28,7 @@ def shown(instance: DagsterInstance, lab: Lab) -> set[str]:
 
 
 def test_days_committed_but_not_reported_are_reported_exactly_once(lab: Lab, instance):
-    """Runs killed between commit and event; a deleted Dagster home; a run that is still at work is left to report itself."""
+    """Runs killed between commit and event; a deleted Dagster home; a run still at work is left to report itself."""
     lab.send(sale(1), sale(2, date="2017-03-02")).land()
     found, seen = missing(instance, lab.lake, lab.bronze, None)
     assert report(instance, found) == ["2017-03-01", "2017-03-02"]
