@@ -40,11 +40,6 @@ def test_rebuilt_days_equal_the_increments(lab: Lab):
     assert [lab.rows(key) for key in keys] == before
     assert [lab.position(table) for table in lab.tables[1:]] == positions[1:]
 
-    lab.refine()
-    lab.recompute()
-    assert lab.coordinates(lab.silver.key)[-1] == (0, 8)
-    assert [row["lines"] for row in lab.rows(lab.gold.key)] == [3, 2]
-
 
 def rebuild(lab: Lab, days: list[date]) -> None:
     records = delta.read(lab.spark, lab.lake, lab.bronze.key, days=days)
