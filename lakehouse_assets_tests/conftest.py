@@ -18,6 +18,7 @@ def stack() -> Iterator[Stack]:
     home = Path(tempfile.mkdtemp(prefix="lakehouse-tests-"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKEHOUSE_HOME", str(home))
+        patch.setenv("LAKEHOUSE_RETRY_BASE_SECONDS", "1")
         services = Stack(home)
         try:
             services.up("kafka", "s3", "spark")

@@ -37,9 +37,7 @@ class Lake:
             UnavailableError: the store does not answer.
         """
         try:
-            return DeltaTable(
-                self.uri(key), version=version, storage_options=self.storage_options(), without_files=True
-            )
+            return DeltaTable(self.uri(key), version=version, storage_options=self.storage_options())
         except TableNotFoundError:
             return None
         except OSError as error:

@@ -1,8 +1,9 @@
-"""Dagster: the webserver and the daemon, over one home folder."""
+"""Dagster: a code server, and the webserver and the daemon that share it, over one home folder."""
 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
 import urllib.request
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lakehouse_assets.errors import ServiceError
+from lakehouse_assets.services.endpoints import HOST
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.supervisor import Program
@@ -20,6 +22,14 @@ LOAD_TIMEOUT_SECONDS = 60.0
 DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name loadStatus locationOrLoadError { ... on PythonError { message } } } } } }"""
+CODE = "code"
+LOCATION = "lakehouse"
+WORKSPACE = """load_from:
+  - grpc_server:
+      host: {host}
+      port: {port}
+      location_name: lakehouse
+"""
 INSTANCE = """telemetry:
   enabled: false
 
@@ -65,12 +75,26 @@ class Dagster(Service):
         return self.site.home.folder("dagster")
 
     def programs(self) -> list[Program]:
-        """The webserver and the daemon."""
-        return [self._program("webserver", self._webserver()), self._program("daemon", self._daemon())]
+        """The code server first: runs are its children, so that they outlive a killed daemon."""
+        ports = self.site.endpoints.ports
+        return [
+            self._program(CODE, self._code(), ports["dagster_code"]),
+            self._program("webserver", self._webserver(), ports["dagster"]),
+            self._program("daemon", self._daemon()),
+        ]
 
     def prepare(self) -> None:
-        """Write the instance's configuration."""
+        """Write the instance's configuration, and a workspace that names the code server."""
         write_private(self.folder / "dagster.yaml", INSTANCE)
+        write_private(self._workspace, WORKSPACE.format(host=HOST, port=self.site.endpoints.ports["dagster_code"]))
+
+    def started(self, program: Program) -> None:
+        """The daemon looks for the code server once a minute only, so it has to be there first."""
+        deadline = time.monotonic() + LOAD_TIMEOUT_SECONDS
+        while program.name == CODE and time.monotonic() < deadline and not self.cancelled.is_set():
+            if _accepts(self.site.endpoints.ports["dagster_code"]):
+                return
+            self.cancelled.wait(0.2)
 
     def health(self) -> None:
         """The webserver answers, and the daemon's heartbeats arrive."""
@@ -106,26 +130,36 @@ class Dagster(Service):
             raise NotHealthyError(str(error)) from error
         return data
 
-    def _program(self, name: str, command: list[str]) -> Program:
+    @property
+    def _workspace(self) -> Path:
+        return self.folder / "workspace.yaml"
+
+    def _program(self, name: str, command: list[str], port: int | None = None) -> Program:
         environment = {
             "DAGSTER_HOME": str(self.folder),
             "LAKEHOUSE_HOME": str(self.site.home.root),
             "PYTHONPATH": str(PROJECT),
             "PYTHONUNBUFFERED": "1",
         }
-        return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=20)
+        return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=20, port=port)
+
+    def _code(self) -> list[str]:
+        port = str(self.site.endpoints.ports["dagster_code"])
+        module = ["-m", "lakehouse_assets.definitions", "--location-name", LOCATION]
+        return ["-m", "dagster", "code-server", "start", "-h", HOST, "-p", port, *module]
 
     def _webserver(self) -> list[str]:
         host, port = self.site.settings.dagster_host, str(self.site.endpoints.ports["dagster"])
-        return ["-m", "dagster_webserver", "-h", host, "-p", port, *_workspace()]
+        return ["-m", "dagster_webserver", "-h", host, "-p", port, "-w", str(self._workspace)]
 
     def _daemon(self) -> list[str]:
-        return ["-m", "dagster._daemon", "run", *_workspace()]
+        return ["-m", "dagster._daemon", "run", "-w", str(self._workspace)]
 
 
-def _workspace() -> list[str]:
-    file = PROJECT / "workspace.yaml"
-    return ["-w", str(file)] if file.exists() else ["-m", "lakehouse_assets.definitions"]
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def _require_loaded(entries: list[dict[str, Any]]) -> None:

@@ -23,12 +23,16 @@ PORTS: Mapping[str, tuple[str, ...]] = {
     "kafka": ("kafka", "kafka_controller"),
     "s3": (
         *("s3", "s3_grpc", "s3_master", "s3_master_grpc", "s3_volume", "s3_volume_grpc"),
-        *("s3_filer", "s3_filer_grpc", "s3_admin", "s3_admin_grpc"),
+        *("s3_filer", "s3_filer_grpc", "s3_admin"),
     ),
     "spark": ("spark",),
-    "dagster": ("dagster",),
+    "dagster": ("dagster", "dagster_code"),
 }
 """Which ports each service opens."""
+ADMIN_GRPC_OFFSET = 10_000
+"""SeaweedFS's own worker looks for the admin server's gRPC here, whatever port that was given."""
+PORTS_OF: Mapping[str, range] = {"s3_admin": range(20_000, 22_000)}
+"""Where a port is chosen that brings another one along: that one then is below the ephemeral range as well."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,19 @@ def is_free(port: int) -> bool:
         return True
 
 
-def choose_port(taken: Collection[int]) -> int:
+def is_usable(name: str, port: int) -> bool:
+    """Whether a port is free, and the one that it brings along."""
+    return is_free(port) and (name != "s3_admin" or is_free(port + ADMIN_GRPC_OFFSET))
+
+
+def choose_port(name: str, taken: Collection[int] = ()) -> int:
     """A free port outside the range that the kernel gives to outgoing connections."""
-    for port in random.sample(PORTS_BELOW_EPHEMERAL, len(PORTS_BELOW_EPHEMERAL)):
-        if port not in taken and is_free(port):
+    among = PORTS_OF.get(name, PORTS_BELOW_EPHEMERAL)
+    for port in random.sample(among, len(among)):
+        if port not in taken and is_usable(name, port):
             return port
     raise ServiceError(
-        f"no port between {PORTS_BELOW_EPHEMERAL.start} and {PORTS_BELOW_EPHEMERAL.stop} is free",
+        f"no port between {among.start} and {among.stop} is free",
         where="services",
         do="End some of the programs that listen there",
     )
@@ -149,7 +159,7 @@ def _settle_port(name: str, kept: int | None, fixed: int, taken: Collection[int]
         )
     if fixed:
         return fixed
-    return kept if kept is not None and is_free(kept) else choose_port(taken)
+    return kept if kept is not None and is_usable(name, kept) else choose_port(name, taken)
 
 
 def _new_credentials() -> Endpoints:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lakehouse_assets.errors import ServiceError
-from lakehouse_assets.services.endpoints import HOST
+from lakehouse_assets.services.endpoints import ADMIN_GRPC_OFFSET, HOST
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.supervisor import Program
@@ -34,7 +34,15 @@ class S3(Service):
 
     def programs(self) -> list[Program]:
         """One process with master, volume, filer and gateway."""
-        return [Program("s3", [str(_weed()), *self._options()], self.folder, stop_seconds=20)]
+        return [
+            Program(
+                "s3",
+                [str(_weed()), *self._options()],
+                self.folder,
+                stop_seconds=20,
+                port=self.site.endpoints.ports["s3"],
+            )
+        ]
 
     def prepare(self) -> None:
         """Write the credentials file."""
@@ -47,11 +55,16 @@ class S3(Service):
         write_private(self.folder / "identities.json", json.dumps({"identities": [identity]}, indent=2))
 
     def health(self) -> None:
-        """The server lists its buckets to who has the key."""
+        """The server lists its buckets to who has the key, and takes an object once there is a bucket.
+
+        After a crash it lists before its volumes are back; only a write shows that they are.
+        """
         from botocore.exceptions import BotoCoreError, ClientError
 
+        client, bucket = self.client(), self.site.settings.bucket
         try:
-            self.client().list_buckets()
+            if bucket in {each["Name"] for each in client.list_buckets()["Buckets"]}:
+                client.put_object(Bucket=bucket, Key="_probe/health", Body=b"")
         except (BotoCoreError, ClientError) as error:
             raise NotHealthyError(str(error)) from error
 
@@ -106,7 +119,7 @@ class S3(Service):
             f"-filer.port.grpc={ports['s3_filer_grpc']}",
             f"-filer.localSocket={sockets / 'filer.sock'}",
             f"-admin.port={ports['s3_admin']}",
-            f"-admin.port.grpc={ports['s3_admin_grpc']}",
+            f"-admin.port.grpc={ports['s3_admin'] + ADMIN_GRPC_OFFSET}",
             "-admin.ui=false",
             "-webdav=false",
         ]

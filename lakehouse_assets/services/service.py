@@ -67,6 +67,10 @@ class Service(ABC):
             ServiceError: a jar, a folder or a format is not as it must be.
         """
 
+    def started(self, program: Program) -> None:
+        """What is waited for before the service's next program starts."""
+        return
+
     def ready(self) -> None:
         """What is done once, after the service first answers."""
         return
@@ -93,6 +97,7 @@ class Service(ABC):
         before = {program.name: self._log_size(program.name) for program in self.programs()}
         for program in self.programs():
             self.supervisor.start(program.name)
+            self.started(program)
         self._wait(before)
         self.ready()
 

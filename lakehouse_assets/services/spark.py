@@ -57,7 +57,8 @@ class Spark(Service):
             "PYSPARK_PYTHON": sys.executable,
         }
         command = [str(java()), f"@{self.folder / 'java.args'}"]
-        return [Program("spark", command, self.folder, environment, stop_seconds=20)]
+        port = self.site.endpoints.ports["spark"]
+        return [Program("spark", command, self.folder, environment, stop_seconds=20, port=port)]
 
     def prepare(self) -> None:
         """Write the java options and empty the scratch folders."""

@@ -109,10 +109,9 @@ class Stack:
         for name, service in services.items():
             for program in service.programs():
                 now = running.get(program.name)
-                port = kept.ports.get(name) if program is service.programs()[0] or program.name != "daemon" else None
                 state, pid = (now.state, now.pid) if now else ("DOWN", None)
                 uptime = now.uptime_seconds if now else 0.0
-                found.append(Status(name, program.name, state, pid, uptime, port, answers[name]))
+                found.append(Status(name, program.name, state, pid, uptime, program.port, answers[name]))
         return found
 
     def restart(self, name: str, *, progress: Progress = _quiet) -> None:
@@ -122,7 +121,7 @@ class Stack:
         self.up(name, progress=progress)
 
     def pid(self, program: str) -> int:
-        """The process of a program now: `kafka`, `s3`, `spark`, `webserver` or `daemon`.
+        """The process of a program now: `kafka`, `s3`, `spark`, `code`, `webserver` or `daemon`.
 
         Raises:
             ServiceError: it does not run.
@@ -202,7 +201,7 @@ class Stack:
 
 
 def _program_names(service: str) -> set[str]:
-    return {"webserver", "daemon"} if service == Dagster.name else {service}
+    return {"code", "webserver", "daemon"} if service == Dagster.name else {service}
 
 
 def _start_one(service: Service, progress: Progress) -> None:

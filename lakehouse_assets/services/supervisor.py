@@ -73,6 +73,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: int = 15
     stop_group: bool = True
+    port: int | None = None
+    """Where it answers, if it does."""
 
 
 @dataclass(frozen=True)
@@ -170,13 +172,15 @@ class Supervisor:
             time.sleep(0.02)
 
     def reload(self, programs: Sequence[Program]) -> None:
-        """Take a changed configuration; only programs whose entry changed are touched."""
+        """Take a changed configuration; a program that runs keeps the entry it was started with."""
         write_private(self.config, render(self.home, programs))
-        ((added, changed, removed),) = self._call("reloadConfig")
-        for group in (*changed, *removed):
+        ((added, changed, _),) = self._call("reloadConfig")
+        running = {name for name, now in self.states().items() if now.pid}
+        idle = [group for group in changed if group not in running]
+        for group in idle:
             self._call("stopProcessGroup", group)
             self._call("removeProcessGroup", group)
-        for group in (*changed, *added):
+        for group in (*idle, *added):
             self._call("addProcessGroup", group)
 
     def start(self, program: str) -> None:

@@ -26,6 +26,7 @@ from lakehouse_assets_tests.oracle.reading import SOURCES
 
 TOPIC = "sales.transactions"
 CATCH_UP_SECONDS = 240.0
+SECONDS_TO_RECONCILE = 60.0
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -34,7 +35,7 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.05)
+        time.sleep(0.2)
     raise AssertionError(f"waited {seconds:.0f} s for {what}")
 
 
@@ -118,6 +119,15 @@ class Site:
         """The independent check of every record ever sent."""
         bucket = self.settings.bucket
         return check({key: f"s3://{bucket}/{key}" for key in SOURCES}, [self.manifest], self.storage_options)
+
+    def assert_consistent(self) -> None:
+        """Every record counted once, and Dagster shows exactly the days that hold rows."""
+        self.wait_caught_up()
+        self.check()
+        self.wait_days_shown()
+
+    def wait_days_shown(self) -> None:
+        until(lambda: not self.days_differ(), SECONDS_TO_RECONCILE, "Dagster's days to equal the tables'")
 
     def days_differ(self) -> dict[str, set[str]]:
         """Days on which Dagster and a table disagree, by table."""

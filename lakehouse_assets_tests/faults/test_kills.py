@@ -16,13 +16,6 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(3000)]
 
 KILLS = 20
 ROWS = 1500
-SECONDS_TO_RECONCILE = 60
-
-
-def consistent(site: Site) -> None:
-    site.wait_caught_up()
-    site.check()
-    until(lambda: not site.days_differ(), SECONDS_TO_RECONCILE, "Dagster's days to equal the tables'")
 
 
 def measured_good_run(site: Site) -> float:
@@ -45,7 +38,7 @@ def test_a_run_killed_at_20_instants(site, capsys):
         site.send(ROWS)
         instant = seconds * (kill + 0.5) / KILLS
         phases.append(f"{instant:5.1f} s: {site.kill_next_run(known, instant)}")
-        consistent(site)
+        site.assert_consistent()
     with capsys.disabled():
         sys.stdout.write(f"\na good run takes {seconds:.1f} s; killed at\n" + "\n".join(phases) + "\n")
 
@@ -57,7 +50,7 @@ def test_a_service_killed_during_a_run(site, victim):
     site.next_process(known)
     time.sleep(4)
     os.kill(site.stack.pid(victim), signal.SIGKILL)
-    consistent(site)
+    site.assert_consistent()
 
 
 def test_the_daemon_killed_during_a_run(site):
@@ -66,15 +59,15 @@ def test_the_daemon_killed_during_a_run(site):
     site.next_process(known)
     time.sleep(2)
     os.kill(site.stack.pid("daemon"), signal.SIGKILL)
-    consistent(site)
+    site.assert_consistent()
 
 
 def test_dagsters_home_deleted_between_two_replays(site):
     """It goes on from the tables' own ledger, and shows the days again."""
-    consistent(site)
+    site.assert_consistent()
     site.stack.down()
     shutil.rmtree(site.stack.settings.home / "dagster")
     site.stack.up()
-    until(lambda: not site.days_differ(), SECONDS_TO_RECONCILE, "the days to be shown again")
+    site.wait_days_shown()
     site.send(ROWS)
-    consistent(site)
+    site.assert_consistent()
