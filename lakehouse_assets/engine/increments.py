@@ -18,6 +18,7 @@ from lakehouse_assets.engine.planning import Acceptance
 from lakehouse_assets.engine.position import Position, Slice, cap
 from lakehouse_assets.engine.publication import Publication
 from lakehouse_assets.engine.quarantine import REASONS
+from lakehouse_assets.engine.recovery import ledger_of
 from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
 from lakehouse_assets.errors import ContractError, LossError, PlanError
 from lakehouse_assets.settings import Settings
@@ -47,7 +48,7 @@ def standing_ledger(lake: Lake, table: Table) -> Ledger:
     Raises:
         LossError: rows of the table went back by a RESTORE that nobody has accepted.
     """
-    ledger = lake.ledger(table.key)
+    ledger = ledger_of(lake, table)
     if ledger.restored_version is not None:
         raise LossError(
             f"version {ledger.restored_version} is a RESTORE: rows went back, what Delta knows of past batches did not",
@@ -114,7 +115,7 @@ def _resume(acceptance: Acceptance) -> dict[tuple[str, int], int]:
 def refine(engine: Engine, table: EventTable) -> Publication | None:
     """Silver: the bronze rows beyond the table's position, at most one batch of them."""
     ledger = standing_ledger(engine.lake, table)
-    beyond = engine.lake.ledger(table.source.key).position.since(ledger.position)
+    beyond = ledger_of(engine.lake, table.source).position.since(ledger.position)
     slices = cap(beyond, engine.settings.max_records_per_batch)
     if not slices:
         return None
@@ -174,7 +175,7 @@ def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
 def recompute(engine: Engine, table: DailyTable) -> Publication | None:
     """Gold: the days that changed in its source since the table's position."""
     ledger = standing_ledger(engine.lake, table)
-    source = engine.lake.ledger(table.source.key)
+    source = ledger_of(engine.lake, table.source)
     if not source.position.since(ledger.position):
         return None
     days = _changed_days(engine, table, ledger)

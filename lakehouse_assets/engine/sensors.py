@@ -34,6 +34,7 @@ from lakehouse_assets.engine.ledger import Ledger
 from lakehouse_assets.engine.pipelines import chain, downstream
 from lakehouse_assets.engine.planning import plan
 from lakehouse_assets.engine.position import Slice
+from lakehouse_assets.engine.recovery import ledger_of
 from lakehouse_assets.engine.tables import KafkaTable, Table
 from lakehouse_assets.errors import BrokenContractError, UnavailableError
 from lakehouse_assets.settings import Settings, load
@@ -105,7 +106,7 @@ def look(settings: Settings, source: KafkaTable, tables: Sequence[Table]) -> Wor
     """The work there is; None when every table has caught up with the topic."""
     lake = Lake(settings)
     ledger = standing_ledger(lake, source)
-    ledgers = {source.key: ledger} | {table.key: lake.ledger(table.key) for table in downstream(source, tables)}
+    ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in downstream(source, tables)}
     behind = any(ledgers[up.key].position.since(ledgers[down.key].position) for up, down in chain(source, tables))
     try:
         state = kafka.topic_state(settings, source.topic)

@@ -113,6 +113,8 @@ class S3(Service):
             f"-master.port={ports['s3_master']}",
             f"-master.port.grpc={ports['s3_master_grpc']}",
             "-master.telemetry=false",
+            # With its election state kept, the master can miss that it was elected and hold writes for 20 s.
+            "-master.resumeState=false",
             f"-volume.port={ports['s3_volume']}",
             f"-volume.port.grpc={ports['s3_volume_grpc']}",
             f"-filer.port={ports['s3_filer']}",

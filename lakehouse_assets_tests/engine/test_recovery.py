@@ -1,0 +1,67 @@
+"""A position outlives the table's history: it is in the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from lakehouse_assets.bronze.sales_transactions import table as bronze
+from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.position import Position
+from lakehouse_assets.engine.recovery import ledger_of, recovered
+from lakehouse_assets.settings import Settings
+from lakehouse_assets.silver.sales_transactions import table as silver
+
+
+@dataclass(frozen=True)
+class LocalLake(Lake):
+    """A lake in a folder."""
+
+    folder: Path
+
+    def uri(self, key: str, scheme: str = "s3") -> str:
+        return str(self.folder / key)
+
+    def storage_options(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture
+def lake(tmp_path) -> LocalLake:
+    return LocalLake(Settings(), tmp_path)
+
+
+def coordinates(*rows: tuple[str, int, int], year: int = 2020) -> dict:
+    topic_ids, partitions, offsets = zip(*rows, strict=True)
+    return {
+        "topic_id": pa.array(topic_ids),
+        "partition": pa.array(partitions, pa.int32()),
+        "offset": pa.array(offsets, pa.int64()),
+        "timestamp": pa.array([datetime(year, 1, 1, tzinfo=UTC)] * len(rows), pa.timestamp("us", "UTC")),
+    }
+
+
+def test_bronze_counts_its_rows_and_its_quarantine_oldest_topic_first(lake):
+    write_deltalake(lake.uri(bronze.key), pa.table(coordinates(("new", 0, 0), year=2024)))
+    write_deltalake(
+        lake.uri(bronze.key), pa.table(coordinates(("old", 0, 3), ("old", 0, 7), ("old", 1, 2))), mode="append"
+    )
+    write_deltalake(lake.uri(bronze.quarantine), pa.table(coordinates(("old", 1, 9), year=2021)))
+    assert recovered(lake, bronze) == Position({"old": {0: ((3, 8),), 1: ((2, 10),)}, "new": {0: ((0, 1),)}})
+
+
+def test_silver_counts_the_losers_too(lake):
+    write_deltalake(lake.uri(bronze.key), pa.table(coordinates(("t", 0, 0), ("t", 0, 1))))
+    losers = pa.array([[{"topic_id": "t", "partition": 0, "offset": 1, "content_hash": "x"}]])
+    write_deltalake(lake.uri(silver.key), pa.table(coordinates(("t", 0, 0)) | {"losers": losers}))
+    assert recovered(lake, silver) == Position({"t": {0: ((0, 2),)}})
+
+
+def test_a_table_whose_history_still_states_nothing_from_its_first_version_on_is_simply_new(lake):
+    write_deltalake(lake.uri(bronze.key), pa.table(coordinates(("t", 0, 0))))
+    assert ledger_of(lake, bronze).position == Position()
