@@ -29,13 +29,13 @@ CATCH_UP_SECONDS = 240.0
 SECONDS_TO_RECONCILE = 60.0
 
 
-def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+def until(condition: Callable[[], Any], seconds: float, what: str, poll_seconds: float = 0.2) -> Any:
     """The first true value of `condition`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.2)
+        time.sleep(poll_seconds)
     raise AssertionError(f"waited {seconds:.0f} s for {what}")
 
 
@@ -104,7 +104,7 @@ class Site:
         return f"{stepped[-1].step_key} {stepped[-1].event_type_value}" if stepped else "before the first step"
 
     def wait_caught_up(self, seconds: float = CATCH_UP_SECONDS) -> None:
-        until(self._caught_up, seconds, "every table to catch up")
+        until(self._caught_up, seconds, "every table to catch up", poll_seconds=1.0)
         until(self._idle, 60, "the last run to end")
 
     def _idle(self) -> bool:
