@@ -19,6 +19,7 @@ from lakehouse_assets.engine.position import Position, Slice, cap
 from lakehouse_assets.engine.publication import Publication
 from lakehouse_assets.engine.quarantine import REASONS
 from lakehouse_assets.engine.recovery import ledger_of
+from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
 from lakehouse_assets.errors import ContractError, LossError, PlanError
 from lakehouse_assets.settings import Settings
@@ -64,6 +65,7 @@ def land(engine: Engine, table: KafkaTable, batch: Batch) -> Publication | None:
     if not batch.slices:
         return None
     _check_start(table, ledger, batch.slices)
+    fit(engine.spark, sum(map(len, batch.slices)))
     records = kafka.read(engine.spark, engine.settings, table.topic, batch.slices)
     dated = date_records(engine.settings, table, records, batch.planned_at).localCheckpoint(eager=False)
     good, bad = _counts(dated)
@@ -120,10 +122,12 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     if not slices:
         return None
     position = ledger.position.advance(slices)
+    fit(engine.spark, sum(map(len, slices)))
     typed = typed_rows(table, delta.read(engine.spark, engine.lake, table.source.key, slices=slices)).localCheckpoint(
         eager=False
     )
     good, bad = _counts(typed)
+    fit(engine.spark, sum(map(len, slices)) + engine.lake.rows_in(table.key, good))
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
@@ -179,6 +183,7 @@ def recompute(engine: Engine, table: DailyTable) -> Publication | None:
     if not source.position.since(ledger.position):
         return None
     days = _changed_days(engine, table, ledger)
+    fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     return Publication(
         table=table,
         mode="replace",

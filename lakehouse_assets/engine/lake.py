@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
@@ -68,6 +70,15 @@ class Lake:
             return frozenset()
         table = DeltaTable(self.uri(key), storage_options=self.storage_options())
         return frozenset(date.fromisoformat(day) for part in table.partitions() if (day := part["event_date"]))
+
+    def rows_in(self, key: str, days: Iterable[date]) -> int:
+        """How many rows the table holds in these days, from the log's file statistics."""
+        table = self.open(key)
+        if table is None:
+            return 0
+        files = pa.table(table.get_add_actions(flatten=True))
+        wanted = pc.is_in(files["partition.event_date"], pa.array([*days], pa.date32()))
+        return pc.sum(files.filter(wanted)["num_records"]).as_py() or 0
 
     def rows(self, key: str) -> int:
         """How many rows the table holds, from the log's file statistics."""

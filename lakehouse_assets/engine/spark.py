@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse_assets.errors import UnavailableError
 
+SMALL_RECORDS = 50_000
 _USER = "lakehouse"
 _CLOSED = "SESSION_CLOSED"
 
@@ -74,6 +75,13 @@ def connect(remote: str, session_id: str) -> SparkSession:
         ) from error
     activate(session)
     return session
+
+
+def fit(session: SparkSession, records: int) -> None:
+    """Has small work interpreted: generating, compiling and warming up code for it takes longer than the work."""
+    small = records <= SMALL_RECORDS
+    session.conf.set("spark.sql.codegen.wholeStage", str(not small).lower())
+    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if small else "FALLBACK")
 
 
 def activate(session: Any) -> None:
