@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,7 +17,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from lakehouse_assets.demo import watch
@@ -69,9 +70,10 @@ def catching_up(console: Console, total: int) -> Iterator[watch.Show]:
 
 def summary(result: dict[str, Any]) -> Table:
     """The result as a table: asset, rows, days, quarantined, position, seconds."""
-    table = Table("asset", title="What the tables hold now")
+    table = Table(Column("asset", no_wrap=True), title="What the tables hold now", box=box.SIMPLE_HEAD)
     for name in ("rows", "days", "quarantined", "position", "seconds"):
-        table.add_column(name, justify="left" if name == "position" else "right")
+        is_text = name == "position"
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=not is_text)
     for row in result["tables"]:
         numbers = [f"{row[name]:,}" for name in ("rows", "partitions", "quarantined")]
         table.add_row(row["asset"], *numbers, ends(row["position"]), f"{result['seconds'][row['asset']]:.1f}")
