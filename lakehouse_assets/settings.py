@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     JsonConfigSettingsSource,
@@ -76,6 +76,14 @@ class Settings(BaseSettings):
     spark_heap: str = "2g"
     """Heap of the embedded Spark Connect server, as Java's -Xmx takes it."""
     spark_cores: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1)
+
+    @field_validator("spark_remote")
+    @classmethod
+    def only_the_embedded_spark(cls, remote: str) -> str:
+        """Refuses a Spark elsewhere: with Delta's log store for S3, two drivers on one table lose commits."""
+        if remote and not remote.startswith(("sc://127.0.0.1:", "sc://localhost:")):
+            raise ValueError("only the embedded server, sc://127.0.0.1:PORT, may write: a second driver loses commits")
+        return remote
 
     @classmethod
     def settings_customise_sources(
