@@ -18,6 +18,8 @@ from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.supervisor import Program
 
 PROBE_SECONDS = 1.0
+TUNED = ("-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:-DontCompileHugeMethods")
+"""The last one: what Spark generates for a wide projection is long, and Java would interpret it for ever."""
 OPENED = (
     *("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util"),
     *("java.util.concurrent", "java.util.concurrent.atomic", "jdk.internal.ref", "sun.nio.ch", "sun.nio.cs"),
@@ -136,8 +138,7 @@ class Spark(Service):
     def _options(self) -> list[str]:
         virtual_machine = [
             f"-Xmx{self.site.settings.spark_heap}",
-            "-XX:-UsePerfData",
-            "-XX:+ExitOnOutOfMemoryError",
+            *TUNED,
         ]
         opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
         opened.append("--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED")
