@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -32,14 +33,14 @@ class Lake:
         """Where a table lies; Spark wants the scheme `s3a`."""
         return f"{scheme}://{self.settings.bucket}/{key}"
 
-    def open(self, key: str, version: int | None = None) -> DeltaTable | None:
-        """The table as of a version (its newest by default), None where there is none yet.
+    def open(self, key: str) -> DeltaTable | None:
+        """The table at its newest version, None where there is none yet.
 
         Raises:
             UnavailableError: the store does not answer.
         """
         try:
-            return DeltaTable(self.uri(key), version=version, storage_options=self.storage_options())
+            return DeltaTable(self.uri(key), storage_options=self.storage_options())
         except TableNotFoundError:
             return None
         except OSError as error:
@@ -56,13 +57,13 @@ class Lake:
 
     def ledger(self, key: str, version: int | None = None) -> Ledger:
         """What the table's history says, as of a version."""
-        table = self.open(key, version)
-        return ledger.read(commits(table, key)) if table else _NO_TABLE
+        table = self.open(key)
+        return ledger.read(commits(table, key, version)) if table else _NO_TABLE
 
     def commits(self, key: str, version: int | None = None) -> Iterator[Commit]:
-        """The table's history, newest first."""
-        table = self.open(key, version)
-        return commits(table, key) if table else iter(())
+        """The table's history up to a version, newest first."""
+        table = self.open(key)
+        return commits(table, key, version) if table else iter(())
 
     def days(self, key: str) -> frozenset[date]:
         """The days that hold rows, from the log alone."""
@@ -99,15 +100,29 @@ class Lake:
         return options
 
 
-def commits(table: DeltaTable, key: str) -> Iterator[Commit]:
-    """A table's history, newest first, fetched in growing pieces so that a recent answer costs little."""
-    limit, seen = _FIRST_LOOK, 0
+def commits(table: DeltaTable, key: str, version: int | None = None) -> Iterator[Commit]:
+    """A table's history up to a version, newest first, in growing pieces: a recent answer costs little."""
+    limit = _FIRST_LOOK
+    newest = math.inf if version is None else version
     while True:
-        history = table.history(limit)
-        yield from (_commit(entry, key) for entry in history[seen:])
+        history = _history(table, limit)
+        for entry in history:
+            if entry["version"] <= newest:
+                newest = entry["version"] - 1
+                yield _commit(entry, key)
         if len(history) < limit:
             return
-        seen, limit = len(history), limit * 10
+        limit *= 10
+
+
+def _history(table: DeltaTable, limit: int) -> list[dict[str, Any]]:
+    """The newest commits. delta-rs reads the newest ones but numbers them from the version that is loaded."""
+    while True:
+        history = table.history(limit)
+        numbered_from = table.version()
+        table.update_incremental()
+        if table.version() == numbered_from:
+            return history
 
 
 def _commit(entry: dict[str, Any], key: str) -> Commit:

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
 from lakehouse_assets.bronze.sales_transactions import table as bronze
-from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.position import Position
 from lakehouse_assets.engine.recovery import ledger_of, recovered
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.silver.sales_transactions import table as silver
-
-
-@dataclass(frozen=True)
-class LocalLake(Lake):
-    """A lake in a folder."""
-
-    folder: Path
-
-    def uri(self, key: str, scheme: str = "s3") -> str:
-        return str(self.folder / key)
-
-    def storage_options(self) -> dict[str, str]:
-        return {}
+from lakehouse_assets_tests.engine.local_lake import LocalLake
 
 
 @pytest.fixture
