@@ -27,8 +27,8 @@ class SparkConnect(PySparkResource):
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
         """Names the session after the run; connects nowhere yet."""
-        if context.run_id:
-            self._session_id = context.run_id
+        if context.run:
+            self._session_id = context.run.run_id
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:
         """Ends the session, if there is one."""
