@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -19,9 +20,9 @@ def show(settings: Settings, console: Console) -> None:
     except UnavailableError as error:
         console.print(f"[yellow]No lag to show:[/] {error}")
         return
-    shown = RichTable(title="Tables against their topic", title_justify="left")
+    shown = RichTable(title="Tables against their topic", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("table", "topic", "Delta version", "records in", "lag"):
-        shown.add_column(column, justify="left" if column in ("table", "topic") else "right")
+        shown.add_column(column, justify="left" if column in ("table", "topic") else "right", no_wrap=True)
     for each in progress:
         records = sum(len(part) for part in each.position.slices())
         version = "-" if each.version < 0 else str(each.version)
