@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from dagster import AssetKey
@@ -83,7 +83,6 @@ class DailyTable(Table):
     schema: type[DataFrameModel]
     transform: Transform
     """All rows of some days to those days' answers, with `event_date`."""
-    plot: tuple[str, ...] = field(default=())
 
     @cached_property
     def contract(self) -> Contract:

@@ -50,5 +50,4 @@ table = DailyTable(
     source=silver.table,
     schema=DailyRevenue,
     transform=transform,
-    plot=("event_date", "revenue"),
 )

@@ -81,17 +81,6 @@ class Spark(Service):
             except grpc.FutureTimeoutError as error:
                 raise NotHealthyError(f"no gRPC connection to {address}") from error
 
-    def warm_up(self) -> None:
-        """Pay a server's first query and first s3a write, about ten seconds, before somebody waits for them."""
-        from pyspark.sql import SparkSession
-
-        session = SparkSession.builder.remote(self.site.endpoints.spark_remote).create()
-        try:
-            path = f"s3a://{self.site.settings.bucket}/_probe/warm_up"
-            session.range(1).write.format("delta").mode("overwrite").save(path)
-        finally:
-            session.stop()
-
     def configuration(self) -> dict[str, str]:
         """The server's Spark properties; no secret among them."""
         return {**self._server(), **self._delta(), **self._store()}
