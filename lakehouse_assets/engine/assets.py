@@ -18,6 +18,7 @@ from pyspark.sql.types import DateType, StructField, StructType
 
 from lakehouse_assets.engine import calendar, in_flight, kafka, rebuilds
 from lakehouse_assets.engine.io_manager import partition_days
+from lakehouse_assets.engine.pipeline_log import failures_of
 from lakehouse_assets.engine.pipelines import engine_of
 from lakehouse_assets.engine.publication import Publication
 from lakehouse_assets.engine.spark import SparkConnect
@@ -52,6 +53,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "backfill_policy": BackfillPolicy.single_run(),
         "io_manager_key": "delta",
         "retry_policy": RetryPolicy(max_retries=3, delay=2),
+        "hooks": {failures_of(table.key)},
         "metadata": {
             "dagster/column_schema": column_schema(columns(table)),
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",

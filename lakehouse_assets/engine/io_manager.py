@@ -15,7 +15,7 @@ from dagster import (
 )
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine import delta
+from lakehouse_assets.engine import delta, pipeline_log
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Commit
 from lakehouse_assets.engine.position import Position
@@ -49,6 +49,7 @@ class DeltaIOManager(ConfigurableIOManager):
         settings, started = load(), time.monotonic()
         commit = publish(self.spark.spark_session, Lake(settings), obj)
         seconds = time.monotonic() - started
+        pipeline_log.committed(settings, obj, commit, seconds)
         if context.has_asset_partitions:
             context.add_output_metadata(materialization_metadata(obj, commit, seconds))
             return
