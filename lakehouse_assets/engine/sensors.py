@@ -41,7 +41,7 @@ from lakehouse_assets.settings import Settings, load
 
 STATE_TAG = "lakehouse/state"
 
-_RECENT_RUNS = 20
+RECENT_RUNS = 20
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def tick(
     busy = occupied(instance, source, tables)
     if busy:
         return SkipReason(busy)
-    runs = instance.get_run_records(RunsFilter(tags={TOPIC_TAG: source.topic}), limit=_RECENT_RUNS)
+    runs = instance.get_run_records(RunsFilter(tags={TOPIC_TAG: source.topic}), limit=RECENT_RUNS)
     try:
         work = look(settings, source, tables)
     except UnavailableError as error:
