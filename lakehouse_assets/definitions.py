@@ -47,11 +47,7 @@ def definitions() -> Definitions:
         assets=[*map(topic_asset, sources), *(table_asset(table, settings) for table in TABLES)],
         jobs=[*jobs.values(), *upkeep],
         schedules=[daily(each, settings) for each in upkeep],
-        sensors=[
-            *(kafka_sensor(source, TABLES, jobs[source.key]) for source in sources),
-            reconciler(TABLES),
-            sweeper(),
-        ],
+        sensors=[*watches, reconciler(TABLES), sweeper()],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
     )
 

@@ -1,6 +1,9 @@
-"""How far each table is behind its topic, as `lakehouse status` shows it."""
+"""What each table holds and how far it is behind its topic, as `lakehouse status` shows it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -8,6 +11,9 @@ from rich.table import Table as RichTable
 
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.progress import TableProgress
 
 
 def show(settings: Settings, console: Console) -> None:
@@ -20,17 +26,32 @@ def show(settings: Settings, console: Console) -> None:
     except UnavailableError as error:
         console.print(f"[yellow]No lag to show:[/] {error}")
         return
-    shown = RichTable(title="Tables against their topic", title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("table", "topic", "Delta version", "records in", "lag"):
-        shown.add_column(column, justify="left" if column in ("table", "topic") else "right", no_wrap=True)
+    console.print(rendered(progress))
+
+
+def rendered(progress: Sequence[TableProgress]) -> RichTable:
+    """One line per table: rows, age of the newest increment, lag, quarantined rows."""
+    title = "Tables: rows, time since the last increment, records to go"
+    shown = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown.add_column("table", overflow="fold")
+    for column in ("rows", "last", "lag", "quarantined"):
+        shown.add_column(column, justify="right", no_wrap=True)
     for each in progress:
-        records = sum(len(part) for part in each.position.slices())
-        version = "-" if each.version < 0 else str(each.version)
-        shown.add_row(
-            each.key,
-            each.topic,
-            version,
-            f"{records:,}",
-            f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}",
-        )
-    console.print(shown)
+        shown.add_row(each.key, *_numbers(each))
+    return shown
+
+
+def _numbers(each: TableProgress) -> tuple[str, str, str, str]:
+    lag = f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}[/]"
+    if each.version < 0:
+        return "-", "-", lag, "-"
+    last = "-" if each.age_seconds is None else duration(max(1.0, each.age_seconds))
+    return f"{each.rows:,}", last, lag, f"{each.quarantined:,}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people write them: `42 s`, `3 min`, `5 h`, `2 d`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds else "-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,11 @@ class TableProgress:
     position: Position
     lag: int
     """Offsets between the table's position and the topic's last stable offsets."""
+    rows: int = 0
+    quarantined: int = 0
+    """Rows in its quarantine; for a moment also what a dead run left there."""
+    age_seconds: float | None = None
+    """Since the newest increment; None before the first one."""
 
 
 def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]:
@@ -33,15 +39,32 @@ def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]
     Raises:
         UnavailableError: the broker or the store does not answer; or the topic does not exist yet.
     """
-    lake = Lake(settings)
-    progress = []
+    lake, progress = Lake(settings), []
     for source in (table for table in tables if isinstance(table, KafkaTable)):
         state = kafka.topic_state(settings, source.topic)
-        for table in (source, *downstream(source, tables)):
-            ledger = lake.ledger(table.key)
-            lagging = lag(state, ledger.position)
-            progress.append(TableProgress(table.key, source.topic, ledger.version, ledger.position, lagging))
+        progress += [_of(lake, table, state, source.topic) for table in (source, *downstream(source, tables))]
     return progress
+
+
+def _of(lake: Lake, table: Table, state: TopicState, topic: str) -> TableProgress:
+    ledger = lake.ledger(table.key)
+    return TableProgress(
+        key=table.key,
+        topic=topic,
+        version=ledger.version,
+        position=ledger.position,
+        lag=lag(state, ledger.position),
+        rows=lake.rows(table.key),
+        quarantined=lake.rows(table.quarantine),
+        age_seconds=_age_seconds(lake, table.key),
+    )
+
+
+def _age_seconds(lake: Lake, key: str) -> float | None:
+    for commit in lake.commits(key):
+        if commit.statement and commit.statement.kind == "increment":
+            return max(0.0, time.time() - commit.timestamp_ms / 1000)
+    return None
 
 
 def lag(state: TopicState, position: Position) -> int:
