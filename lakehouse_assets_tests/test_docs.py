@@ -39,7 +39,7 @@ def read(document: Path) -> tuple[list[str], str]:
 def commands(document: Path, program: str) -> Iterator[list[str]]:
     """The words of every call of a program, in shell blocks and code spans."""
     shell, prose = read(document)
-    for line in [*shell, *SPAN.findall(prose)]:
+    for line in [*(re.sub(r"(^|\s)#.*", "", line) for line in shell), *SPAN.findall(prose)]:
         for found in re.finditer(rf"(?:^|[\s/(\"$]){program} ([^|&;)#`]+)", line):
             yield shlex.split(found.group(1).replace('"', " ").replace("'", " "))
 

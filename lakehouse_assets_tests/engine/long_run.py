@@ -12,7 +12,8 @@ from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handle
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.settings import load
 
-MANY_MINUTES = "SELECT max(hash(a.id, b.id)) AS most FROM range(0, 4000000, 1, 2) a CROSS JOIN range(4000000) b"
+MANY_MINUTES = "SELECT max(hash(id)) AS most FROM range(0, 10000000000000, 1, 2)"
+"""Spark asks between batches of rows whether it was cancelled, as it does while it reads files."""
 
 
 @op

@@ -58,7 +58,10 @@ def wait_until(busy: bool, pid: int, seconds: float) -> None:
         assert time.monotonic() < deadline, f"Spark is {'idle' if busy else 'busy'} after {seconds:.0f} s"
 
 
-@pytest.mark.parametrize(("executor", "number"), [("alone", signal.SIGINT), ("in_processes", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("executor", "number"),
+    [("alone", signal.SIGINT), pytest.param("in_processes", signal.SIGTERM, marks=pytest.mark.slow)],
+)
 def test_a_cancelled_run_ends_its_spark_work_at_once(stack, services, spark, instance, executor, number):
     """Dagster cancels by a signal to the run's process; the step ends, the session closes, the server stops working."""
     run_id = make_new_run_id()
@@ -72,6 +75,7 @@ def test_a_cancelled_run_ends_its_spark_work_at_once(stack, services, spark, ins
     assert instance.get_run_by_id(run_id).status == DagsterRunStatus.CANCELED
 
 
+@pytest.mark.slow
 def test_the_work_of_a_killed_run_is_ended_by_its_successor(stack, services, spark, instance):
     """A kill -9 leaves Spark at work; interrupting the dead run by its id stops that, a second time does no harm."""
     run_id = make_new_run_id()
