@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -13,23 +13,24 @@ from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from lakehouse_assets.engine.progress import TableProgress
+    from lakehouse_assets.engine.progress import Holding, TableProgress
 
 
 def show(settings: Settings, console: Console) -> None:
     """Prints one line per table; says why where it cannot."""
     from lakehouse_assets.definitions import TABLES
-    from lakehouse_assets.engine.progress import snapshot
+    from lakehouse_assets.engine.lake import Lake
+    from lakehouse_assets.engine.progress import holdings, snapshot
 
     try:
-        progress = snapshot(settings, TABLES)
+        progress, held = snapshot(settings, TABLES), holdings(Lake(settings), TABLES)
     except UnavailableError as error:
         console.print(f"[yellow]No lag to show:[/] {error}")
         return
-    console.print(rendered(progress))
+    console.print(rendered(progress, held))
 
 
-def rendered(progress: Sequence[TableProgress]) -> RichTable:
+def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> RichTable:
     """One line per table: rows, age of the newest increment, lag, quarantined rows."""
     title = "Tables: rows, time since the last increment, records to go"
     shown = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD)
@@ -37,16 +38,16 @@ def rendered(progress: Sequence[TableProgress]) -> RichTable:
     for column in ("rows", "last", "lag", "quarantined"):
         shown.add_column(column, justify="right", no_wrap=True)
     for each in progress:
-        shown.add_row(each.key, *_numbers(each))
+        shown.add_row(each.key, *_numbers(each, held[each.key]))
     return shown
 
 
-def _numbers(each: TableProgress) -> tuple[str, str, str, str]:
+def _numbers(each: TableProgress, holding: Holding) -> tuple[str, str, str, str]:
     lag = f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}[/]"
     if each.version < 0:
         return "-", "-", lag, "-"
-    last = "-" if each.age_seconds is None else duration(max(1.0, each.age_seconds))
-    return f"{each.rows:,}", last, lag, f"{each.quarantined:,}"
+    last = "-" if holding.age_seconds is None else duration(max(1.0, holding.age_seconds))
+    return f"{holding.rows:,}", last, lag, f"{holding.quarantined:,}"
 
 
 def duration(seconds: float) -> str:

@@ -38,14 +38,19 @@ def sweeper() -> SensorDefinition:
 
 def sweep(folder: Path, most_bytes: int) -> int:
     """Deletes the oldest parts until the rest fits; how many bytes that freed."""
-    sizes = {part: part.stat().st_size for part in folder.glob("eventlog_v2_*/*")}
+    sizes = {part: _size(part) for part in folder.glob("eventlog_v2_*/*")}
     excess, freed = sum(sizes.values()) - most_bytes, 0
     for part in closed_parts(folder):
         if freed >= excess:
             break
-        part.unlink()
+        part.unlink(missing_ok=True)
         freed += sizes.get(part, 0)
     return freed
+
+
+def _size(part: Path) -> int:
+    """In bytes; 0 for a file that Spark has renamed meanwhile."""
+    return part.stat().st_size if part.exists() else 0
 
 
 def closed_parts(folder: Path) -> Iterator[Path]:

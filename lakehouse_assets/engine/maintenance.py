@@ -43,8 +43,10 @@ class Upkeep:
     @property
     def line(self) -> str:
         """For logs and terminals."""
-        done = f"{self.key}: {self.files_before} small files compacted to {self.files_after}, {self.deleted} deleted"
-        return "; ".join((done, *self.skipped))
+        compacted = f"{self.files_before} small files into {self.files_after}" if self.files_before else ""
+        deleted = f"{self.deleted} old files deleted" if self.deleted else ""
+        done = [each for each in (compacted, deleted, *self.skipped) if each]
+        return f"{self.key}: {'; '.join(done) or 'nothing to do'}"
 
 
 def maintain(engine: Engine, table: Table, tables: Sequence[Table], *, dry_run: bool = False) -> Iterator[Upkeep]:

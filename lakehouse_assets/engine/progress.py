@@ -26,10 +26,16 @@ class TableProgress:
     position: Position
     lag: int
     """Offsets between the table's position and the topic's last stable offsets."""
-    rows: int = 0
-    quarantined: int = 0
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one table holds."""
+
+    rows: int
+    quarantined: int
     """Rows in its quarantine; for a moment also what a dead run left there."""
-    age_seconds: float | None = None
+    age_seconds: float | None
     """Since the newest increment; None before the first one."""
 
 
@@ -39,25 +45,23 @@ def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]
     Raises:
         UnavailableError: the broker or the store does not answer; or the topic does not exist yet.
     """
-    lake, progress = Lake(settings), []
+    lake = Lake(settings)
+    progress = []
     for source in (table for table in tables if isinstance(table, KafkaTable)):
         state = kafka.topic_state(settings, source.topic)
-        progress += [_of(lake, table, state, source.topic) for table in (source, *downstream(source, tables))]
+        for table in (source, *downstream(source, tables)):
+            ledger = lake.ledger(table.key)
+            lagging = lag(state, ledger.position)
+            progress.append(TableProgress(table.key, source.topic, ledger.version, ledger.position, lagging))
     return progress
 
 
-def _of(lake: Lake, table: Table, state: TopicState, topic: str) -> TableProgress:
-    ledger = lake.ledger(table.key)
-    return TableProgress(
-        key=table.key,
-        topic=topic,
-        version=ledger.version,
-        position=ledger.position,
-        lag=lag(state, ledger.position),
-        rows=lake.rows(table.key),
-        quarantined=lake.rows(table.quarantine),
-        age_seconds=_age_seconds(lake, table.key),
-    )
+def holdings(lake: Lake, tables: Sequence[Table]) -> dict[str, Holding]:
+    """What each table holds, by key; a table that does not exist yet holds nothing."""
+    return {
+        table.key: Holding(lake.rows(table.key), lake.rows(table.quarantine), _age_seconds(lake, table.key))
+        for table in tables
+    }
 
 
 def _age_seconds(lake: Lake, key: str) -> float | None:

@@ -9,22 +9,28 @@ from lakehouse_assets.cli.lag import duration, rendered
 from lakehouse_assets.engine import progress
 from lakehouse_assets.engine.planning import TopicState
 from lakehouse_assets.engine.position import Position
-from lakehouse_assets.engine.progress import TableProgress
+from lakehouse_assets.engine.progress import Holding, TableProgress
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.engine.lab import Lab
 from lakehouse_assets_tests.engine.local_lake import LocalLake
 
+BRONZE, SILVER, GOLD = "bronze/sales/transactions", "silver/sales/transactions", "gold/sales/daily_revenue"
 TABLES = [
-    TableProgress("bronze/sales/transactions", "t", 12, Position(), 0, 1_469_307, 48_000, 4.2),
-    TableProgress("silver/sales/transactions", "t", 12, Position(), 250_000, 1_219_216, 259, 7_300.0),
-    TableProgress("gold/sales/daily_revenue", "t", -1, Position(), 1_469_307),
+    TableProgress(BRONZE, "t", 12, Position(), 0),
+    TableProgress(SILVER, "t", 12, Position(), 250_000),
+    TableProgress(GOLD, "t", -1, Position(), 1_469_307),
 ]
+HELD = {
+    BRONZE: Holding(1_469_307, 48_000, 4.2),
+    SILVER: Holding(1_219_216, 259, 7_300.0),
+    GOLD: Holding(0, 0, None),
+}
 
 
 def printed(width: int) -> list[str]:
     console = Console(width=width, force_terminal=False)
     with console.capture() as captured:
-        console.print(rendered(TABLES))
+        console.print(rendered(TABLES, HELD))
     return captured.get().splitlines()
 
 
@@ -58,9 +64,11 @@ def test_tables_that_do_not_exist_yet_are_shown_with_their_lag(tmp_path, monkeyp
     """Before the first run: no rows, no age, the whole topic to go."""
     lab = Lab(Settings(home=tmp_path), None)
     state = TopicState(lab.topic, "T", {0: 2}, {0: 9})
-    monkeypatch.setattr(progress, "Lake", lambda settings: LocalLake(settings, tmp_path))
+    lake = LocalLake(lab.settings, tmp_path)
+    monkeypatch.setattr(progress, "Lake", lambda _settings: lake)
     monkeypatch.setattr(progress.kafka, "topic_state", lambda *_: state)
 
-    found = progress.snapshot(lab.settings, lab.tables)
+    found, held = progress.snapshot(lab.settings, lab.tables), progress.holdings(lake, lab.tables)
 
-    assert [(each.version, each.rows, each.lag, each.age_seconds) for each in found] == [(-1, 0, 7, None)] * 3
+    assert [(each.version, each.lag) for each in found] == [(-1, 7)] * 3
+    assert set(held.values()) == {Holding(0, 0, None)}
