@@ -7,6 +7,7 @@ older parts `pipeline.jsonl.1` and on, not more than `MOST_BYTES * (BACKUPS + 1)
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
@@ -58,15 +59,20 @@ def failed(settings: Settings, run_id: str, table: str, error: BaseException | N
 
 
 def write(settings: Settings, line: dict[str, Any]) -> None:
-    """Appends a line; one process at a time, so that no two of them turn the file over together."""
-    file = path(settings)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Appends a line; a log that cannot be written, e.g. on a full disk, fails no run."""
     stamped = {"time": datetime.now(UTC).isoformat(timespec="milliseconds")} | line
+    with contextlib.suppress(OSError):
+        _append(path(settings), json.dumps(stamped, ensure_ascii=False))
+
+
+def _append(file: Path, text: str) -> None:
+    """One process at a time, so that no two of them turn the file over together."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with file.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         handler = RotatingFileHandler(file, maxBytes=MOST_BYTES, backupCount=BACKUPS)
         try:
-            handler.emit(logging.makeLogRecord({"msg": json.dumps(stamped, ensure_ascii=False)}))
+            handler.emit(logging.makeLogRecord({"msg": text}))
         finally:
             handler.close()
 

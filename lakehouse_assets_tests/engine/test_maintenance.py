@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pyspark.sql.functions as F
 import pytest
 from dagster import DagsterInstance, DefaultScheduleStatus
 
-from lakehouse_assets.engine import compaction, delta, reconciler, vacuum
+from lakehouse_assets.engine import compaction, delta, reconciler
 from lakehouse_assets.engine.increments import refine
 from lakehouse_assets.engine.io_manager import DeltaIOManager
 from lakehouse_assets.engine.maintenance import daily, maintain, maintenance_job
 from lakehouse_assets.engine.publication import publish
 from lakehouse_assets.engine.rebuilds import redo_answers
 from lakehouse_assets.engine.spark import SparkConnect, connect
-from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
-NOW = datetime.now(UTC)
 SLOW = "coalesce(reflect('java.lang.Thread', 'sleep', CAST(3000 AS BIGINT)), '') != 'never'"
 """True after 3 s for each row, on the server."""
 
@@ -138,27 +135,9 @@ def test_the_job_maintains_every_table_and_reports_no_materialization(crowded_la
     assert compaction.crowded(lab.lake, lab.silver.key, lab.settings) == ()
 
 
-def test_a_retention_below_the_floor_is_refused(tmp_path):
-    """The message names both settings; no table is looked at."""
-    settings = load(home=tmp_path, vacuum_retention_days=6.5)
-    lab = Lab(settings, None)
-
-    with pytest.raises(LakehouseError, match=r"6\.5 days is below the floor of 7"):
-        vacuum.require_retention(lab.lake, lab.bronze, lab.tables, settings, NOW)
-
-
-def test_only_what_reads_a_version_of_a_table_keeps_its_files(tmp_path):
-    """Gold reads silver as of a version; silver reads bronze by coordinate."""
-    lab = Lab(load(home=tmp_path), None)
-
-    assert vacuum.readers(lab.silver, lab.tables) == (lab.gold,)
-    assert vacuum.readers(lab.bronze, lab.tables) == ()
-
-
 def test_the_schedule_runs_from_the_start(tmp_path):
     settings = load(home=tmp_path, maintenance_cron="5 4 * * 0")
     schedule = daily(maintenance_job(()), settings)
 
     assert schedule.default_status == DefaultScheduleStatus.RUNNING
     assert schedule.cron_schedule == "5 4 * * 0"
-    assert timedelta(days=settings.vacuum_floor_days) == timedelta(days=7)

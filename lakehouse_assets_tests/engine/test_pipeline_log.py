@@ -119,6 +119,13 @@ def test_it_never_grows_beyond_its_bound(settings, monkeypatch):
     assert stat.S_IMODE(pipeline_log.path(settings).parent.stat().st_mode) == 0o700
 
 
+def test_a_log_that_cannot_be_written_fails_no_run(settings):
+    """A file is in the folder's place."""
+    pipeline_log.path(settings).parent.write_text("in the way")
+
+    pipeline_log.write(settings, {"line": 1})
+
+
 def test_every_step_of_every_table_reports_its_failure():
     """Batches and rebuilds alike."""
     batch = increment_job(table.source, [table])
