@@ -10,6 +10,7 @@ import pyspark.sql.functions as F
 import pytest
 from dagster import DagsterInstance, DefaultScheduleStatus
 
+from lakehouse_assets.definitions import defs
 from lakehouse_assets.engine import compaction, delta, reconciler
 from lakehouse_assets.engine.increments import refine
 from lakehouse_assets.engine.io_manager import DeltaIOManager
@@ -141,3 +142,16 @@ def test_the_schedule_runs_from_the_start(tmp_path):
 
     assert schedule.default_status == DefaultScheduleStatus.RUNNING
     assert schedule.cron_schedule == "5 4 * * 0"
+
+
+def test_maintenance_and_the_retention_of_runs_are_scheduled():
+    """Nobody has to switch them on."""
+    scheduled = {each.name: each.default_status for each in defs.schedules}
+
+    assert (
+        scheduled.items()
+        >= {
+            "maintain_tables_daily": DefaultScheduleStatus.RUNNING,
+            "prune_runs_daily": DefaultScheduleStatus.RUNNING,
+        }.items()
+    )
