@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -10,14 +9,14 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine import calendar, delta, kafka, quarantine
+from lakehouse_assets.engine.audits import REASONS, Audit, audit
 from lakehouse_assets.engine.deduplication import COORDINATE, deduplicate, with_content_hash
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Ledger, Statement, days_since
 from lakehouse_assets.engine.payload import UNREADABLE
 from lakehouse_assets.engine.planning import Acceptance
 from lakehouse_assets.engine.position import Position, Slice, cap
-from lakehouse_assets.engine.publication import Publication
-from lakehouse_assets.engine.quarantine import REASONS
+from lakehouse_assets.engine.publication import Publication, RefusedError
 from lakehouse_assets.engine.recovery import ledger_of
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
@@ -68,18 +67,18 @@ def land(engine: Engine, table: KafkaTable, batch: Batch) -> Publication | None:
     fit(engine.spark, sum(map(len, batch.slices)))
     records = kafka.read(engine.spark, engine.settings, table.topic, batch.slices)
     dated = date_records(engine.settings, table, records, batch.planned_at).localCheckpoint(eager=False)
-    good, bad = _counts(dated)
+    counted = audit(dated)
     kafka.check_topic_id(engine.settings, table.topic, batch.slices)
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
         mode="append",
         rows=dated.where(F.size(REASONS) == 0).drop(REASONS),
-        statement=_increment(engine, ledger.position.advance(batch.slices), good, bad, contract=""),
+        statement=_increment(engine, table, ledger.position.advance(batch.slices), counted),
         before=ledger,
-        rows_by_day=good,
+        audit=counted,
         slices=batch.slices,
-        quarantined=dated.where(F.size(REASONS) > 0) if bad or leftovers else None,
+        quarantined=dated.where(F.size(REASONS) > 0) if counted.bad_rows or leftovers else None,
         quarantine_where=quarantine.replaced(batch.slices, leftovers),
     )
 
@@ -126,18 +125,18 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     typed = typed_rows(table, delta.read(engine.spark, engine.lake, table.source.key, slices=slices)).localCheckpoint(
         eager=False
     )
-    good, bad = _counts(typed)
-    fit(engine.spark, sum(map(len, slices)) + engine.lake.rows_in(table.key, good))
+    counted = audit(typed)
+    fit(engine.spark, sum(map(len, slices)) + engine.lake.rows_in(table.key, counted.good))
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
         mode="merge",
         rows=winners(table, typed, position),
-        statement=_increment(engine, position, good, bad, table.contract.version),
+        statement=_increment(engine, table, position, counted),
         before=ledger,
-        rows_by_day=good,
+        audit=counted,
         slices=slices,
-        quarantined=set_aside(table, typed) if bad or leftovers else None,
+        quarantined=set_aside(table, typed) if counted.bad_rows or leftovers else None,
         quarantine_where=quarantine.replaced(slices, leftovers),
     )
 
@@ -182,58 +181,60 @@ def recompute(engine: Engine, table: DailyTable) -> Publication | None:
     source = ledger_of(engine.lake, table.source)
     if not source.position.since(ledger.position):
         return None
-    days = _changed_days(engine, table, ledger)
+    days = changed_days(engine.lake, table, ledger)
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
+    rows, counted = answers(engine, table, days, source.version)
     return Publication(
         table=table,
         mode="replace",
-        rows=answers(engine, table, days, source.version),
-        statement=Statement("increment", engine.run_id, days, {}, table.contract.version, source.position),
+        rows=rows,
+        statement=Statement(
+            "increment",
+            engine.run_id,
+            days,
+            {},
+            table.contract.version,
+            source.position,
+            code=table.code_version,
+            source_version=source.version,
+        ),
         before=ledger,
-        rows_by_day=dict.fromkeys(days, 1),
+        audit=counted,
     )
 
 
-def _changed_days(engine: Engine, table: DailyTable, ledger: Ledger) -> tuple[date, ...]:
-    named = days_since(engine.lake.commits(table.source.key), ledger.position)
+def changed_days(lake: Lake, table: DailyTable, ledger: Ledger) -> tuple[date, ...]:
+    """The days of the source that the table does not show as they are now; all of them where the history ends."""
+    named = days_since(lake.commits(table.source.key), lake.commits(table.key), ledger.position)
     if named is None:
-        return tuple(sorted(engine.lake.days(table.source.key) | engine.lake.days(table.key)))
+        return tuple(sorted(lake.days(table.source.key) | lake.days(table.key)))
     return named
 
 
-def answers(engine: Engine, table: DailyTable, days: tuple[date, ...], version: int) -> DataFrame:
-    """The table's rows for these days, from its source as of a version.
+def answers(engine: Engine, table: DailyTable, days: tuple[date, ...], version: int) -> tuple[DataFrame, Audit]:
+    """The table's rows for these days, from its source as of a version, and their audit.
 
     Raises:
-        ContractError: an answer breaks a rule of the table's contract; nothing is published.
+        RefusedError: an answer breaks a rule of the table's contract; nothing is published.
     """
     source = delta.read(engine.spark, engine.lake, table.source.key, days=days, version=version)
-    rows = table.transform(source).select(*table.contract.fields.names).localCheckpoint(eager=False)
-    broken = rows.select(F.explode(table.contract.broken()).alias("rule"), "event_date").limit(1).collect()
-    if broken:
-        raise ContractError(
-            f"the answer for {broken[0].event_date} breaks {broken[0].rule!r}; nothing was published",
-            where=table.key,
-            do="Correct the transform or the contract",
+    rows = table.transform(source).select(*table.contract.fields.names, table.contract.broken().alias(REASONS))
+    checked = rows.localCheckpoint(eager=False)
+    counted = audit(checked)
+    if counted.bad_rows:
+        raise RefusedError(
+            _refusal(counted), where=table.key, do="Correct the transform or the contract", audit=counted
         )
-    return rows
+    return checked.drop(REASONS), counted
 
 
-def _counts(rows: DataFrame) -> tuple[dict[date, int], int]:
-    """(good rows by day, bad rows), in one pass that also fills the cache."""
-    is_bad = F.size(REASONS) > 0
-    day = F.when(~is_bad, F.col("event_date")).alias("day")
-    counted = rows.groupBy(day).count().collect()
-    good = {row["day"]: row["count"] for row in counted if row["day"] is not None}
-    return dict(sorted(good.items())), sum(row["count"] for row in counted) - sum(good.values())
+def _refusal(counted: Audit) -> str:
+    day, rules = next(iter(counted.broken.items()))
+    return f"the answer for {day} breaks {next(iter(rules))!r}; nothing was published"
 
 
-def count_days(rows: DataFrame) -> dict[date, int]:
-    """Rows by event_date."""
-    counted = rows.groupBy("event_date").count().collect()
-    return dict(sorted((row["event_date"], row["count"]) for row in counted))
-
-
-def _increment(engine: Engine, position: Position, good: Mapping[date, int], bad: int, contract: str) -> Statement:
-    counts = {"good": sum(good.values()), "quarantined": bad}
-    return Statement("increment", engine.run_id, tuple(good), counts, contract, position)
+def _increment(engine: Engine, table: Table, position: Position, counted: Audit) -> Statement:
+    counts = {"good": counted.good_rows, "quarantined": counted.bad_rows}
+    contract = table.contract.version if isinstance(table, EventTable) else ""
+    days = tuple(counted.good)
+    return Statement("increment", engine.run_id, days, counts, contract, position, code=table.code_version)

@@ -1,7 +1,7 @@
 """The job that carries one topic's batches from bronze to gold: one op for each table, in the order of the flow."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +14,17 @@ from dagster import (
     OpDefinition,
     OpExecutionContext,
     Out,
+    Output,
     in_process_executor,
     job,
     op,
 )
 
-from lakehouse_assets.engine import increments
+from lakehouse_assets.engine import checks, increments
 from lakehouse_assets.engine.increments import Batch, Engine
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.position import Slice
-from lakehouse_assets.engine.publication import Publication
+from lakehouse_assets.engine.publication import Publication, RefusedError, in_turn
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
 from lakehouse_assets.settings import load
@@ -87,24 +88,41 @@ def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkC
 
 def _land_op(table: KafkaTable) -> OpDefinition:
     @op(name=table.name, out=_OUT, description=table.description)
-    def land(context: OpExecutionContext, config: BatchConfig, spark: SparkConnect) -> Publication | None:
+    def land(context: OpExecutionContext, config: BatchConfig, spark: SparkConnect) -> Iterator[Any]:
         for run_id in config.dead_runs:
             spark.interrupt(run_id)
-        return increments.land(engine_of(context, spark), table, config.batch())
+        engine = engine_of(context, spark)
+        yield from _published(engine, table, lambda: increments.land(engine, table, config.batch()))
 
     return land
 
 
 def _later_op(table: Table) -> OpDefinition:
     @op(name=table.name, ins={"after": In(Nothing)}, out=_OUT, description=table.description)
-    def later(context: OpExecutionContext, spark: SparkConnect) -> Publication | None:
+    def later(context: OpExecutionContext, spark: SparkConnect) -> Iterator[Any]:
         engine = engine_of(context, spark)
-        if isinstance(table, EventTable):
-            return increments.refine(engine, table)
-        assert isinstance(table, DailyTable)
-        return increments.recompute(engine, table)
+        yield from _published(engine, table, lambda: _increment(engine, table))
 
     return later
+
+
+def _increment(engine: Engine, table: Table) -> Publication | None:
+    if isinstance(table, EventTable):
+        return increments.refine(engine, table)
+    assert isinstance(table, DailyTable)
+    return increments.recompute(engine, table)
+
+
+def _published(engine: Engine, table: Table, plan: Callable[[], Publication | None]) -> Iterator[Any]:
+    """The publication for the IO manager, then the verdict of each rule; the verdicts alone when it is refused."""
+    try:
+        publication = in_turn(engine.settings, table, plan)
+    except RefusedError as error:
+        yield from checks.evaluations(table, error.audit)
+        raise
+    yield Output(publication, "publication")
+    if publication is not None:
+        yield from checks.evaluations(table, publication.audit)
 
 
 def chain(source: KafkaTable, tables: Sequence[Table]) -> Iterator[tuple[Table, Table]]:

@@ -77,9 +77,8 @@ def tick(
     Raises:
         LossError: records or rows are gone; the tick fails in the UI until the loss is accepted.
     """
-    busy = occupied(instance, source, tables)
-    if busy:
-        return SkipReason(busy)
+    if running := in_flight.increments(instance, source.topic):
+        return SkipReason(f"run {running[0].run_id[:8]} of topic {source.topic} is in flight")
     runs = instance.get_run_records(RunsFilter(tags={TOPIC_TAG: source.topic}), limit=_RECENT_RUNS)
     try:
         work = look(settings, source, tables)
@@ -90,16 +89,6 @@ def tick(
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
     waiting = hold(instance, settings, tried, now)
     return SkipReason(waiting) if waiting else request(source, work, runs, now)
-
-
-def occupied(instance: DagsterInstance, source: KafkaTable, tables: Sequence[Table]) -> str | None:
-    """Why no batch may start now: one is in flight, or a rebuild of the same tables is."""
-    if running := in_flight.increments(instance, source.topic):
-        return f"run {running[0].run_id[:8]} of topic {source.topic} is in flight"
-    keys = [table.asset_key for table in (source, *downstream(source, tables))]
-    if running := in_flight.rebuilds(instance, keys):
-        return f"run {running[0].run_id[:8]} rebuilds tables of topic {source.topic}"
-    return None
 
 
 def look(settings: Settings, source: KafkaTable, tables: Sequence[Table]) -> Work | None:

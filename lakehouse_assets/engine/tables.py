@@ -11,6 +11,7 @@ from pandera.pyspark import DataFrameModel
 from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine.contracts import Contract, compile_model
+from lakehouse_assets.engine.versions import code_version
 
 Transform = Callable[[DataFrame], DataFrame]
 
@@ -38,6 +39,11 @@ class Table:
         """The key as an identifier, e.g. `silver_sales_transactions`."""
         return self.key.replace("/", "_")
 
+    @cached_property
+    def code_version(self) -> str:
+        """Changes when the code or the contract that makes the table's rows does."""
+        raise NotImplementedError
+
     @property
     def quarantine(self) -> str:
         """The key of the table's quarantine."""
@@ -51,6 +57,11 @@ class KafkaTable(Table):
     topic: str
     event_time: Callable[[], Column]
     """Over a record's columns: the event's own time, null where it can't be read (then Kafka's timestamp counts)."""
+
+    @cached_property
+    def code_version(self) -> str:
+        """Changes when the table's file does."""
+        return code_version(self.event_time)
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,11 @@ class EventTable(Table):
         """The compiled schema."""
         return compile_model(self.schema, self.key)
 
+    @cached_property
+    def code_version(self) -> str:
+        """Changes when the table's file or contract does."""
+        return code_version(self.transform, self.contract.version)
+
 
 @dataclass(frozen=True)
 class DailyTable(Table):
@@ -88,3 +104,8 @@ class DailyTable(Table):
     def contract(self) -> Contract:
         """The compiled schema."""
         return compile_model(self.schema, self.key)
+
+    @cached_property
+    def code_version(self) -> str:
+        """Changes when the table's file or contract does."""
+        return code_version(self.transform, self.contract.version)
