@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """Where a table without a position starts: `earliest`, `latest` or an ISO timestamp."""
     max_records_per_batch: int = Field(default=250_000, ge=1)
     """Most records one increment reads."""
+    max_rows_per_piece: int = Field(default=250_000, ge=1)
+    """Most rows of its source that a rebuild reads for one commit, unless a single day holds more."""
     sensor_interval_seconds: int = Field(default=1, ge=1)
     """Least time between two looks at a topic."""
     retry_base_seconds: float = Field(default=5.0, gt=0)

@@ -30,6 +30,8 @@ from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, T
 from lakehouse_assets.settings import load
 
 SESSION_READY = "Spark session ready after"
+MAX_RETRIES_TAG = "dagster/max_retries"
+"""None by Dagster: the sensor plans a failed batch anew."""
 _OUT = {"publication": Out(io_manager_key="delta")}
 
 
@@ -64,6 +66,7 @@ def increment_job(source: KafkaTable, tables: Sequence[Table]) -> JobDefinition:
         name=f"ingest_{source.topic.replace('.', '_')}",
         description=f"Takes one frozen batch of topic {source.topic} from bronze to gold.",
         executor_def=in_process_executor,
+        tags={MAX_RETRIES_TAG: "0"},
     )
     def ingest() -> None:
         done = {source.key: first()}

@@ -98,7 +98,7 @@ def _in_pieces(
     done = committed_days(engine.lake, table, {engine.run_id, *tries})
     left = [day for day in days if day not in done]
     sizes = engine.lake.rows_by_day(source)
-    pieces = tuple(pieces_of(left, sizes, engine.settings.max_records_per_batch))
+    pieces = tuple(pieces_of(left, sizes, engine.settings.max_rows_per_piece))
     return Rebuild(table, tuple(days), done & {*days}, pieces, plan, engine.settings)
 
 

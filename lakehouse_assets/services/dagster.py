@@ -50,6 +50,11 @@ run_monitoring:
   start_timeout_seconds: 60
   cancel_timeout_seconds: 60
 
+run_retries:
+  enabled: true
+  max_retries: 3
+  retry_on_asset_or_op_failure: false
+
 sensors:
   use_threads: true
   num_workers: 4

@@ -81,11 +81,17 @@ class Site:
 
     def _process(self, known: set[str]) -> tuple[str, int, float] | None:
         for run_id in self.runs().keys() - known:
-            with self.instance as instance:
-                for entry in instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
-                    shown = entry.get_dagster_event().engine_event_data.metadata.get("pid")
-                    if shown is not None:
-                        return run_id, int(shown.value), entry.timestamp
+            if found := self.process_of(run_id):
+                return run_id, *found
+        return None
+
+    def process_of(self, run_id: str) -> tuple[int, float] | None:
+        """(process id, start) of a run's worker, once it has reported."""
+        with self.instance as instance:
+            for entry in instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
+                shown = entry.get_dagster_event().engine_event_data.metadata.get("pid")
+                if shown is not None:
+                    return int(shown.value), entry.timestamp
         return None
 
     def kill_next_run(self, known: set[str], after_seconds: float) -> str:
