@@ -5,7 +5,6 @@ from typing import Any
 from dagster import (
     AssetExecutionContext,
     AssetIn,
-    AssetKey,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -16,28 +15,24 @@ from dagster import (
 )
 from pyspark.sql.types import DateType, StructField, StructType
 
-from lakehouse_assets.engine import calendar, in_flight, kafka, rebuilds
+from lakehouse_assets.engine import calendar, in_flight, rebuilds
 from lakehouse_assets.engine.io_manager import partition_days
 from lakehouse_assets.engine.pipelines import engine_of
 from lakehouse_assets.engine.publication import Publication
+from lakehouse_assets.engine.records import RECORD
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.settings import Settings
 
 
-def topic_asset(table: KafkaTable) -> AssetSpec:
-    """The topic itself, so that the graph begins where the data does."""
+def source_asset(table: SourceTable) -> AssetSpec:
+    """The source itself, so that the graph begins where the data does."""
     return AssetSpec(
-        topic_key(table),
+        table.origin_key,
         group_name="sources",
-        kinds={"kafka"},
-        description=f"Kafka topic `{table.topic}`",
+        kinds=set(table.origin_kinds),
+        description=f"Source of {table.key}: {table.origin}",
     )
-
-
-def topic_key(table: KafkaTable) -> AssetKey:
-    """`[kafka, <topic>]`."""
-    return AssetKey(["kafka", *table.topic.split(".")])
 
 
 def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
@@ -57,7 +52,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",
         },
     }
-    if isinstance(table, KafkaTable):
+    if isinstance(table, SourceTable):
         return _bronze_asset(table, common)
     if isinstance(table, EventTable):
         return _silver_asset(table, common | {"code_version": table.contract.version})
@@ -65,19 +60,19 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
     return _gold_asset(table, common | {"code_version": table.contract.version})
 
 
-def topic_of(table: Table) -> str:
-    """The topic a table's rows come from."""
-    while not isinstance(table, KafkaTable):
+def bronze_of(table: Table) -> SourceTable:
+    """The bronze table that a table's rows come from."""
+    while not isinstance(table, SourceTable):
         assert isinstance(table, EventTable | DailyTable)
         table = table.source
-    return table.topic
+    return table
 
 
 def columns(table: Table) -> StructType:
     """The business columns of a table; for bronze those of a record."""
     if isinstance(table, EventTable | DailyTable):
         return table.contract.fields
-    return StructType([*kafka.RECORD.fields, StructField("event_date", DateType())])
+    return StructType([*RECORD.fields, StructField("event_date", DateType())])
 
 
 def column_schema(schema: StructType) -> TableSchema:
@@ -94,10 +89,10 @@ def column_schema(schema: StructType) -> TableSchema:
     )
 
 
-def _bronze_asset(table: KafkaTable, common: dict[str, Any]) -> AssetsDefinition:
-    @asset(deps=[topic_key(table)], **common)
+def _bronze_asset(table: SourceTable, common: dict[str, Any]) -> AssetsDefinition:
+    @asset(deps=[table.origin_key], **common)
     def repair(context: AssetExecutionContext, spark: SparkConnect) -> Publication:
-        in_flight.wait_for_increments(context.instance, topic_of(table))
+        in_flight.wait_for_increments(context.instance, bronze_of(table))
         days = partition_days(context.partition_keys)
         return rebuilds.repair(engine_of(context, spark), table, days)
 
@@ -107,7 +102,7 @@ def _bronze_asset(table: KafkaTable, common: dict[str, Any]) -> AssetsDefinition
 def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(ins={"records": AssetIn(table.source.asset_key)}, **common)
     def rebuild(context: AssetExecutionContext, spark: SparkConnect, records: Any) -> Publication:
-        in_flight.wait_for_increments(context.instance, topic_of(table))
+        in_flight.wait_for_increments(context.instance, bronze_of(table))
         days = partition_days(context.partition_keys)
         return rebuilds.redo_events(engine_of(context, spark), table, records, days)
 
@@ -117,7 +112,7 @@ def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition
 def _gold_asset(table: DailyTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(deps=[table.source.asset_key], **common)
     def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Publication:
-        in_flight.wait_for_increments(context.instance, topic_of(table))
+        in_flight.wait_for_increments(context.instance, bronze_of(table))
         days = partition_days(context.partition_keys)
         return rebuilds.redo_answers(engine_of(context, spark), table, days)
 

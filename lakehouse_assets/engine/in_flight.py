@@ -1,4 +1,4 @@
-"""Which runs write to a topic's tables now: increments and rebuilds of the same tables take turns."""
+"""Which runs write to a source's tables now: increments and rebuilds of the same tables take turns."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
+from lakehouse_assets.engine.tables import SourceTable
 from lakehouse_assets.errors import UnavailableError
 
-TOPIC_TAG = "lakehouse/topic"
 WAIT_SECONDS = 900.0
 _POLL_SECONDS = 1.0
 _STATUSES = [
@@ -21,9 +21,9 @@ _STATUSES = [
 ]
 
 
-def increments(instance: DagsterInstance, topic: str) -> list[DagsterRun]:
-    """Runs that take in a batch of the topic."""
-    return list(instance.get_runs(RunsFilter(tags={TOPIC_TAG: topic}, statuses=_STATUSES)))
+def increments(instance: DagsterInstance, source: SourceTable) -> list[DagsterRun]:
+    """Runs that take in a batch of the source."""
+    return list(instance.get_runs(RunsFilter(tags=dict([source.run_tag]), statuses=_STATUSES)))
 
 
 def rebuilds(instance: DagsterInstance, tables: Iterable[AssetKey]) -> list[DagsterRun]:
@@ -33,18 +33,18 @@ def rebuilds(instance: DagsterInstance, tables: Iterable[AssetKey]) -> list[Dags
     return [run for run in running if keys & set(run.asset_selection or ())]
 
 
-def wait_for_increments(instance: DagsterInstance, topic: str) -> None:
-    """Returns once no batch of the topic is in flight; the sensor starts none while a rebuild is.
+def wait_for_increments(instance: DagsterInstance, source: SourceTable) -> None:
+    """Returns once no batch of the source is in flight; the sensor starts none while a rebuild is.
 
     Raises:
         UnavailableError: a batch took too long.
     """
     deadline = time.monotonic() + WAIT_SECONDS
-    while running := increments(instance, topic):
+    while running := increments(instance, source):
         if time.monotonic() > deadline:
             raise UnavailableError(
                 f"run {running[0].run_id[:8]} has been taking in a batch for more than {WAIT_SECONDS:.0f} s",
-                where=f"topic {topic}",
+                where=source.origin,
                 do="Look at that run, then rebuild again",
             )
         time.sleep(_POLL_SECONDS)

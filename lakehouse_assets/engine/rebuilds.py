@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine import delta, kafka
+from lakehouse_assets.engine import delta
 from lakehouse_assets.engine.increments import (
     Engine,
     answers,
@@ -21,20 +21,22 @@ from lakehouse_assets.engine.increments import (
 )
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Statement
-from lakehouse_assets.engine.planning import TopicState
-from lakehouse_assets.engine.position import Position, Slice, predicate
+from lakehouse_assets.engine.position import Position, predicate
 from lakehouse_assets.engine.publication import Publication
 from lakehouse_assets.engine.quarantine import REASONS
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable
+from lakehouse_assets.engine.sources import source_of
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable
 from lakehouse_assets.errors import PlanError
 
 
-def repair(engine: Engine, table: KafkaTable, days: Sequence[date]) -> Publication:
-    """Bronze: rereads what Kafka still holds below the position and inserts what is missing; deletes nothing."""
+def repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Publication:
+    """Bronze: rereads what the source still holds below the position and inserts what is missing; deletes nothing."""
     ledger = standing_ledger(engine.lake, table)
-    slices = still_held(kafka.topic_state(engine.settings, table.topic), ledger.position)
-    records = kafka.read(engine.spark, engine.settings, table.topic, slices)
-    dated = date_records(engine.settings, table, records, datetime.now(UTC)).where(F.col("event_date").isin([*days]))
+    source = source_of(engine.settings, table)
+    slices = source.held(ledger.position)
+    records = source.read(engine.spark, slices)
+    now = datetime.now(UTC)
+    dated = date_records(engine.settings, table, records, now, source.faults()).where(F.col("event_date").isin([*days]))
     good = dated.where(F.size(REASONS) == 0).drop(REASONS).localCheckpoint(eager=False)
     return Publication(
         table=table,
@@ -45,16 +47,6 @@ def repair(engine: Engine, table: KafkaTable, days: Sequence[date]) -> Publicati
         rows_by_day=count_days(good),
         slices=slices,
     )
-
-
-def still_held(state: TopicState, position: Position) -> tuple[Slice, ...]:
-    """What the topic still holds of the coordinates in a position."""
-    held = []
-    for part in position.slices():
-        begin = state.log_start.get(part.partition)
-        if part.topic_id == state.topic_id and begin is not None and max(begin, part.start) < part.end:
-            held.append(Slice(part.topic_id, part.partition, max(begin, part.start), part.end))
-    return tuple(held)
 
 
 def redo_events(engine: Engine, table: EventTable, records: DataFrame, days: Sequence[date]) -> Publication:
