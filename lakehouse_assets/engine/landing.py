@@ -78,6 +78,16 @@ def content(settings: Settings, prefix: str, version: FileVersion, most_bytes: i
     return body
 
 
+def put(settings: Settings, prefix: str, name: str, body: bytes) -> None:
+    """Drops a file.
+
+    Raises:
+        UnavailableError: the store does not take it.
+    """
+    with _explained(settings, f"{prefix}{name}"):
+        client(settings).put_object(Bucket=settings.bucket, Key=f"{prefix}{name}", Body=body)
+
+
 @contextmanager
 def _explained(settings: Settings, key: str) -> Iterator[None]:
     try:
