@@ -21,15 +21,10 @@ def show(settings: Settings, console: Console) -> None:
         console.print(f"[yellow]No lag to show:[/] {error}")
         return
     shown = RichTable(title="Tables against their source", title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("table", "source", "version", "in", "lag"):
-        shown.add_column(column, justify="left" if column in ("table", "source") else "right", no_wrap=True)
+    for column in ("table", "version", "taken in", "lag", "unit"):
+        shown.add_column(column, justify="left" if column in ("table", "unit") else "right", no_wrap=True)
     for each in progress:
         version = "-" if each.version < 0 else str(each.version)
-        shown.add_row(
-            each.key,
-            each.origin.partition(" ")[2],
-            version,
-            f"{each.taken:,} {each.unit}",
-            f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}",
-        )
+        lag = f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}"
+        shown.add_row(each.key, version, f"{each.taken:,}", lag, each.unit)
     console.print(shown)

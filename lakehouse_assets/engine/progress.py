@@ -19,8 +19,6 @@ class TableProgress:
     """One table against the source it comes from."""
 
     key: str
-    origin: str
-    """The source in words, e.g. `topic sales.transactions`."""
     version: int
     """Delta version; -1 for a table that does not exist yet."""
     position: Position
@@ -44,14 +42,10 @@ def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]
         source, chain = source_of(settings, bronze), (bronze, *downstream(bronze, tables))
         ledgers = [lake.ledger(table.key) for table in chain]
         lags = source.lags([ledger.position for ledger in ledgers])
-        progress += [
-            _of(table, bronze, source, ledger, lag) for table, ledger, lag in zip(chain, ledgers, lags, strict=True)
-        ]
+        progress += [_of(table, source, ledger, lag) for table, ledger, lag in zip(chain, ledgers, lags, strict=True)]
     return progress
 
 
-def _of(table: Table, bronze: SourceTable, source: Source, ledger: Ledger, lag: int) -> TableProgress:
+def _of(table: Table, source: Source, ledger: Ledger, lag: int) -> TableProgress:
     position = ledger.position
-    return TableProgress(
-        table.key, bronze.origin, ledger.version, position, source.taken(position), lag, unit=source.unit
-    )
+    return TableProgress(table.key, ledger.version, position, source.taken(position), lag, unit=source.unit)
