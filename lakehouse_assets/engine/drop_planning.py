@@ -5,9 +5,9 @@ A file version is one slice: its rows' coordinates are byte offsets, so the slic
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from lakehouse_assets.engine.file_versions import FileVersion, parse
 from lakehouse_assets.engine.position import Position, Slice
@@ -86,11 +86,13 @@ def whole_files(slices: Iterable[Slice], most_bytes: int) -> tuple[Slice, ...]:
     return tuple(taken)
 
 
-def still_held(listing: Listing, position: Position) -> tuple[Slice, ...]:
-    """The slices of a position whose content is still there; a file that was deleted or replaced has left."""
+def still_held(listing: Listing, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+    """The slices of a position dropped on these days whose content is still there, not deleted and not replaced."""
     current = {(file.version.name, file.version.etag) for file in listing.files}
     return tuple(
         part
         for part in position.slices()
-        if (version := parse(part.topic_id)) and (version.name, version.etag) in current
+        if (version := parse(part.topic_id))
+        and version.modified.date() in days
+        and (version.name, version.etag) in current
     )

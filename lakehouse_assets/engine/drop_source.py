@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import pyarrow as pa
 import pyspark.sql.functions as F
@@ -62,9 +63,9 @@ class DropSource:
     def check(self, slices: Sequence[Slice]) -> None:
         """Nothing: what was read was the content that was planned, by its etag."""
 
-    def held(self, position: Position) -> tuple[Slice, ...]:
-        """The files that still have the content that was taken."""
-        return drop_planning.still_held(self._listing(), position)
+    def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+        """The files dropped on these days that still have the content that was taken."""
+        return drop_planning.still_held(self._listing(), position, days)
 
     def lags(self, positions: Sequence[Position]) -> list[int]:
         """File versions that bronze has not taken yet, and those that a later table is behind bronze."""

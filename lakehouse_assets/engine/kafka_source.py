@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from pyspark.sql import Column, DataFrame, SparkSession
 
@@ -48,8 +49,8 @@ class KafkaSource:
         """The topic must not have been recreated."""
         kafka.check_topic_id(self.settings, self.table.topic, slices)
 
-    def held(self, position: Position) -> tuple[Slice, ...]:
-        """What retention has left."""
+    def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+        """What retention has left; any offset can be of any day."""
         return planning.still_held(self._state(), position)
 
     def lags(self, positions: Sequence[Position]) -> list[int]:

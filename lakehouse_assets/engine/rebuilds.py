@@ -33,7 +33,7 @@ def repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Publicat
     """Bronze: rereads what the source still holds below the position and inserts what is missing; deletes nothing."""
     ledger = standing_ledger(engine.lake, table)
     source = source_of(engine.settings, table)
-    slices = source.held(ledger.position)
+    slices = source.held(ledger.position, days)
     records = source.read(engine.spark, slices)
     now = datetime.now(UTC)
     dated = date_records(engine.settings, table, records, now, source.faults()).where(F.col("event_date").isin([*days]))

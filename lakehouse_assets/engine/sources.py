@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
 from typing import Any, Protocol
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -41,8 +42,8 @@ class Source(Protocol):
     def check(self, slices: Sequence[Slice]) -> None:
         """Just before the commit: raises LossError when the source is no longer the one that was planned on."""
 
-    def held(self, position: Position) -> tuple[Slice, ...]:
-        """What the source still holds of the records in a position, for a repair."""
+    def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+        """What the source still holds of the records in a position that can be of these days, for a repair."""
 
     def lags(self, positions: Sequence[Position]) -> list[int]:
         """In `unit`, how far each table is behind the source now; the first position is the bronze table's."""

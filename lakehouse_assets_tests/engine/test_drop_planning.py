@@ -87,12 +87,13 @@ def test_what_has_not_settled_is_pending_all_the_same():
     assert drop_planning.pending(listing, position) == (dropped().slice(),)
 
 
-def test_only_content_that_is_still_there_can_be_read_again():
+def test_only_content_of_the_days_asked_for_that_is_still_there_can_be_read_again():
     """Replaced and deleted files have left; a touched one has not."""
-    taken = [dropped("a"), dropped("b"), dropped("c")]
-    listing = Listing((dropped("a", at=60), dropped("b", etag="e2", at=60)), NOON)
+    tomorrow = dropped("d", at=86_400)
+    taken = [dropped("a"), dropped("b"), dropped("c"), tomorrow]
+    listing = Listing((dropped("a", at=60), dropped("b", etag="e2", at=60), tomorrow), NOON)
     position = Position().advance(file.slice() for file in taken)
-    assert drop_planning.still_held(listing, position) == (dropped("a").slice(),)
+    assert drop_planning.still_held(listing, position, [NOON.date()]) == (dropped("a").slice(),)
 
 
 @given(
