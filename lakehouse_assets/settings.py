@@ -69,8 +69,14 @@ class Settings(BaseSettings):
     """Most records one increment reads."""
     max_rows_per_piece: int = Field(default=250_000, ge=1)
     """Most rows of its source that a rebuild reads for one commit, unless a single day holds more."""
+    max_bytes_per_batch: int = Field(default=16 * 2**20, ge=1)
+    """Most bytes of dropped files one increment reads; a single file may be larger."""
+    max_bytes_per_file: int = Field(default=64 * 2**20, ge=1)
+    """A dropped file larger than this is set aside unread."""
+    drop_settle_seconds: float = Field(default=2.0, ge=1)
+    """A dropped file younger than this is left to settle; S3 states times in seconds, so never less than one."""
     sensor_interval_seconds: int = Field(default=1, ge=1)
-    """Least time between two looks at a topic."""
+    """Least time between two looks at a source."""
     retry_base_seconds: float = Field(default=5.0, gt=0)
     """Wait after the first failed run; doubles with each further one."""
     retry_cap_seconds: float = Field(default=300.0, gt=0)

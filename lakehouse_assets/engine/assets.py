@@ -7,7 +7,6 @@ from typing import Any
 from dagster import (
     AssetExecutionContext,
     AssetIn,
-    AssetKey,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -19,30 +18,26 @@ from dagster import (
 )
 from pyspark.sql.types import DateType, StructField, StructType
 
-from lakehouse_assets.engine import calendar, checks, kafka, rebuilds
+from lakehouse_assets.engine import calendar, checks, rebuilds
 from lakehouse_assets.engine.audits import together
 from lakehouse_assets.engine.increments import Engine
 from lakehouse_assets.engine.io_manager import partition_days
 from lakehouse_assets.engine.pipelines import engine_of
 from lakehouse_assets.engine.rebuilds import Rebuild
+from lakehouse_assets.engine.records import RECORD
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.settings import Settings
 
 
-def topic_asset(table: KafkaTable) -> AssetSpec:
-    """The topic itself, so that the graph begins where the data does."""
+def source_asset(table: SourceTable) -> AssetSpec:
+    """The source itself, so that the graph begins where the data does."""
     return AssetSpec(
-        topic_key(table),
+        table.origin_key,
         group_name="sources",
-        kinds={"kafka"},
-        description=f"Kafka topic `{table.topic}`",
+        kinds=set(table.origin_kinds),
+        description=f"Source of {table.key}: {table.origin}",
     )
-
-
-def topic_key(table: KafkaTable) -> AssetKey:
-    """`[kafka, <topic>]`."""
-    return AssetKey(["kafka", *table.topic.split(".")])
 
 
 def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
@@ -64,7 +59,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",
         },
     }
-    if isinstance(table, KafkaTable):
+    if isinstance(table, SourceTable):
         return _bronze_asset(table, common)
     if isinstance(table, EventTable):
         return _silver_asset(table, common)
@@ -76,7 +71,7 @@ def columns(table: Table) -> StructType:
     """The business columns of a table; for bronze those of a record."""
     if isinstance(table, EventTable | DailyTable):
         return table.contract.fields
-    return StructType([*kafka.RECORD.fields, StructField("event_date", DateType())])
+    return StructType([*RECORD.fields, StructField("event_date", DateType())])
 
 
 def column_schema(schema: StructType) -> TableSchema:
@@ -93,8 +88,8 @@ def column_schema(schema: StructType) -> TableSchema:
     )
 
 
-def _bronze_asset(table: KafkaTable, common: dict[str, Any]) -> AssetsDefinition:
-    @asset(deps=[topic_key(table)], **common)
+def _bronze_asset(table: SourceTable, common: dict[str, Any]) -> AssetsDefinition:
+    @asset(deps=[table.origin_key], **common)
     def repair(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
         engine = _engine(context, spark)
         yield from _published(context, rebuilds.repair(engine, table, _days(context)))

@@ -10,7 +10,7 @@ from datetime import date
 from dagster import AssetCheckEvaluation, AssetCheckResult, AssetCheckSeverity, AssetCheckSpec
 
 from lakehouse_assets.engine.audits import Audit
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 
 _SET_ASIDE = "Rows that break it are set aside in the quarantine, with their coordinate."
 _REFUSED = "If one row breaks it, nothing is published."
@@ -29,9 +29,8 @@ class Check:
 
 def checks_of(table: Table) -> tuple[Check, ...]:
     """The checks of a table, in the order of its contract."""
-    if isinstance(table, KafkaTable):
-        what = "The record's day lies inside the calendar"
-        return (Check("dated_inside_the_calendar", None, f"{what}. {_SET_ASIDE}", AssetCheckSeverity.WARN),)
+    if isinstance(table, SourceTable):
+        return (Check("landable", None, f"{table.promise}. {_SET_ASIDE}", AssetCheckSeverity.WARN),)
     if isinstance(table, EventTable):
         readable = Check("readable", None, f"Each field can be read as its type. {_SET_ASIDE}", AssetCheckSeverity.WARN)
         return (readable, *_rules(table, _SET_ASIDE, AssetCheckSeverity.WARN))

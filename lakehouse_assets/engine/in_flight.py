@@ -1,10 +1,11 @@
-"""Which runs take in a batch of a topic now: there is one at a time."""
+"""Which runs take in a batch of a source now: there is one at a time."""
 
 from __future__ import annotations
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
-TOPIC_TAG = "lakehouse/topic"
+from lakehouse_assets.engine.tables import SourceTable
+
 _STATUSES = [
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.QUEUED,
@@ -14,6 +15,6 @@ _STATUSES = [
 ]
 
 
-def increments(instance: DagsterInstance, topic: str) -> list[DagsterRun]:
-    """Runs that take in a batch of the topic."""
-    return list(instance.get_runs(RunsFilter(tags={TOPIC_TAG: topic}, statuses=_STATUSES)))
+def increments(instance: DagsterInstance, source: SourceTable) -> list[DagsterRun]:
+    """Runs that take in a batch of the source."""
+    return list(instance.get_runs(RunsFilter(tags=dict([source.run_tag]), statuses=_STATUSES)))

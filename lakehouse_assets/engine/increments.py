@@ -6,27 +6,28 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 
-from lakehouse_assets.engine import calendar, delta, kafka, quarantine
+from lakehouse_assets.engine import calendar, delta, quarantine
 from lakehouse_assets.engine.audits import REASONS, Audit, audit
 from lakehouse_assets.engine.deduplication import COORDINATE, deduplicate, with_content_hash
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Ledger, Statement, days_since
 from lakehouse_assets.engine.payload import UNREADABLE
 from lakehouse_assets.engine.planning import Acceptance
-from lakehouse_assets.engine.position import Position, Slice, cap
+from lakehouse_assets.engine.position import Position, Slice
 from lakehouse_assets.engine.publication import Publication, RefusedError
 from lakehouse_assets.engine.recovery import ledger_of
+from lakehouse_assets.engine.sources import source_of
 from lakehouse_assets.engine.spark import fit
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.errors import ContractError, LossError, PlanError
 from lakehouse_assets.settings import Settings
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a sensor froze: offset slices of one topic, and when it looked."""
+    """What a sensor froze: slices of one source, and when it looked."""
 
     slices: tuple[Slice, ...]
     planned_at: datetime
@@ -58,17 +59,20 @@ def standing_ledger(lake: Lake, table: Table) -> Ledger:
     return ledger
 
 
-def land(engine: Engine, table: KafkaTable, batch: Batch) -> Publication | None:
-    """Bronze: the frozen slices as landed; records dated outside of the calendar go to its quarantine whole."""
+def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None:
+    """Bronze: the frozen slices as landed; faulty files and records outside of the calendar go to quarantine whole."""
     ledger = standing_ledger(engine.lake, table)
     if not batch.slices:
         return None
     _check_start(table, ledger, batch.slices)
-    fit(engine.spark, sum(map(len, batch.slices)))
-    records = kafka.read(engine.spark, engine.settings, table.topic, batch.slices)
-    dated = date_records(engine.settings, table, records, batch.planned_at).localCheckpoint(eager=False)
+    source = source_of(engine.settings, table)
+    fit(engine.spark, source.records(batch.slices))
+    records = source.read(engine.spark, batch.slices)
+    dated = date_records(engine.settings, table, records, batch.planned_at, source.faults()).localCheckpoint(
+        eager=False
+    )
     counted = audit(dated)
-    kafka.check_topic_id(engine.settings, table.topic, batch.slices)
+    source.check(batch.slices)
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
@@ -83,13 +87,20 @@ def land(engine: Engine, table: KafkaTable, batch: Batch) -> Publication | None:
     )
 
 
-def date_records(settings: Settings, table: KafkaTable, records: DataFrame, now: datetime) -> DataFrame:
-    """Records with `event_date` (UTC date of the event's own time, else of Kafka's) and `reasons` (array<string>)."""
+def date_records(
+    settings: Settings, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
+) -> DataFrame:
+    """Records with `event_date` (UTC date of the event's own time, else of the record's) and `reasons` (array<string>).
+
+    The reasons are the source's own `faults`, where it finds any, and the calendar's.
+    """
     event_date = F.to_date(F.coalesce(table.event_time(), F.col("timestamp")))
-    return records.withColumn("event_date", event_date).withColumn(REASONS, calendar.outside(settings, now))
+    outside = calendar.outside(settings, now)
+    reasons = outside if faults is None else F.concat(faults, outside)
+    return records.withColumn("event_date", event_date).withColumn(REASONS, reasons)
 
 
-def _check_start(table: KafkaTable, ledger: Ledger, slices: tuple[Slice, ...]) -> None:
+def _check_start(table: SourceTable, ledger: Ledger, slices: tuple[Slice, ...]) -> None:
     """Refuses a plan that starts elsewhere than the table ends, save where an acceptance lets it go on."""
     resume: dict[tuple[str, int], int] = {}
     for acceptance in ledger.acceptances:
@@ -117,16 +128,17 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     """Silver: the bronze rows beyond the table's position, at most one batch of them."""
     ledger = standing_ledger(engine.lake, table)
     beyond = ledger_of(engine.lake, table.source).position.since(ledger.position)
-    slices = cap(beyond, engine.settings.max_records_per_batch)
+    source = source_of(engine.settings, table.source)
+    slices = source.cap(beyond)
     if not slices:
         return None
     position = ledger.position.advance(slices)
-    fit(engine.spark, sum(map(len, slices)))
+    fit(engine.spark, source.records(slices))
     typed = typed_rows(table, delta.read(engine.spark, engine.lake, table.source.key, slices=slices)).localCheckpoint(
         eager=False
     )
     counted = audit(typed)
-    fit(engine.spark, sum(map(len, slices)) + engine.lake.rows_in(table.key, counted.good))
+    fit(engine.spark, source.records(slices) + engine.lake.rows_in(table.key, counted.good))
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
@@ -166,7 +178,7 @@ def winners(table: EventTable, typed: DataFrame, position: Position) -> DataFram
     """The good rows, one per grain."""
     good = typed.where(F.size(REASONS) == 0).drop(REASONS)
     hashed = with_content_hash(good, table.contract.fields.names)
-    return deduplicate(hashed, table.full_grain, position.topic_ids)
+    return deduplicate(hashed, table.full_grain, table.precedence(position))
 
 
 def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyspark.sql.functions as F
-import pyspark.sql.types as T
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
@@ -16,28 +15,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine.planning import TopicState
 from lakehouse_assets.engine.position import Slice
+from lakehouse_assets.engine.records import RECORD
 from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
 FETCH_WAIT_MS = "10"
 """A consumer that reads ahead past its range keeps the task waiting for new records: half a second by default."""
-
-RECORD = T.StructType(
-    [
-        T.StructField("topic_id", T.StringType(), False),
-        T.StructField("partition", T.IntegerType(), False),
-        T.StructField("offset", T.LongType(), False),
-        T.StructField("timestamp", T.TimestampType()),
-        T.StructField("key", T.BinaryType()),
-        T.StructField("value", T.BinaryType()),
-        T.StructField(
-            "headers",
-            T.ArrayType(T.StructType([T.StructField("key", T.StringType()), T.StructField("value", T.BinaryType())])),
-        ),
-    ]
-)
-"""A record as bronze keeps it, before it is dated."""
 
 
 class TopicNotFoundError(UnavailableError):

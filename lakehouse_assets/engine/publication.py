@@ -111,16 +111,13 @@ def _write(target: delta.Target, publication: Publication) -> None:
         delta.append(target, publication.rows, publication.slices, statement, transaction)
     elif publication.mode == "merge":
         assert isinstance(publication.table, EventTable)
-        grain, topic_ids = publication.table.full_grain, _topic_ids(publication)
-        delta.merge(target, publication.rows, grain, statement.days, topic_ids, statement, transaction)
+        grain = publication.table.full_grain
+        precedence = publication.table.precedence(statement.position or Position())
+        delta.merge(target, publication.rows, grain, statement.days, precedence, statement, transaction)
     elif statement.days:
         delta.replace(target, publication.rows, delta.in_days(statement.days), statement, transaction)
     else:
         delta.state(target, statement, transaction)
-
-
-def _topic_ids(publication: Publication) -> tuple[str, ...]:
-    return (publication.statement.position or Position()).topic_ids
 
 
 def _confirm(lake: Lake, publication: Publication) -> Commit:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine import delta, kafka
+from lakehouse_assets.engine import delta
 from lakehouse_assets.engine.audits import REASONS, Audit, audit
 from lakehouse_assets.engine.increments import (
     Engine,
@@ -26,11 +26,11 @@ from lakehouse_assets.engine.increments import (
 )
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Statement
-from lakehouse_assets.engine.planning import TopicState
-from lakehouse_assets.engine.position import Position, Slice, predicate
+from lakehouse_assets.engine.position import Position, predicate
 from lakehouse_assets.engine.publication import Publication, in_turn
+from lakehouse_assets.engine.sources import source_of
 from lakehouse_assets.engine.spark import fit
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.errors import PlanError
 from lakehouse_assets.settings import Settings
 
@@ -62,8 +62,8 @@ class Rebuild:
         return planned
 
 
-def repair(engine: Engine, table: KafkaTable, days: Sequence[date]) -> Rebuild:
-    """Bronze: rereads what Kafka still holds below the position and inserts what is missing; deletes nothing."""
+def repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Rebuild:
+    """Bronze: rereads what the source still holds below the position and inserts what is missing; deletes nothing."""
 
     return Rebuild(
         table, tuple(days), frozenset(), (tuple(days),), lambda piece: _repair(engine, table, piece), engine.settings
@@ -130,12 +130,14 @@ def committed_days(lake: Lake, table: Table, run_ids: Collection[str]) -> frozen
     return frozenset(done)
 
 
-def _repair(engine: Engine, table: KafkaTable, days: Sequence[date]) -> Publication:
+def _repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Publication:
     ledger = standing_ledger(engine.lake, table)
-    slices = still_held(kafka.topic_state(engine.settings, table.topic), ledger.position)
-    fit(engine.spark, sum(map(len, slices)))
-    records = kafka.read(engine.spark, engine.settings, table.topic, slices)
-    dated = date_records(engine.settings, table, records, datetime.now(UTC)).where(F.col("event_date").isin([*days]))
+    source = source_of(engine.settings, table)
+    slices = source.held(ledger.position, days)
+    fit(engine.spark, source.records(slices))
+    records = source.read(engine.spark, slices)
+    now = datetime.now(UTC)
+    dated = date_records(engine.settings, table, records, now, source.faults()).where(F.col("event_date").isin([*days]))
     checked = dated.where(F.size(REASONS) == 0).localCheckpoint(eager=False)
     return Publication(
         table=table,
@@ -146,16 +148,6 @@ def _repair(engine: Engine, table: KafkaTable, days: Sequence[date]) -> Publicat
         audit=audit(checked),
         slices=slices,
     )
-
-
-def still_held(state: TopicState, position: Position) -> tuple[Slice, ...]:
-    """What the topic still holds of the coordinates in a position."""
-    held = []
-    for part in position.slices():
-        begin = state.log_start.get(part.partition)
-        if part.topic_id == state.topic_id and begin is not None and max(begin, part.start) < part.end:
-            held.append(Slice(part.topic_id, part.partition, max(begin, part.start), part.end))
-    return tuple(held)
 
 
 def _redo_events(engine: Engine, table: EventTable, records: DataFrame, days: Sequence[date]) -> Publication:

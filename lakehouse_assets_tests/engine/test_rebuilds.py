@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from lakehouse_assets.engine import delta, increments, rebuilds
+from lakehouse_assets.engine import delta, increments, planning, rebuilds
 from lakehouse_assets.engine.planning import TopicState
 from lakehouse_assets.engine.position import Position, Slice
 from lakehouse_assets.engine.publication import Publication
@@ -24,7 +24,7 @@ def test_only_what_the_topic_still_holds_below_the_position_is_read_again():
         [Slice("A", 0, 0, 7), Slice("B", 0, 0, 6), Slice("B", 1, 1, 3), Slice("B", 1, 5, 6), Slice("B", 2, 0, 3)]
     )
 
-    assert rebuilds.still_held(STATE, position) == (Slice("B", 0, 4, 6), Slice("B", 1, 1, 3), Slice("B", 1, 5, 6))
+    assert planning.still_held(STATE, position) == (Slice("B", 0, 4, 6), Slice("B", 1, 1, 3), Slice("B", 1, 5, 6))
 
 
 @pytest.mark.services

@@ -16,8 +16,8 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.demo import producer, transactions
-from lakehouse_assets.engine.in_flight import TOPIC_TAG
 from lakehouse_assets.engine.progress import snapshot
+from lakehouse_assets.engine.tables import TOPIC_TAG
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings, load
@@ -147,5 +147,8 @@ class Site:
 
     def days(self, key: str) -> set[str]:
         """The days that hold rows, by delta-rs."""
-        table = DeltaTable(f"s3://{self.settings.bucket}/{key}", storage_options=self.storage_options)
+        address = f"s3://{self.settings.bucket}/{key}"
+        if not DeltaTable.is_deltatable(address, storage_options=self.storage_options):
+            return set()
+        table = DeltaTable(address, storage_options=self.storage_options)
         return {part["event_date"] for part in table.partitions()}
