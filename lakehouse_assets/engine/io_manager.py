@@ -1,25 +1,15 @@
 """The IO manager: translates between Dagster's partitions and the Delta tables on S3. Decides nothing."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from dagster import (
-    AssetMaterialization,
-    ConfigurableIOManager,
-    InputContext,
-    MetadataValue,
-    OutputContext,
-    ResourceDependency,
-)
+from dagster import ConfigurableIOManager, InputContext, OutputContext, ResourceDependency
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine import delta
+from lakehouse_assets.engine import delta, metadata
 from lakehouse_assets.engine.lake import Lake
-from lakehouse_assets.engine.ledger import Commit
-from lakehouse_assets.engine.position import Position
-from lakehouse_assets.engine.provenance import position_table
 from lakehouse_assets.engine.publication import Publication, publish
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.settings import load
@@ -46,14 +36,18 @@ class DeltaIOManager(ConfigurableIOManager):
         if obj is None:
             context.log.info("Nothing new to publish")
             return
-        settings, started = load(), time.monotonic()
-        commit = publish(self.spark.spark_session, Lake(settings), obj)
-        seconds = time.monotonic() - started
+        lake, planned = Lake(load()), time.time()
+        commit = publish(self.spark.spark_session, lake, obj)
+        seconds = _seconds(context, planned)
+        warn = context.log.warning
+        report = metadata.report(lake, obj, commit, seconds, warn)
+        instance = context.step_context.instance
+        once = metadata.run_metadata(report, self.spark.spark_session, lake, instance, warn)
         if context.has_asset_partitions:
-            context.add_output_metadata(materialization_metadata(obj, commit, seconds))
+            _add_partition_metadata(context, report, once)
             return
-        for day in obj.statement.days:
-            context.log_event(day_materialization(obj, commit, day, seconds))
+        for event in metadata.events(report, once):
+            context.log_event(event)
 
 
 def partition_days(keys: Sequence[str]) -> tuple[date, ...]:
@@ -61,23 +55,18 @@ def partition_days(keys: Sequence[str]) -> tuple[date, ...]:
     return tuple(date.fromisoformat(key) for key in keys)
 
 
-def materialization_metadata(publication: Publication, commit: Commit, seconds: float) -> dict[str, Any]:
-    """What a run says of the commit it made."""
-    position = publication.statement.position or publication.before.position
-    return commit_metadata(commit, position) | {
-        "dagster/row_count": sum(publication.rows_by_day.values()),
-        "commit_seconds": round(seconds, 3),
-    }
+def _add_partition_metadata(context: OutputContext, report: metadata.Report, once: Mapping[str, Any]) -> None:
+    """Dagster makes one event for each partition of the run: each one gets its own day's facts."""
+    days = partition_days(context.asset_partition_keys)
+    for day in days:
+        facts = metadata.day_metadata(report, day) | (dict(once) if day == max(days) else {})
+        context.step_context.add_asset_metadata(facts, context.asset_key, day.isoformat())
 
 
-def day_materialization(publication: Publication, commit: Commit, day: date, seconds: float) -> AssetMaterialization:
-    """The event for one touched day."""
-    metadata = materialization_metadata(publication, commit, seconds)
-    metadata["dagster/partition_row_count"] = publication.rows_by_day.get(day, 0)
-    del metadata["dagster/row_count"]
-    return AssetMaterialization(publication.table.asset_key, partition=day.isoformat(), metadata=metadata)
-
-
-def commit_metadata(commit: Commit, position: Position) -> dict[str, Any]:
-    """What is true of a commit whoever reports it."""
-    return {"delta_version": commit.version, "position": MetadataValue.md(position_table(position))}
+def _seconds(context: OutputContext, planned: float) -> dict[str, float]:
+    """How long the step took until the publication was planned, and to commit it, until now."""
+    seconds = {"commit_seconds": round(time.time() - planned, 3)}
+    for step in context.step_context.instance.get_run_step_stats(context.run_id, [context.step_key]):
+        if step.start_time:
+            seconds["plan_seconds"] = round(planned - step.start_time, 3)
+    return seconds
