@@ -19,4 +19,4 @@ def _line(cells: Sequence[object]) -> str:
 def _escaped(text: str) -> str:
     """Without what would end a cell or be taken for a tag, a link or emphasis."""
     flat = " ".join(text.split())
-    return "".join(f"\\{char}" if char in "\\|<>[]*_`" else char for char in flat)
+    return "".join(f"\\{char}" if char in "\\|<>[]*`" else char for char in flat)

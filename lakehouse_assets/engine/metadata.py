@@ -80,8 +80,8 @@ def day_metadata(found: Report, day: date) -> dict[str, Any]:
     added = found.log.added_on(day)
     return facts | {
         "dagster/partition_row_count": held.rows,
-        "files": _files(held.files, held.bytes),
-        "files_written": _files(len(added), sum(file.bytes for file in added)),
+        "files": files_shown(held.files, held.bytes),
+        "files_written": files_shown(len(added), sum(file.bytes for file in added)),
     }
 
 
@@ -107,8 +107,8 @@ def run_metadata(
 def _commit_facts(log: CommitLog, total: Size) -> dict[str, Any]:
     return {
         "dagster/row_count": total.rows,
-        "table_files": _files(total.files, total.bytes),
-        "commit_files": _files(len(log.added), sum(file.bytes for file in log.added), log.removed_files),
+        "table_files": files_shown(total.files, total.bytes),
+        "commit_files": files_shown(len(log.added), sum(file.bytes for file in log.added), log.removed_files),
         "spark_metrics": MetadataValue.md(metrics_table(log.metrics)) if log.metrics else None,
     }
 
@@ -123,7 +123,8 @@ def _grouped(value: str) -> str:
     return f"{int(value):,}" if value.isdigit() else value
 
 
-def _files(files: int, size: int, removed: int = 0) -> str:
+def files_shown(files: int, size: int, removed: int = 0) -> str:
+    """A number of files, their bytes, and how many went."""
     taken_out = f", {removed:,} removed" if removed else ""
     return f"{files:,} ({_bytes(size)}){taken_out}"
 
