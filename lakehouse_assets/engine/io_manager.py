@@ -3,25 +3,12 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
 
-from dagster import (
-    AssetMaterialization,
-    ConfigurableIOManager,
-    DagsterEvent,
-    InputContext,
-    MetadataValue,
-    OutputContext,
-    ResourceDependency,
-)
-from dagster._core.definitions.data_version import CODE_VERSION_TAG
+from dagster import ConfigurableIOManager, DagsterEvent, InputContext, OutputContext, ResourceDependency
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine import checks, delta
+from lakehouse_assets.engine import checks, delta, metadata
 from lakehouse_assets.engine.lake import Lake
-from lakehouse_assets.engine.ledger import Commit
-from lakehouse_assets.engine.position import Position
-from lakehouse_assets.engine.provenance import position_table
 from lakehouse_assets.engine.publication import Publication, RefusedError, publish
 from lakehouse_assets.engine.rebuilds import Rebuild
 from lakehouse_assets.engine.spark import SparkConnect
@@ -51,22 +38,29 @@ class DeltaIOManager(ConfigurableIOManager):
         """Commits each publication and tells Dagster which days changed; of a refused one, which rules it broke."""
         try:
             for publication in [obj] if isinstance(obj, Publication) else obj or ():
-                started = time.monotonic()
-                commit = publish(self.spark.spark_session, Lake(load()), publication)
-                self._tell(context, publication, commit, time.monotonic() - started)
+                self._commit(context, publication, worth_a_look=obj is publication or _is_last(obj, publication))
         except RefusedError as error:
             assert isinstance(obj, Rebuild)
             for verdict in checks.evaluations(obj.table, error.audit):
                 yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
             raise
 
-    def _tell(self, context: OutputContext, publication: Publication, commit: Commit, seconds: float) -> None:
-        for day in publication.statement.days:
-            event = day_materialization(publication, commit, day, seconds)
+    def _commit(self, context: OutputContext, publication: Publication, worth_a_look: bool) -> None:
+        lake, planned, warn = Lake(load()), time.time(), context.log.warning
+        commit = publish(self.spark.spark_session, lake, publication)
+        report = metadata.report(lake, publication, commit, _seconds(context, planned), warn)
+        instance, once = context.step_context.instance, {}
+        if worth_a_look:
+            once = metadata.run_metadata(report, self.spark.spark_session, lake, instance, warn)
+        for event in metadata.events(report, once):
             if context.has_asset_partitions:
-                context.step_context.add_asset_metadata(event.metadata, partition_key=day.isoformat())
+                context.step_context.add_asset_metadata(event.metadata, partition_key=event.partition)
             else:
                 context.log_event(event)
+
+
+def _is_last(rebuild: object, publication: Publication) -> bool:
+    return isinstance(rebuild, Rebuild) and publication.statement.days == rebuild.pieces[-1]
 
 
 def partition_days(keys: Sequence[str]) -> tuple[date, ...]:
@@ -74,24 +68,10 @@ def partition_days(keys: Sequence[str]) -> tuple[date, ...]:
     return tuple(date.fromisoformat(key) for key in keys)
 
 
-def materialization_metadata(publication: Publication, commit: Commit, seconds: float) -> dict[str, Any]:
-    """What a run says of the commit it made."""
-    position = publication.statement.position or publication.before.position
-    return commit_metadata(commit, position) | {
-        "dagster/row_count": sum(publication.rows_by_day.values()),
-        "commit_seconds": round(seconds, 3),
-    }
-
-
-def day_materialization(publication: Publication, commit: Commit, day: date, seconds: float) -> AssetMaterialization:
-    """The event for one touched day."""
-    metadata = materialization_metadata(publication, commit, seconds)
-    metadata["dagster/partition_row_count"] = publication.rows_by_day.get(day, 0)
-    del metadata["dagster/row_count"]
-    tags = {CODE_VERSION_TAG: publication.statement.code} if publication.statement.code else {}
-    return AssetMaterialization(publication.table.asset_key, partition=day.isoformat(), metadata=metadata, tags=tags)
-
-
-def commit_metadata(commit: Commit, position: Position) -> dict[str, Any]:
-    """What is true of a commit whoever reports it."""
-    return {"delta_version": commit.version, "position": MetadataValue.md(position_table(position))}
+def _seconds(context: OutputContext, planned: float) -> dict[str, float]:
+    """How long the step took until the publication was planned, and to commit it, until now."""
+    seconds = {"commit_seconds": round(time.time() - planned, 3)}
+    for step in context.step_context.instance.get_run_step_stats(context.run_id, [context.step_key]):
+        if step.start_time:
+            seconds["plan_seconds"] = round(planned - step.start_time, 3)
+    return seconds

@@ -237,6 +237,8 @@ class DailyTable(Table):
     schema: type[DataFrameModel]
     transform: Transform
     """All rows of some days to those days' answers, with `event_date`."""
+    plot: str = ""
+    """The column that a materialization plots, summed by day; none is plotted without."""
 
     @cached_property
     def contract(self) -> Contract:
