@@ -52,7 +52,7 @@ class DropSource:
 
     def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         """One record for each row of a good file, one for the whole of a bad one; reads the files now."""
-        schema = to_arrow_schema(_READ)
+        schema = to_arrow_schema(_READ, timezone="UTC")
         tables = [self._records(part, schema) for part in slices]
         return spark.createDataFrame(pa.concat_tables(tables or [schema.empty_table()]), _READ)
 
