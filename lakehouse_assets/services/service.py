@@ -25,7 +25,7 @@ NOISE = re.compile(r"^\s+at |^\s*\.\.\. \d+ more|^Traceback|^\s*$|^\s+\S")
 
 @dataclass(frozen=True)
 class Site:
-    """What a service needs to know of its surroundings."""
+    """What a service needs to know of its surroundings; `settings` name where every service is, here or elsewhere."""
 
     home: Home
     settings: Settings
@@ -46,6 +46,16 @@ class Service(ABC):
 
     name: ClassVar[str]
     start_timeout_seconds: ClassVar[float] = 90.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is started when all services are."""
+        return True
+
+    @classmethod
+    def owns(cls, program: str) -> bool:
+        """Whether a program of this name is one of the service's."""
+        return program == cls.name or program.startswith(f"{cls.name}-")
 
     @abstractmethod
     def programs(self) -> list[Program]:
