@@ -78,8 +78,9 @@ class Spark(Service):
         self.cluster.prepare()
 
     def health(self) -> None:
-        """A gRPC connection comes about."""
+        """A gRPC connection comes about, and the master knows every worker."""
         reach(self.site.endpoints.spark_remote)
+        self.cluster.health()
 
     def configuration(self) -> dict[str, str]:
         """The server's Spark properties; no secret among them."""

@@ -6,7 +6,9 @@ process shows the others a generated secret from there too. None of it is in a c
 
 from __future__ import annotations
 
+import json
 import shlex
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +17,11 @@ from lakehouse_assets.services.endpoints import HOST
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.jars import classpath, pyspark_jars
 from lakehouse_assets.services.java import argument_file, java, properties
-from lakehouse_assets.services.service import Site
+from lakehouse_assets.services.service import NotHealthyError, Site
 from lakehouse_assets.services.supervisor import Program
 
 HEAP = "256m"
+PROBE_SECONDS = 2.0
 MISSING_MODULE = "--add-modules=jdk.incubator.vector"
 """Spark asks for it in every executor; the bundled runtime lacks it and would not start."""
 IN_ENVIRONMENT = "taken-from-the-environment"
@@ -107,6 +110,24 @@ class Cluster:
             )
             for name in self._names()
         ]
+
+    def health(self) -> None:
+        """The master answers and knows every worker.
+
+        Raises:
+            NotHealthyError: it does not.
+        """
+        if not self.workers:
+            return
+        url = f"http://{HOST}:{self.site.endpoints.ports['spark_master_ui']}/json/"
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(url, timeout=PROBE_SECONDS) as answer:
+                alive = json.load(answer)["aliveworkers"]
+        except (OSError, ValueError, KeyError) as error:
+            raise NotHealthyError(f"the master does not answer ({error})") from error
+        if alive < self.workers:
+            raise NotHealthyError(f"the master knows {alive} of {self.workers} workers")
 
     def _names(self) -> list[str]:
         numbers = range(1, self.workers + 1)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services import endpoints
 from lakehouse_assets.services.endpoints import Modes
-from lakehouse_assets.services.external import AMAZON, elsewhere
+from lakehouse_assets.services.external import AMAZON, elsewhere, require
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import load
 
@@ -95,3 +96,20 @@ def test_a_home_of_an_older_version_gets_what_it_lacks(kept, home):
 
     assert (found.s3_secret_key, found.kafka_cluster_id) == ("b", "c")
     assert all(found.credentials[name] for name in endpoints.CREDENTIALS)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("kafka", {"kafka_bootstrap": "127.0.0.1:9"}),
+        ("s3", {"s3_endpoint": "http://127.0.0.1:9", "s3_access_key": "a", "s3_secret_key": "hunter2"}),
+        ("spark", {"spark_remote": "sc://127.0.0.1:9"}),
+        ("postgres", {"dagster_postgres_url": "postgresql://me:hunter2@127.0.0.1:9/d"}),
+    ],
+)
+def test_a_service_elsewhere_that_does_not_answer_is_one_line_without_a_secret(kept, name, given):
+    with pytest.raises(ServiceError, match=f"^{name}: does not answer") as raised:
+        require(name, load(**given))
+
+    assert "\n" not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
