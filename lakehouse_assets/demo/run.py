@@ -99,7 +99,7 @@ def _replay_and_wait(
     options: Options, settings: Settings, lines: transactions.Lines, clock: dict[str, float], console: Console
 ) -> dict[str, Any]:
     runs = _Runs(settings.dagster_url)
-    topic.ensure(settings.kafka_bootstrap)
+    topic.ensure(settings)
     before = kafka.topic_state(settings, topic.TOPIC).last_stable
     clock["replay"] = time.monotonic()
     _replay(options, settings, lines, console)
@@ -116,7 +116,7 @@ def _replay_and_wait(
 def _replay(options: Options, settings: Settings, lines: transactions.Lines, console: Console) -> None:
     with show.sending(console, options.rows) as advance:
         sent = producer.produce(
-            settings.kafka_bootstrap,
+            settings,
             lines,
             options.rows,
             seed=options.seed,
@@ -192,7 +192,7 @@ def _trickle(options: Options, settings: Settings, lines: transactions.Lines, co
         f"Sending {options.rate:g} records a second; watch them at {settings.dagster_url}. Ctrl-C stops everything."
     )
     try:
-        producer.trickle(settings.kafka_bootstrap, lines, options.rate, seed=options.seed, manifest=options.manifest)
+        producer.trickle(settings, lines, options.rate, seed=options.seed, manifest=options.manifest)
     except KeyboardInterrupt:
         console.print("The trickle ended.")
 

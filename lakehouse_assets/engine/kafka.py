@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from pyspark.sql import DataFrame, SparkSession
 
+from lakehouse_assets.access import kafka as access
 from lakehouse_assets.engine.planning import TopicState
 from lakehouse_assets.engine.position import Slice
 from lakehouse_assets.engine.records import RECORD
@@ -47,11 +48,7 @@ def topic_state(settings: Settings, topic: str) -> TopicState:
 
 
 def _client_options(settings: Settings) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "socket.timeout.ms": int(TIMEOUT_SECONDS * 1000),
-        "log_level": 0,
-    }
+    return {**access.client(settings), "socket.timeout.ms": int(TIMEOUT_SECONDS * 1000)}
 
 
 def _describe(admin: AdminClient, topic: str) -> tuple[str, list[int]]:
@@ -116,7 +113,7 @@ def read(spark: SparkSession, settings: Settings, topic: str, slices: Sequence[S
     if not wanted:
         return spark.createDataFrame([], RECORD)
     options = {
-        "kafka.bootstrap.servers": settings.kafka_bootstrap,
+        **access.spark(settings),
         "kafka.isolation.level": "read_committed",
         "kafka.fetch.max.wait.ms": FETCH_WAIT_MS,
         "assign": json.dumps({topic: [part.partition for part in wanted]}),

@@ -12,6 +12,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from lakehouse_assets.access import s3
 from lakehouse_assets.engine import ledger
 from lakehouse_assets.engine.ledger import Commit, Ledger
 from lakehouse_assets.engine.position import Position
@@ -111,15 +112,7 @@ class Lake:
 
     def storage_options(self) -> dict[str, str]:
         """What delta-rs needs to reach the store; holds the secret key, so never log it."""
-        settings = self.settings
-        options = {"AWS_REGION": settings.s3_region}
-        if settings.s3_endpoint:
-            options["AWS_ENDPOINT_URL"] = settings.s3_endpoint
-            options["AWS_ALLOW_HTTP"] = str(settings.s3_endpoint.startswith("http://")).lower()
-        if settings.s3_access_key:
-            options["AWS_ACCESS_KEY_ID"] = settings.s3_access_key
-            options["AWS_SECRET_ACCESS_KEY"] = settings.s3_secret_key.get_secret_value()
-        return options
+        return s3.delta_rs(self.settings)
 
 
 def commits(table: DeltaTable, key: str, version: int | None = None) -> Iterator[Commit]:

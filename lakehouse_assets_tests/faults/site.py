@@ -68,7 +68,7 @@ class Site:
         }
 
     def send(self, rows: int) -> None:
-        producer.produce(self.settings.kafka_bootstrap, self.lines, rows, seed=self.seed, manifest=self.manifest)
+        producer.produce(self.settings, self.lines, rows, seed=self.seed, manifest=self.manifest)
 
     def runs(self) -> dict[str, DagsterRun]:
         with self.instance as instance:
