@@ -1,4 +1,4 @@
-"""What each table holds and how far it is behind its topic, as `lakehouse status` shows it."""
+"""What each table holds and how far it is behind its source, as `lakehouse status` shows it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def show(settings: Settings, console: Console) -> None:
 
 def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> RichTable:
     """One line per table: rows, age of the newest increment, lag, quarantined rows."""
-    title = "Tables: rows, time since the last increment, records to go"
+    title = "Tables: rows, time since the last increment, offsets or files to go"
     shown = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     shown.add_column("table", overflow="fold")
     for column in ("rows", "last", "lag", "quarantined"):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lakehouse_assets.engine.tables import Table
 
 TABLE = Annotated[str, typer.Argument(help="A table's key, e.g. gold/sales/daily_revenue", metavar="TABLE")]
+_TEXTS = frozenset({"topic id", "dropped", "file", "etag"})
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +35,7 @@ def provenance(
     table: TABLE,
     version: Annotated[int | None, typer.Option(help="A Delta version; the newest by default")] = None,
 ) -> None:
-    """Show the exact Kafka offset ranges in a version of a table."""
+    """Show the exact Kafka offsets, or dropped files, in a version of a table."""
     from lakehouse_assets.engine.lake import Lake
     from lakehouse_assets.engine.provenance import ledger_at
 
@@ -44,13 +45,15 @@ def provenance(
 
 def ranges(key: str, ledger: Ledger) -> RichTable:
     """A position as a table for people."""
+    from lakehouse_assets.engine.provenance import ranges as provenance_of
+
     stated = f"position stated by version {ledger.position_version}" if ledger.position else "no position yet"
     shown = RichTable(title=f"{key} version {ledger.version} ({stated})", title_justify="left")
-    for column in ("topic id", "partition", "first offset", "last offset", "offsets"):
-        shown.add_column(column, justify="left" if column == "topic id" else "right")
-    for part in ledger.position.slices():
-        if len(part):
-            shown.add_row(*map(str, (part.topic_id, part.partition, part.start, part.end - 1, len(part))))
+    headings, rows = provenance_of(ledger.position)
+    for column in headings:
+        shown.add_column(column, justify="left" if column in _TEXTS else "right")
+    for row in rows:
+        shown.add_row(*row)
     return shown
 
 

@@ -1,7 +1,7 @@
 """Retention of runs: finished runs older than `run_retention_days` go, with their logs, save those still needed.
 
 Deleting a run deletes its materializations too. A run stays while it holds a day's newest materialization of any table
-(else Dagster would no longer show the day), or while it is among the newest of its topic (the sensor looks at them).
+(else Dagster would no longer show the day), or while it is among the newest of its source (the sensor looks at them).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,9 +23,8 @@ from dagster import (
     op,
 )
 
-from lakehouse_assets.engine.in_flight import TOPIC_TAG
 from lakehouse_assets.engine.sensors import RECENT_RUNS
-from lakehouse_assets.engine.tables import KafkaTable, Table
+from lakehouse_assets.engine.tables import SourceTable, Table
 from lakehouse_assets.settings import load
 
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
@@ -69,8 +68,8 @@ def needed(instance: DagsterInstance, tables: Sequence[Table]) -> set[str]:
     """Ids of the runs that must stay whatever their age."""
     kept = {run_id for table in tables for run_id in newest_of_days(instance, table.asset_key)}
     for source in tables:
-        if isinstance(source, KafkaTable):
-            kept.update(instance.get_run_ids(RunsFilter(tags={TOPIC_TAG: source.topic}), limit=RECENT_RUNS))
+        if isinstance(source, SourceTable):
+            kept.update(instance.get_run_ids(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS))
     return kept
 
 

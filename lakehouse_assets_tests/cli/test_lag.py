@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from lakehouse_assets.cli.lag import duration, rendered
-from lakehouse_assets.engine import progress
+from lakehouse_assets.engine import kafka, progress
 from lakehouse_assets.engine.planning import TopicState
 from lakehouse_assets.engine.position import Position
 from lakehouse_assets.engine.progress import Holding, TableProgress
@@ -16,9 +16,9 @@ from lakehouse_assets_tests.engine.local_lake import LocalLake
 
 BRONZE, SILVER, GOLD = "bronze/sales/transactions", "silver/sales/transactions", "gold/sales/daily_revenue"
 TABLES = [
-    TableProgress(BRONZE, "t", 12, Position(), 0),
-    TableProgress(SILVER, "t", 12, Position(), 250_000),
-    TableProgress(GOLD, "t", -1, Position(), 1_469_307),
+    TableProgress(BRONZE, 12, Position(), 0, 0, "offsets"),
+    TableProgress(SILVER, 12, Position(), 0, 250_000, "offsets"),
+    TableProgress(GOLD, -1, Position(), 0, 1_469_307, "offsets"),
 ]
 HELD = {
     BRONZE: Holding(1_469_307, 48_000, 4.2),
@@ -66,7 +66,7 @@ def test_tables_that_do_not_exist_yet_are_shown_with_their_lag(tmp_path, monkeyp
     state = TopicState(lab.topic, "T", {0: 2}, {0: 9})
     lake = LocalLake(lab.settings, tmp_path)
     monkeypatch.setattr(progress, "Lake", lambda _settings: lake)
-    monkeypatch.setattr(progress.kafka, "topic_state", lambda *_: state)
+    monkeypatch.setattr(kafka, "topic_state", lambda *_: state)
 
     found, held = progress.snapshot(lab.settings, lab.tables), progress.holdings(lake, lab.tables)
 

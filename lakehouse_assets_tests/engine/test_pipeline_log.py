@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import date
 from multiprocessing import get_context
 
 import pytest
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.engine import pipeline_log
+from lakehouse_assets.engine.audits import Audit
 from lakehouse_assets.engine.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.pipelines import increment_job
 from lakehouse_assets.engine.position import Position
@@ -38,7 +40,8 @@ def lines(settings) -> list[dict[str, object]]:
 
 def test_a_commit_is_one_line(settings):
     statement = Statement("increment", "run-1", counts={"good": 5, "quarantined": 2})
-    publication = Publication(table, "merge", None, statement, Ledger(3, Position(), 3), rows_by_day={"a": 2, "b": 3})
+    audit = Audit(good={date(2017, 3, 1): 2, date(2017, 3, 2): 3})
+    publication = Publication(table, "merge", None, statement, Ledger(3, Position(), 3), audit=audit)
 
     pipeline_log.committed(settings, publication, Commit(4, 0, "MERGE", statement), 1.23456)
 

@@ -11,7 +11,6 @@ from deltalake import CommitProperties, write_deltalake
 
 from lakehouse_assets.bronze.sales_transactions import table
 from lakehouse_assets.engine import reconciler, run_retention
-from lakehouse_assets.engine.in_flight import TOPIC_TAG
 from lakehouse_assets.engine.ledger import Statement
 from lakehouse_assets.engine.position import Position
 from lakehouse_assets.engine.run_retention import delete_runs, retention_job
@@ -60,7 +59,7 @@ def ingest(instance: DagsterInstance, lake: LocalLake, *days: str, fails: bool =
         if fails:
             raise OSError("died")
 
-    @job(tags={TOPIC_TAG: table.topic})
+    @job(tags=dict([table.run_tag]))
     def ingest():
         land()
 
