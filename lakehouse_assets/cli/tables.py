@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from lakehouse_assets.settings import load
 
 if TYPE_CHECKING:
     from lakehouse_assets.engine.ledger import Ledger
+    from lakehouse_assets.engine.maintenance import Upkeep
     from lakehouse_assets.engine.planning import Acceptance
     from lakehouse_assets.engine.tables import Table
 
@@ -26,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Adds this module's commands."""
     app.command()(provenance)
     app.command()(accept)
+    app.command()(maintain)
 
 
 def provenance(
@@ -66,6 +69,35 @@ def accept(table: TABLE) -> None:
     finally:
         session.stop()
     Console(soft_wrap=True).print(f"{table}: accepted. {explain(accepted)}")
+
+
+def maintain(
+    table: Annotated[str | None, typer.Argument(help="A table's key; all tables by default", metavar="TABLE")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done")] = False,
+) -> None:
+    """Compact crowded days and delete files that no kept version needs; exit code 1 when something was not done."""
+    from lakehouse_assets.definitions import TABLES
+    from lakehouse_assets.engine.increments import Engine
+    from lakehouse_assets.engine.lake import Lake
+    from lakehouse_assets.engine.maintenance import maintain as upkeep
+    from lakehouse_assets.engine.spark import connect
+
+    settings, run_id = load(), str(uuid4())
+    chosen = [known_table(table)] if table else TABLES
+    session = connect(settings.spark_remote, run_id)
+    try:
+        engine = Engine(settings, Lake(settings), session, run_id)
+        done = [each for one in chosen for each in upkeep(engine, one, TABLES, dry_run=dry_run)]
+    finally:
+        session.stop()
+    Console(soft_wrap=True).print(kept(done, dry_run=dry_run))
+    raise typer.Exit(int(any(each.skipped for each in done)))
+
+
+def kept(done: Sequence[Upkeep], *, dry_run: bool) -> str:
+    """What maintenance did, one line a table."""
+    said = [each.line for each in done] or ["There is no table yet."]
+    return "\n".join(["Nothing is done; this is what would be:", *said] if dry_run else said)
 
 
 def explain(accepted: Acceptance) -> str:

@@ -22,6 +22,7 @@ from lakehouse_assets.engine import calendar, checks, rebuilds
 from lakehouse_assets.engine.audits import together
 from lakehouse_assets.engine.increments import Engine
 from lakehouse_assets.engine.io_manager import partition_days
+from lakehouse_assets.engine.pipeline_log import failures_of
 from lakehouse_assets.engine.pipelines import engine_of
 from lakehouse_assets.engine.rebuilds import Rebuild
 from lakehouse_assets.engine.records import RECORD
@@ -54,6 +55,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "check_specs": checks.specs(table),
         "code_version": table.code_version,
         "retry_policy": RetryPolicy(max_retries=3, delay=2),
+        "hooks": {failures_of(table.key)},
         "metadata": {
             "dagster/column_schema": column_schema(columns(table)),
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",
