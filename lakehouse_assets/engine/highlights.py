@@ -64,6 +64,12 @@ def of(commit: Commit, spark: SparkSession, lake: Lake, instance: DagsterInstanc
     return found
 
 
+def prepare(table: Table) -> None:
+    """Has what takes long to load loaded while the table's rows are being committed."""
+    if isinstance(table, DailyTable) and table.plot:
+        plot.prepare()
+
+
 def column_schema(commit: Commit) -> Facts:
     """The columns of the table, where they are new or a rebuild wrote them."""
     publication = commit.publication

@@ -8,7 +8,7 @@ from typing import Any
 from dagster import ConfigurableIOManager, InputContext, OutputContext, ResourceDependency
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine import delta, metadata
+from lakehouse_assets.engine import delta, highlights, metadata
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.publication import Publication, publish
 from lakehouse_assets.engine.spark import SparkConnect
@@ -37,6 +37,7 @@ class DeltaIOManager(ConfigurableIOManager):
             context.log.info("Nothing new to publish")
             return
         lake, planned = Lake(load()), time.time()
+        highlights.prepare(obj.table)
         commit = publish(self.spark.spark_session, lake, obj)
         seconds = _seconds(context, planned)
         warn = context.log.warning
