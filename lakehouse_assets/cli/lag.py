@@ -43,7 +43,8 @@ def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> 
 
 
 def _numbers(each: TableProgress, holding: Holding) -> tuple[str, str, str, str]:
-    lag = f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}[/]"
+    unit = "" if each.unit == "offsets" else f" {each.unit}"
+    lag = f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}{unit}[/]"
     if each.version < 0:
         return "-", "-", lag, "-"
     last = "-" if holding.age_seconds is None else duration(max(1.0, holding.age_seconds))

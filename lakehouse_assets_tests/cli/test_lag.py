@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from lakehouse_assets.cli.lag import duration, rendered
-from lakehouse_assets.engine import kafka, progress
+from lakehouse_assets.engine import kafka_source, progress
 from lakehouse_assets.engine.planning import TopicState
 from lakehouse_assets.engine.position import Position
 from lakehouse_assets.engine.progress import Holding, TableProgress
@@ -66,7 +66,7 @@ def test_tables_that_do_not_exist_yet_are_shown_with_their_lag(tmp_path, monkeyp
     state = TopicState(lab.topic, "T", {0: 2}, {0: 9})
     lake = LocalLake(lab.settings, tmp_path)
     monkeypatch.setattr(progress, "Lake", lambda _settings: lake)
-    monkeypatch.setattr(kafka, "topic_state", lambda *_: state)
+    monkeypatch.setattr(kafka_source.kafka, "topic_state", lambda *_: state)
 
     found, held = progress.snapshot(lab.settings, lab.tables), progress.holdings(lake, lab.tables)
 
