@@ -14,7 +14,6 @@ from lakehouse_assets.engine import reconciler, run_retention
 from lakehouse_assets.engine.ledger import Statement
 from lakehouse_assets.engine.position import Position
 from lakehouse_assets.engine.run_retention import delete_runs, retention_job
-from lakehouse_assets.engine.tables import TOPIC_TAG
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.engine.local_lake import LocalLake
 
