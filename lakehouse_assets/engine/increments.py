@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from lakehouse_assets.engine import calendar, delta, kafka, quarantine
 from lakehouse_assets.engine.deduplication import COORDINATE, deduplicate, with_content_hash
@@ -184,13 +184,14 @@ def recompute(engine: Engine, table: DailyTable) -> Publication | None:
         return None
     days = _changed_days(engine, table, ledger)
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
+    rows, rows_by_day = answers(engine, table, days, source.version)
     return Publication(
         table=table,
         mode="replace",
-        rows=answers(engine, table, days, source.version),
+        rows=rows,
         statement=Statement("increment", engine.run_id, days, {}, table.contract.version, source.position),
         before=ledger,
-        rows_by_day=dict.fromkeys(days, 1),
+        rows_by_day=dict.fromkeys(days, 0) | rows_by_day,
     )
 
 
@@ -201,22 +202,46 @@ def _changed_days(engine: Engine, table: DailyTable, ledger: Ledger) -> tuple[da
     return named
 
 
-def answers(engine: Engine, table: DailyTable, days: tuple[date, ...], version: int) -> DataFrame:
-    """The table's rows for these days, from its source as of a version.
+def answers(
+    engine: Engine, table: DailyTable, days: tuple[date, ...], version: int
+) -> tuple[DataFrame, dict[date, int]]:
+    """The table's rows for these days, from its source as of a version, and how many there are by day.
 
     Raises:
-        ContractError: an answer breaks a rule of the table's contract; nothing is published.
+        ContractError: an answer breaks a rule of the table's contract or its grain; nothing is published.
     """
     source = delta.read(engine.spark, engine.lake, table.source.key, days=days, version=version)
     rows = table.transform(source).select(*table.contract.fields.names).localCheckpoint(eager=False)
-    broken = rows.select(F.explode(table.contract.broken()).alias("rule"), "event_date").limit(1).collect()
+    return rows, audit(table, rows)
+
+
+def audit(table: DailyTable, rows: DataFrame) -> dict[date, int]:
+    """Answers by day, in one pass that also fills the cache.
+
+    Raises:
+        ContractError: an answer breaks a rule of the table's contract or its grain.
+    """
+    broken = F.get(table.contract.broken(), F.lit(0))
+    by_grain = rows.groupBy(*table.full_grain).agg(F.count("*").alias("n"), F.max(broken).alias("broken"))
+    by_day = by_grain.groupBy("event_date").agg(
+        F.sum("n").alias("rows"), F.max("n").alias("most"), F.max("broken").alias("broken")
+    )
+    found = by_day.collect()
+    for day in found:
+        _check_answers(table, day)
+    return dict(sorted((day["event_date"], day["rows"]) for day in found))
+
+
+def _check_answers(table: DailyTable, day: Row) -> None:
+    broken = f"breaks {day['broken']!r}" if day["broken"] else ""
+    if not broken and day["most"] > 1:
+        broken = f"has {day['most']} rows for one {' and '.join(table.full_grain)}, its grain"
     if broken:
         raise ContractError(
-            f"the answer for {broken[0].event_date} breaks {broken[0].rule!r}; nothing was published",
+            f"the answer for {day['event_date']} {broken}; nothing was published",
             where=table.key,
             do="Correct the transform or the contract",
         )
-    return rows
 
 
 def _counts(rows: DataFrame) -> tuple[dict[date, int], int]:

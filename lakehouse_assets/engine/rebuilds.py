@@ -79,14 +79,14 @@ def redo_answers(engine: Engine, table: DailyTable, days: Sequence[date]) -> Pub
     """Gold: the days recomputed from its source as it was at the table's own position."""
     ledger = standing_ledger(engine.lake, table)
     version = version_at(engine.lake, table.source.key, ledger.position)
-    rows = answers(engine, table, tuple(days), version)
+    rows, rows_by_day = answers(engine, table, tuple(days), version)
     return Publication(
         table=table,
         mode="replace",
         rows=rows,
         statement=Statement("rebuild", engine.run_id, tuple(days), contract=table.contract.version),
         before=ledger,
-        rows_by_day=count_days(rows),
+        rows_by_day=rows_by_day,
     )
 
 

@@ -83,6 +83,13 @@ class DailyTable(Table):
     schema: type[DataFrameModel]
     transform: Transform
     """All rows of some days to those days' answers, with `event_date`."""
+    grain: tuple[str, ...] = ()
+    """Columns that identify an answer, besides event_date; none for one row a day."""
+
+    @property
+    def full_grain(self) -> tuple[str, ...]:
+        """The grain with event_date: what identifies a row."""
+        return (*self.grain, "event_date")
 
     @cached_property
     def contract(self) -> Contract:

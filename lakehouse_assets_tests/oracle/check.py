@@ -57,7 +57,7 @@ def check(
     Raises:
         AssertionError: lists every promise that is broken, with the first rows that break it.
     """
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "TimeZone": "UTC"})
     reading.read_tables(connection, tables, storage_options or {})
     reading.read_manifests(connection, manifests)
     connection.execute(rules.VIEWS)
