@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from importlib import import_module
-from pkgutil import iter_modules
-from types import ModuleType
 
 from dagster import BetaWarning, Definitions
 
-from lakehouse_assets import bronze, gold, silver
+from lakehouse_assets import bronze, gold, serve, silver
 from lakehouse_assets.engine.assets import table_asset, topic_asset
 from lakehouse_assets.engine.io_manager import DeltaIOManager
 from lakehouse_assets.engine.pipelines import increment_job
 from lakehouse_assets.engine.reconciler import reconciler
 from lakehouse_assets.engine.sensors import kafka_sensor
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import KafkaTable, Table
+from lakehouse_assets.engine.tables import KafkaTable, Table, View, tables_in
+from lakehouse_assets.engine.view_assets import view_asset
 from lakehouse_assets.settings import load
 
 warnings.filterwarnings("ignore", category=BetaWarning)
 
 
-def tables_in(layer: ModuleType) -> Iterator[Table]:
-    """The `table` of every file in a layer."""
-    for module in iter_modules(layer.__path__, f"{layer.__name__}."):
-        yield import_module(module.name).table
-
-
 TABLES: tuple[Table, ...] = tuple(table for layer in (bronze, silver, gold) for table in tables_in(layer))
+VIEWS: tuple[View, ...] = tuple(serve.views())
 
 
 def definitions() -> Definitions:
@@ -39,7 +31,11 @@ def definitions() -> Definitions:
     sources = [table for table in TABLES if isinstance(table, KafkaTable)]
     jobs = {source.key: increment_job(source, TABLES) for source in sources}
     return Definitions(
-        assets=[*map(topic_asset, sources), *(table_asset(table, settings) for table in TABLES)],
+        assets=[
+            *map(topic_asset, sources),
+            *(table_asset(table, settings) for table in TABLES),
+            *(view_asset(view, TABLES) for view in VIEWS),
+        ],
         jobs=[*jobs.values()],
         sensors=[*(kafka_sensor(source, TABLES, jobs[source.key]) for source in sources), reconciler(TABLES)],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},

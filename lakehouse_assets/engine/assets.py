@@ -1,5 +1,6 @@
 """A table as a Dagster asset: partitioned by day, rebuilt by hand or by a backfill, drawn in the lineage graph."""
 
+from datetime import timedelta
 from typing import Any
 
 from dagster import (
@@ -9,14 +10,16 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
+    FreshnessPolicy,
     RetryPolicy,
     TableColumn,
+    TableColumnConstraints,
     TableSchema,
     asset,
 )
-from pyspark.sql.types import DateType, StructField, StructType
+from pyspark.sql.types import StructType
 
-from lakehouse_assets.engine import calendar, in_flight, kafka, rebuilds
+from lakehouse_assets.engine import calendar, catalog, in_flight, rebuilds
 from lakehouse_assets.engine.io_manager import partition_days
 from lakehouse_assets.engine.pipelines import engine_of
 from lakehouse_assets.engine.publication import Publication
@@ -46,14 +49,15 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "key": table.asset_key,
         "group_name": table.layer,
         "owners": [table.owner],
-        "description": table.description,
+        "description": catalog.about(table),
         "kinds": {"deltalake", "spark", table.layer},
         "partitions_def": calendar.partitions(settings),
         "backfill_policy": BackfillPolicy.single_run(),
         "io_manager_key": "delta",
         "retry_policy": RetryPolicy(max_retries=3, delay=2),
+        "freshness_policy": freshness(table),
         "metadata": {
-            "dagster/column_schema": column_schema(columns(table)),
+            "dagster/column_schema": column_schema(catalog.columns(table)),
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",
         },
     }
@@ -73,11 +77,10 @@ def topic_of(table: Table) -> str:
     return table.topic
 
 
-def columns(table: Table) -> StructType:
-    """The business columns of a table; for bronze those of a record."""
-    if isinstance(table, EventTable | DailyTable):
-        return table.contract.fields
-    return StructType([*kafka.RECORD.fields, StructField("event_date", DateType())])
+def freshness(table: Table) -> FreshnessPolicy | None:
+    """After how long without a change Dagster shows the table as stale."""
+    hours = table.freshness_hours
+    return FreshnessPolicy.time_window(fail_window=timedelta(hours=hours)) if hours else None
 
 
 def column_schema(schema: StructType) -> TableSchema:
@@ -88,6 +91,7 @@ def column_schema(schema: StructType) -> TableSchema:
                 name=field.name,
                 type=field.dataType.simpleString(),
                 description=field.metadata.get("comment"),
+                constraints=TableColumnConstraints(nullable=field.nullable),
             )
             for field in schema.fields
         ]

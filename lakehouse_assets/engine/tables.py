@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 
 from dagster import AssetKey
 from pandera.pyspark import DataFrameModel
 from pyspark.sql import Column, DataFrame
+from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine.contracts import Contract, compile_model
 
@@ -22,6 +26,8 @@ class Table:
     key: str
     owner: str
     description: str
+    freshness_hours: float | None = field(default=None, kw_only=True)
+    """Dagster shows the table as stale when no day of it changed for so long; None promises nothing."""
 
     @property
     def asset_key(self) -> AssetKey:
@@ -30,7 +36,7 @@ class Table:
 
     @property
     def layer(self) -> str:
-        """bronze, silver or gold."""
+        """bronze, silver, gold or serve."""
         return self.key.split("/")[0]
 
     @property
@@ -95,3 +101,42 @@ class DailyTable(Table):
     def contract(self) -> Contract:
         """The compiled schema."""
         return compile_model(self.schema, self.key)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A table by key, of which a view reads these columns; as long as it does not exist it is read as empty."""
+
+    key: str
+    fields: StructType
+
+    @property
+    def name(self) -> str:
+        """The key as an identifier, e.g. `silver_sales_products`."""
+        return self.key.replace("/", "_")
+
+
+Source = EventTable | DailyTable | Reference
+
+
+@dataclass(frozen=True)
+class View(Table):
+    """Serve: an answer combined from other tables when it is read; holds no rows of its own."""
+
+    sources: tuple[Source, ...]
+    schema: type[DataFrameModel]
+    grain: tuple[str, ...]
+    """Columns that identify a row."""
+    sql: str
+    """One SELECT over the sources' names (`gold_sales_customer_days`), in SQL that Spark, DuckDB and delta-rs share."""
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The compiled schema."""
+        return compile_model(self.schema, self.key)
+
+
+def tables_in(layer: ModuleType) -> Iterator[Table]:
+    """The `table` of every file in a layer."""
+    for module in iter_modules(layer.__path__, f"{layer.__name__}."):
+        yield import_module(module.name).table

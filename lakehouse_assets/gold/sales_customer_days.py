@@ -50,4 +50,5 @@ table = DailyTable(
     schema=CustomerDay,
     transform=transform,
     grain=("CustomerNo",),
+    freshness_hours=24,
 )

@@ -50,4 +50,5 @@ table = DailyTable(
     source=silver.table,
     schema=DailyRevenue,
     transform=transform,
+    freshness_hours=24,
 )

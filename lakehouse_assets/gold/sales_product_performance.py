@@ -51,4 +51,5 @@ table = DailyTable(
     schema=ProductPerformance,
     transform=transform,
     grain=("ProductNo",),
+    freshness_hours=24,
 )
