@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine.contracts import Contract, compile_model
+from lakehouse_assets.errors import ContractError
 
 Transform = Callable[[DataFrame], DataFrame]
 
@@ -132,8 +133,20 @@ class View(Table):
 
     @cached_property
     def contract(self) -> Contract:
-        """The compiled schema."""
-        return compile_model(self.schema, self.key)
+        """The compiled schema.
+
+        Raises:
+            ContractError: a column has a check; only types, nulls and the grain of a view are examined.
+        """
+        compiled = compile_model(self.schema, self.key)
+        checked = [rule.name for rule in compiled.rules if rule.check != "not_null"]
+        if checked:
+            raise ContractError(
+                f"{checked[0]!r} would not be examined: a view stores nothing that a rule could hold back",
+                where=self.key,
+                do="Put the rule on the table that the view reads",
+            )
+        return compiled
 
 
 def tables_in(layer: ModuleType) -> Iterator[Table]:

@@ -7,10 +7,15 @@ from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
+import pyspark.sql.types as T
 import pytest
 from dagster import materialize
 from deltalake import write_deltalake
+from pandera.pyspark import Field
+from typer.testing import CliRunner
 
+from lakehouse_assets import serve
+from lakehouse_assets.cli import app
 from lakehouse_assets.engine import view_assets, views
 from lakehouse_assets.engine.preview import MASK, markdown
 from lakehouse_assets.errors import ContractError, LakehouseError
@@ -57,6 +62,16 @@ def test_an_answer_other_than_the_schema_says_is_refused(lake, sql, why):
         views.examine(lake, replace(view, sql=sql))
 
 
+def test_a_rule_that_nothing_would_enforce_is_refused():
+    """No rule is left out in silence."""
+
+    class Ruled(view.schema):
+        orders: T.LongType = Field(ge=0)
+
+    with pytest.raises(ContractError, match=r"'orders: greater_than_or_equal_to.0.' would not be examined"):
+        replace(view, schema=Ruled).contract  # noqa: B018
+
+
 def test_materializing_a_view_shows_rows_and_a_masked_preview_and_writes_nothing(lake, monkeypatch):
     monkeypatch.setattr(view_assets, "Lake", lambda _settings: lake)
     before = sorted(path for path in lake.folder.rglob("*"))
@@ -96,3 +111,16 @@ def test_a_preview_is_a_markdown_table_with_short_cells():
         f"| {MASK} | a\\|b c | 3 bytes |",
         f"| {MASK} | {'x' * 59}… |  |",
     ]
+
+
+def test_one_command_shows_any_table_or_view(lake, monkeypatch):
+    """Rows, a condition, a limit; the same reader serves Python."""
+    monkeypatch.setattr(serve, "Lake", lambda _settings: lake)
+    shown = CliRunner().invoke(app, ["show", view.key, "--where", "orders = 2"])
+    one = CliRunner().invoke(app, ["show", KEY, "--limit", "1"])
+
+    assert (shown.exit_code, one.exit_code) == (0, 0)
+    assert "(1 rows shown)" in shown.stdout
+    assert "4711" in shown.stdout
+    assert "(1 rows shown)" in one.stdout
+    assert serve.read(view.key, where="orders = 2").to_pylist() == views.read_view(lake, view).to_pylist()
