@@ -140,7 +140,7 @@ def _execute(builder: QueryBuilder, query: str, where: str) -> pa.Table:
         return pa.table(builder.execute(query).read_all())
     except DeltaError as error:
         raise ContractError(
-            f"the query cannot be run: {str(error).splitlines()[0]}",
+            f"the query cannot be run: {str(error).splitlines()[0].rstrip('.')}",
             where=where,
             do="Correct the condition, or the view's SQL; text stands in single quotes",
         ) from error

@@ -8,7 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.engine import views
+from lakehouse_assets.engine.catalog import columns
+from lakehouse_assets.serve.sales_product_performance import PRODUCTS as REFERENCE
 from lakehouse_assets.serve.sales_product_performance import table as view
 from lakehouse_assets_tests.serve.engines import by_delta_rs, by_duckdb, by_spark, lake_of
 
@@ -84,3 +87,13 @@ def test_two_names_of_one_day_are_caught_if_they_double_a_row(tmp_path):
     lake = lake_of(tmp_path, view, {SOLD: ROWS, PRODUCTS: [*NAMES, NAMES[-1]]})
 
     assert views.examine(lake, view).rows == len(ROWS)
+
+
+def test_the_products_table_has_the_columns_that_the_view_reads():
+    """Names and types, as its table file declares them."""
+    products = next((table for table in TABLES if table.key == PRODUCTS), None)
+    if products is None:
+        pytest.skip("no table file declares silver/sales/products")
+    declared = {field.name: field.dataType for field in columns(products)}
+
+    assert {field.name: field.dataType for field in REFERENCE.fields}.items() <= declared.items()
