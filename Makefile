@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 # Pythons to try when PYTHON is not given.
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.11 python3.13)
-BILL_OF_MATERIALS := lakehouse_assets/services/ivy.xml
+BILL_OF_MATERIALS := lakehouse_assets/services/ivy.xml lakehouse_assets/services/ConditionalPutLogStore.java
 SOURCES := lakehouse_assets lakehouse_assets_tests benchmarks
 DEMO_ARGS ?=
 TEST_ARGS ?=

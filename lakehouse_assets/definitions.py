@@ -7,13 +7,13 @@ import warnings
 from dagster import BetaWarning, Definitions
 
 from lakehouse_assets import bronze, gold, serve, silver
-from lakehouse_assets.engine.assets import table_asset, topic_asset
+from lakehouse_assets.engine.assets import source_asset, table_asset
 from lakehouse_assets.engine.io_manager import DeltaIOManager
 from lakehouse_assets.engine.pipelines import increment_job
 from lakehouse_assets.engine.reconciler import reconciler
-from lakehouse_assets.engine.sensors import kafka_sensor
+from lakehouse_assets.engine.sensors import source_sensor
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import KafkaTable, Table, View, tables_in
+from lakehouse_assets.engine.tables import SourceTable, Table, View, tables_in
 from lakehouse_assets.engine.view_assets import view_asset
 from lakehouse_assets.settings import load
 
@@ -28,16 +28,16 @@ def definitions() -> Definitions:
     """Everything Dagster loads."""
     settings = load()
     spark = SparkConnect(remote=settings.spark_remote)
-    sources = [table for table in TABLES if isinstance(table, KafkaTable)]
+    sources = [table for table in TABLES if isinstance(table, SourceTable)]
     jobs = {source.key: increment_job(source, TABLES) for source in sources}
     return Definitions(
         assets=[
-            *map(topic_asset, sources),
+            *map(source_asset, sources),
             *(table_asset(table, settings) for table in TABLES),
             *(view_asset(view, TABLES) for view in VIEWS),
         ],
         jobs=[*jobs.values()],
-        sensors=[*(kafka_sensor(source, TABLES, jobs[source.key]) for source in sources), reconciler(TABLES)],
+        sensors=[*(source_sensor(source, TABLES, jobs[source.key]) for source in sources), reconciler(TABLES)],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
     )
 

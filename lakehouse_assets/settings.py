@@ -1,7 +1,9 @@
 """The only reader of the environment.
 
-Values come, in this order, from `LAKEHOUSE_*` environment variables, from `services.json` in the state folder (written
-when the embedded services get their ports and credentials), and from the defaults below.
+Values come, in this order, from `LAKEHOUSE_*` environment variables, from the variables that everybody knows
+(`SPARK_REMOTE`, `AWS_ENDPOINT_URL`, `AWS_REGION`), from `services.json` in the state folder (written when the embedded
+services get their ports and credentials), and from the defaults below. An address given by the environment brings its
+own credentials: those that `services.json` keeps for the embedded service are not mixed with it.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 import os
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     JsonConfigSettingsSource,
@@ -23,6 +26,9 @@ from lakehouse_assets.errors import SettingsError
 
 PROJECT = Path(__file__).resolve().parent.parent
 SERVICES_FILE = "services.json"
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+LED_BY = {"kafka_": ("kafka_bootstrap",), "s3_": ("s3_endpoint", "s3_access_key")}
+"""Settings that belong together: who gives one of the leaders anew gives the rest of its group as well."""
 
 
 def state_folder() -> Path:
@@ -44,14 +50,29 @@ class Settings(BaseSettings):
 
     kafka_bootstrap: str = ""
     """Kafka bootstrap servers, `host:port[,host:port]`."""
+    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_ssl_ca: Path | None = None
+    """PEM file with the authority that signed the brokers' certificates; without it, those that the system trusts."""
+    embedded_kafka_security: Literal["PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How clients sign in at the embedded broker; its certificate, user and password are made for it."""
     s3_endpoint: str = ""
-    """S3 endpoint as a URL, `http://host:port`."""
+    """S3 endpoint as a URL, `http://host:port`; empty means Amazon's own, by https."""
     s3_region: str = "us-east-1"
     s3_access_key: str = ""
+    """Empty means AWS's usual chain: `AWS_*` variables, a profile, the machine's role."""
     s3_secret_key: SecretStr = SecretStr("")
+    embedded_s3: bool = True
+    """False takes Amazon's S3 instead of an embedded server where no endpoint is given."""
     bucket: str = "lakehouse"
     spark_remote: str = ""
-    """Spark Connect address, `sc://host:port`."""
+    """Spark Connect address, `sc://host:port`; `SPARK_REMOTE` is read too."""
+    dagster_postgres_url: SecretStr = SecretStr("")
+    """PostgreSQL database of Dagster's instance, `postgresql://user:password@host:port/database`; SQLite without it."""
+    embedded_postgres: bool = False
+    """Start a PostgreSQL server for Dagster's instance."""
     dagster_url: str = ""
     """Where the embedded Dagster webserver answers, `http://host:port`."""
     dagster_host: str = "127.0.0.1"
@@ -67,23 +88,35 @@ class Settings(BaseSettings):
     """Where a table without a position starts: `earliest`, `latest` or an ISO timestamp."""
     max_records_per_batch: int = Field(default=250_000, ge=1)
     """Most records one increment reads."""
+    max_rows_per_piece: int = Field(default=250_000, ge=1)
+    """Most rows of its source that a rebuild reads for one commit, unless a single day holds more."""
+    max_bytes_per_batch: int = Field(default=16 * 2**20, ge=1)
+    """Most bytes of dropped files one increment reads; a single file may be larger."""
+    max_bytes_per_file: int = Field(default=64 * 2**20, ge=1)
+    """A dropped file larger than this is set aside unread."""
+    drop_settle_seconds: float = Field(default=2.0, ge=1)
+    """A dropped file younger than this is left to settle; S3 states times in seconds, so never less than one."""
     sensor_interval_seconds: int = Field(default=1, ge=1)
-    """Least time between two looks at a topic."""
+    """Least time between two looks at a source."""
     retry_base_seconds: float = Field(default=5.0, gt=0)
     """Wait after the first failed run; doubles with each further one."""
     retry_cap_seconds: float = Field(default=300.0, gt=0)
     """Longest wait between two tries."""
     spark_heap: str = "2g"
     """Heap of the embedded Spark Connect server, as Java's -Xmx takes it."""
+    spark_workers: int = Field(default=0, ge=0)
+    """Workers of an embedded Spark cluster; 0 runs everything in the Spark Connect server itself."""
+    spark_worker_heap: str = "1g"
+    """Heap of each worker's executor, as Java's -Xmx takes it."""
     spark_cores: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1)
 
     @field_validator("spark_remote")
     @classmethod
-    def only_the_embedded_spark(cls, remote: str) -> str:
-        """Refuses a Spark elsewhere: with Delta's log store for S3, two drivers on one table lose commits."""
-        if remote and not remote.startswith(("sc://127.0.0.1:", "sc://localhost:")):
-            raise ValueError("only the embedded server, sc://127.0.0.1:PORT, may write: a second driver loses commits")
-        return remote
+    def only_spark_connect(cls, remote: str) -> str:
+        """Refuses what is not the address of a Spark Connect server."""
+        if remote and not remote.startswith("sc://"):
+            raise ValueError("expected the address of a Spark Connect server, sc://host:port")
+        return remote.rstrip("/")
 
     @classmethod
     def settings_customise_sources(
@@ -95,8 +128,51 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before `services.json`."""
-        services = JsonConfigSettingsSource(settings_cls, json_file=state_folder() / SERVICES_FILE)
-        return init_settings, env_settings, services
+        home = Path(init_settings().get("home", state_folder()))
+        return init_settings, env_settings, KnownVariables(settings_cls), ServicesFile(settings_cls, home)
+
+
+class KnownVariables(PydanticBaseSettingsSource):
+    """The variables that Spark and every AWS client read, where `LAKEHOUSE_*` says nothing else."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The value of one field, its name, and that it is no JSON."""
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The fields that these variables give."""
+        found = {}
+        if remote := os.environ.get("SPARK_REMOTE", ""):
+            found["spark_remote"] = remote
+        if not self.current_state.keys() & set(LED_BY["s3_"]):
+            found |= self._store()
+        return found
+
+    def _store(self) -> dict[str, Any]:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        return ({"s3_endpoint": endpoint} if endpoint else {}) | ({"s3_region": region} if region else {})
+
+
+class ServicesFile(JsonConfigSettingsSource):
+    """What is kept of the embedded services, but for those that the environment replaces."""
+
+    def __init__(self, settings_cls: type[BaseSettings], home: Path) -> None:
+        super().__init__(settings_cls, json_file=home / SERVICES_FILE)
+
+    def __call__(self) -> dict[str, Any]:
+        """The fields of the file that still hold."""
+        kept, given = super().__call__(), self.current_state
+        for prefix, leaders in LED_BY.items():
+            if any(given.get(name, kept.get(name)) != kept.get(name) for name in leaders):
+                kept = _without(kept, prefix)
+        if str(given.get("embedded_s3", "true")).lower() in ("false", "0", "no", "off", "f", "n"):
+            kept = _without(kept, "s3_")
+        return kept
+
+
+def _without(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if not name.startswith(prefix)}
 
 
 def child_environment(**extra: str) -> dict[str, str]:
@@ -133,9 +209,10 @@ def load(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
-        name = "LAKEHOUSE_" + "_".join(str(part) for part in first["loc"][:1]).upper()
+        field = str(first["loc"][0])
+        name, secret = f"LAKEHOUSE_{field.upper()}", Settings.model_fields[field].annotation is SecretStr
         raise SettingsError(
-            f"cannot read {name}={first['input']!r}: {first['msg']}",
+            f"cannot read {name}={'(a secret)' if secret else repr(first['input'])}: {first['msg']}",
             where="settings",
             do=f"Set {name} to a valid value or unset it",
         ) from error

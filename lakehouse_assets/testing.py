@@ -17,11 +17,11 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DateType, StructField, StructType
 
-from lakehouse_assets.engine import kafka
+from lakehouse_assets.engine.audits import REASONS, audit
 from lakehouse_assets.engine.deduplication import COORDINATE
-from lakehouse_assets.engine.increments import audit, typed_rows, winners
+from lakehouse_assets.engine.increments import judged, refuse_broken, typed_rows, winners
 from lakehouse_assets.engine.position import Position
-from lakehouse_assets.engine.quarantine import REASONS
+from lakehouse_assets.engine.records import RECORD
 from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable
 
@@ -62,15 +62,15 @@ def check_answers(table: DailyTable, spark: SparkSession, source: Sequence[Row],
 
     Raises:
         AssertionError: shows what was found and what was expected.
-        ContractError: an answer breaks the table's contract or grain.
+        RefusedError: an answer breaks the table's contract or grain.
     """
     activate(spark)
     columns = [*table.source.contract.fields.names, "event_date"]
     fields = [*table.source.contract.fields.fields, StructField("event_date", DateType())]
     nullable = StructType([StructField(field.name, field.dataType) for field in fields])
     given = spark.createDataFrame([tuple(row.get(name) for name in columns) for row in source], nullable)
-    answers = table.transform(given).select(*table.contract.fields.names)
-    audit(table, answers)
+    answers = judged(table, given)
+    refuse_broken(table, audit(answers))
     _same_rows(answers, rows)
 
 
@@ -79,7 +79,7 @@ def bronze_rows(table: EventTable, spark: SparkSession, records: Sequence[Payloa
     values = [value if isinstance(value, bytes) else json.dumps(value).encode() for value in records]
     landed = [(TOPIC_ID, 0, offset, _SENT, None, value, None) for offset, value in enumerate(values)]
     event_time = F.coalesce(table.source.event_time(), F.col("timestamp"))
-    return spark.createDataFrame(landed, kafka.RECORD).withColumn("event_date", F.to_date(event_time))
+    return spark.createDataFrame(landed, RECORD).withColumn("event_date", F.to_date(event_time))
 
 
 def _same_rows(found: DataFrame, rows: Sequence[Row]) -> None:

@@ -32,6 +32,15 @@ def test_lineage_runs_from_the_topic_to_gold():
     assert upstream[customers] == {silver}
 
 
+def test_lineage_runs_from_the_dropped_files_to_silver():
+    graph = defs.resolve_asset_graph()
+    bronze, files = AssetKey(["bronze", "sales", "products"]), AssetKey(["landing", "sales", "products"])
+    assert graph.get(AssetKey(["silver", "sales", "products"])).parent_keys == {bronze}
+    assert graph.get(bronze).parent_keys == {files}
+    assert (graph.get(files).group_name, set(graph.get(files).kinds)) == ("sources", {"s3", "csv"})
+    assert defs.get_sensor_def("watch_landing_sales_products").job_name == "ingest_landing_sales_products"
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.key)
 def test_a_table_says_what_it_is(table):
     """The graph reads like a map: group, owner, description and described columns on every table."""

@@ -14,7 +14,8 @@ from lakehouse_assets.settings import load
         ("LAKEHOUSE_CALENDAR_START", "yesterday"),
         ("LAKEHOUSE_FIRST_START", "sometime"),
         ("LAKEHOUSE_MAX_RECORDS_PER_BATCH", "0"),
-        ("LAKEHOUSE_SPARK_REMOTE", "sc://spark.example.com:15002"),
+        ("LAKEHOUSE_SPARK_REMOTE", "local[2]"),
+        ("LAKEHOUSE_KAFKA_SECURITY_PROTOCOL", "TLS"),
     ],
 )
 def test_an_unreadable_value_is_one_line_that_names_the_variable(monkeypatch, name, value):

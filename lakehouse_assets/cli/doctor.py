@@ -14,9 +14,9 @@ import psutil
 
 from lakehouse_assets import settings
 from lakehouse_assets.errors import ServiceError
-from lakehouse_assets.services import endpoints, jars, java
+from lakehouse_assets.services import endpoints, external, jars, java
 from lakehouse_assets.services.home import MIN_FREE_BYTES
-from lakehouse_assets.services.stack import Stack
+from lakehouse_assets.services.stack import EXTERNAL, Stack
 
 GIGABYTE = 1024**3
 COMFORTABLE_MEMORY_BYTES = 6 * GIGABYTE
@@ -54,6 +54,7 @@ def examine(stack: Stack) -> Iterator[Finding]:
     yield _authority()
     yield from _proxies()
     yield from _credentials(stack)
+    yield from _elsewhere(stack)
     yield from _services(stack)
 
 
@@ -120,12 +121,23 @@ def _credentials(stack: Stack) -> Iterator[Finding]:
             yield Finding(Verdict.OK if private else Verdict.FAIL, path.name, f"mode {mode:04o}", do)
 
 
+def _elsewhere(stack: Stack) -> Iterator[Finding]:
+    for name, address in stack.elsewhere.items():
+        try:
+            external.require(name, stack.settings)
+            yield Finding(Verdict.OK, name, f"answers at {address}, not started here")
+        except ServiceError as error:
+            yield Finding(Verdict.FAIL, name, f"at {address}: {error.what}", error.do)
+
+
 def _services(stack: Stack) -> Iterator[Finding]:
     """With a supervisor, services must answer; without one, nothing may run and ports should be free."""
     if not stack.supervisor.alive():
         yield _unsupervised(stack)
         return
     for each in stack.status():
+        if each.state == EXTERNAL:
+            continue
         if each.state == "STOPPED":
             yield Finding(Verdict.WARN, each.program, "stopped", "Run `lakehouse up`")
         elif each.healthy:

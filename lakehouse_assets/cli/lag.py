@@ -1,4 +1,4 @@
-"""How far each table is behind its topic, as `lakehouse status` shows it."""
+"""How far each table is behind its source, as `lakehouse status` shows it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,11 @@ def show(settings: Settings, console: Console) -> None:
     except UnavailableError as error:
         console.print(f"[yellow]No lag to show:[/] {error}")
         return
-    shown = RichTable(title="Tables against their topic", title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("table", "topic", "Delta version", "records in", "lag"):
-        shown.add_column(column, justify="left" if column in ("table", "topic") else "right", no_wrap=True)
+    shown = RichTable(title="Tables against their source", title_justify="left", box=box.SIMPLE_HEAD)
+    for column in ("table", "version", "taken in", "lag", "unit"):
+        shown.add_column(column, justify="left" if column in ("table", "unit") else "right", no_wrap=True)
     for each in progress:
-        records = sum(len(part) for part in each.position.slices())
         version = "-" if each.version < 0 else str(each.version)
-        shown.add_row(
-            each.key,
-            each.topic,
-            version,
-            f"{records:,}",
-            f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}",
-        )
+        lag = f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}"
+        shown.add_row(each.key, version, f"{each.taken:,}", lag, each.unit)
     console.print(shown)

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from lakehouse_assets.services.stack import Stack, Status
     from lakehouse_assets.settings import Settings
 
-COLOURS = {"RUNNING": "green", "STARTING": "yellow", "BACKOFF": "red", "FATAL": "red", "EXITED": "red"}
+COLOURS = {
+    "RUNNING": "green",
+    "STARTING": "yellow",
+    "BACKOFF": "red",
+    "FATAL": "red",
+    "EXITED": "red",
+    "EXTERNAL": "cyan",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +37,7 @@ def up(
         bool, typer.Option("--foreground", "-f", help="Stay, and stop everything on Ctrl-C or TERM")
     ] = False,
 ) -> None:
-    """Start Kafka, S3, Spark and Dagster, and print the address of the UI."""
+    """Start Kafka, S3, Spark and Dagster, those that no setting places elsewhere, and print the address of the UI."""
     from lakehouse_assets.settings import load
 
     console, stack = Console(soft_wrap=True), _stack()
@@ -86,19 +93,34 @@ def env() -> None:
 
 
 def exports(settings: Settings) -> dict[str, str]:
-    """Environment variables for delta-rs, DuckDB, the AWS command line, Spark Connect and Dagster."""
-    return {
+    """Environment variables for delta-rs, DuckDB, the AWS command line, Spark Connect, Kafka's clients and Dagster."""
+    from lakehouse_assets.access import s3
+
+    store = {"AWS_DEFAULT_REGION": settings.s3_region, "AWS_ALLOW_HTTP": "true"}
+    everything = {
         "LAKEHOUSE_HOME": str(settings.home),
         "LAKEHOUSE_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        **_sign_in(settings),
         "LAKEHOUSE_BUCKET": settings.bucket,
         "SPARK_REMOTE": settings.spark_remote,
-        "AWS_ENDPOINT_URL": settings.s3_endpoint,
-        "AWS_ACCESS_KEY_ID": settings.s3_access_key,
-        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),
-        "AWS_REGION": settings.s3_region,
-        "AWS_DEFAULT_REGION": settings.s3_region,
-        "AWS_ALLOW_HTTP": "true",
+        **store,
+        **s3.delta_rs(settings),
         "DAGSTER_HOME": str(settings.home / "dagster"),
+        "LAKEHOUSE_DAGSTER_POSTGRES_URL": settings.dagster_postgres_url.get_secret_value(),
+    }
+    return {name: value for name, value in everything.items() if value}
+
+
+def _sign_in(settings: Settings) -> dict[str, str]:
+    """How Kafka's clients sign in; nothing for a broker that everybody may use."""
+    if settings.kafka_security_protocol == "PLAINTEXT":
+        return {}
+    return {
+        "LAKEHOUSE_KAFKA_SECURITY_PROTOCOL": settings.kafka_security_protocol,
+        "LAKEHOUSE_KAFKA_SASL_MECHANISM": settings.kafka_sasl_mechanism,
+        "LAKEHOUSE_KAFKA_SASL_USERNAME": settings.kafka_sasl_username,
+        "LAKEHOUSE_KAFKA_SASL_PASSWORD": settings.kafka_sasl_password.get_secret_value(),
+        "LAKEHOUSE_KAFKA_SSL_CA": str(settings.kafka_ssl_ca or ""),
     }
 
 

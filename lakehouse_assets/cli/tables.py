@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lakehouse_assets.engine.tables import Table
 
 TABLE = Annotated[str, typer.Argument(help="A table's key, e.g. gold/sales/daily_revenue", metavar="TABLE")]
+_TEXTS = frozenset({"topic id", "dropped", "file", "etag"})
 
 CATALOG = PROJECT / "docs" / "catalog.md"
 
@@ -36,7 +37,7 @@ def provenance(
     table: TABLE,
     version: Annotated[int | None, typer.Option(help="A Delta version; the newest by default")] = None,
 ) -> None:
-    """Show the exact Kafka offset ranges in a version of a table."""
+    """Show the exact Kafka offsets, or dropped files, in a version of a table."""
     from lakehouse_assets.engine.lake import Lake
     from lakehouse_assets.engine.provenance import ledger_at
 
@@ -46,13 +47,15 @@ def provenance(
 
 def ranges(key: str, ledger: Ledger) -> RichTable:
     """A position as a table for people."""
+    from lakehouse_assets.engine.provenance import ranges as provenance_of
+
     stated = f"position stated by version {ledger.position_version}" if ledger.position else "no position yet"
     shown = RichTable(title=f"{key} version {ledger.version} ({stated})", title_justify="left")
-    for column in ("topic id", "partition", "first offset", "last offset", "offsets"):
-        shown.add_column(column, justify="left" if column == "topic id" else "right")
-    for part in ledger.position.slices():
-        if len(part):
-            shown.add_row(*map(str, (part.topic_id, part.partition, part.start, part.end - 1, len(part))))
+    headings, rows = provenance_of(ledger.position)
+    for column in headings:
+        shown.add_column(column, justify="left" if column in _TEXTS else "right")
+    for row in rows:
+        shown.add_row(*row)
     return shown
 
 
@@ -77,7 +80,6 @@ def show(
 ) -> None:
     """Show rows of a table, a view or a quarantine; reads without Spark."""
     from lakehouse_assets import serve
-    from lakehouse_assets.engine.preview import cell
 
     found = serve.read(table, where=where, limit=limit)
     shown = RichTable(title=f"{table} ({found.num_rows} rows shown)", title_justify="left")
@@ -86,6 +88,13 @@ def show(
     for row in found.to_pylist():
         shown.add_row(*(escape(cell(value)) for value in row.values()))
     Console().print(shown)
+
+
+def cell(value: object) -> str:
+    """One value for people; binary as its size."""
+    if value is None:
+        return ""
+    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
 
 
 def catalog(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from dataclasses import dataclass
 from typing import Any, Final
 
-TIMEOUT_SECONDS: Final = 10.0
+from lakehouse_assets.engine import webserver
+from lakehouse_assets.errors import UnavailableError
+
 FAILED_RUNS: Final = """query ($since: Float!) {
   runsOrError(filter: {statuses: [FAILURE], updatedAfter: $since}, limit: 20) {
     ... on Runs { results { runId jobName endTime } }
@@ -56,12 +56,7 @@ def _message(event: dict[str, Any]) -> str:
 
 
 def _ask(dagster_url: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(f"{dagster_url}/graphql", body, {"Content-Type": "application/json"})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            data: dict[str, Any] = json.load(answer).get("data") or {}
-    except OSError:
+        return webserver.ask(dagster_url, query, variables)
+    except UnavailableError:
         return {}
-    return data

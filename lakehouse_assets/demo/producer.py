@@ -12,12 +12,14 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivered
 
+from lakehouse_assets.access import kafka
 from lakehouse_assets.demo import faults, topic
 from lakehouse_assets.demo.manifest import Manifest
 from lakehouse_assets.demo.messages import Message, messages
 from lakehouse_assets.demo.topic import TOPIC
 from lakehouse_assets.demo.transactions import Lines
 from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.settings import Settings
 
 FLUSH_EVERY: Final = 5_000
 FLUSH_TIMEOUT_SECONDS: Final = 60.0
@@ -39,7 +41,7 @@ class Sent:
 
 
 def produce(
-    bootstrap: str,
+    settings: Settings,
     lines: Lines,
     rows: int,
     *,
@@ -57,17 +59,17 @@ def produce(
         UnavailableError: the broker does not take a record; names the topic.
     """
     begun = time.monotonic()
-    topic.ensure(bootstrap, name)
-    start = topic.consumed(bootstrap, name)
+    topic.ensure(settings, name)
+    start = topic.consumed(settings, name)
     window = lines.window(start, rows)
     plan = faults.plan(window, seed, start, rows)
     with Manifest(manifest) as book:
-        _Sender(bootstrap, name, book, advance).send(messages(window, plan, seed, start))
+        _Sender(settings, name, book, advance).send(messages(window, plan, seed, start))
     return Sent(rows, start, start + plan.lines, start // len(lines), time.monotonic() - begun)
 
 
 def trickle(
-    bootstrap: str,
+    settings: Settings,
     lines: Lines,
     rate: float,
     *,
@@ -78,9 +80,9 @@ def trickle(
 ) -> None:
     """Keep sending about `rate` records a second, on from the last replay, until interrupted."""
     with Manifest(manifest) as book:
-        sender = _Sender(bootstrap, name, book, advance, flush_every=max(1, int(rate)))
+        sender = _Sender(settings, name, book, advance, flush_every=max(1, int(rate)))
         while True:
-            start = topic.consumed(bootstrap, name)
+            start = topic.consumed(settings, name)
             window = lines.window(start, TRICKLE_LINES)
             plan = faults.plan(window, seed, start, TRICKLE_LINES)
             sender.send(paced(messages(window, plan, seed, start), rate, sender.poll))
@@ -101,13 +103,13 @@ class _Sender:
 
     def __init__(
         self,
-        bootstrap: str,
+        settings: Settings,
         name: str,
         book: Manifest,
         advance: Advance | None,
         flush_every: int = FLUSH_EVERY,
     ) -> None:
-        self._producer = Producer(_options(bootstrap))
+        self._producer = Producer(_options(settings))
         self._name = name
         self._book = book
         self._advance = advance
@@ -180,9 +182,9 @@ class _Sender:
             )
 
 
-def _options(bootstrap: str) -> dict[str, Any]:
+def _options(settings: Settings) -> dict[str, Any]:
     return {
-        "bootstrap.servers": bootstrap,
+        **kafka.client(settings),
         "enable.idempotence": True,
         "acks": "all",
         "linger.ms": 20,
@@ -192,5 +194,4 @@ def _options(bootstrap: str) -> dict[str, Any]:
         "compression.type": "lz4",
         "partitioner": "murmur2_random",
         "message.timeout.ms": int(FLUSH_TIMEOUT_SECONDS * 1000),
-        "log_level": 0,
     }

@@ -15,10 +15,9 @@ from typing import Any, Final
 from rich.console import Console
 
 from lakehouse_assets.definitions import TABLES
-from lakehouse_assets.demo import account, dagster_runs, producer, show, topic, transactions, watch
+from lakehouse_assets.demo import account, dagster_runs, producer, products, show, topic, transactions, watch
 from lakehouse_assets.demo.account import QUARANTINE, Account
 from lakehouse_assets.demo.dagster_runs import FailedRun
-from lakehouse_assets.demo.producer import Sent
 from lakehouse_assets.engine import kafka
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.position import Slice
@@ -84,6 +83,7 @@ def _run(options: Options, stack: Stack, console: Console) -> int:
     clock["up"] = time.monotonic()
     settings = load()
     console.print(f"Dagster: {settings.dagster_url}")
+    console.print(f"Dropped the list of {products.drop(settings):,} products.")
     lines = transactions.load()
     result = _replay_and_wait(options, settings, lines, clock, console)
     console.print(show.summary(result))
@@ -99,13 +99,13 @@ def _replay_and_wait(
     options: Options, settings: Settings, lines: transactions.Lines, clock: dict[str, float], console: Console
 ) -> dict[str, Any]:
     runs = _Runs(settings.dagster_url)
-    topic.ensure(settings.kafka_bootstrap)
+    topic.ensure(settings)
     before = kafka.topic_state(settings, topic.TOPIC).last_stable
     clock["replay"] = time.monotonic()
-    sent = _replay(options, settings, lines, console)
+    _replay(options, settings, lines, console)
     clock["sent"] = time.monotonic()
     slices = _slices(settings, before)
-    with show.catching_up(console, sent.rows) as shown:
+    with show.catching_up(console) as shown:
         waiting = watch.Watch(lambda: snapshot(settings, TABLES), runs, shown)
         by_table = waiting.until_caught_up(clock["replay"])
     clock["caught_up"] = time.monotonic()
@@ -113,10 +113,10 @@ def _replay_and_wait(
     return _result(settings, counted, _seconds(clock, by_table))
 
 
-def _replay(options: Options, settings: Settings, lines: transactions.Lines, console: Console) -> Sent:
+def _replay(options: Options, settings: Settings, lines: transactions.Lines, console: Console) -> None:
     with show.sending(console, options.rows) as advance:
         sent = producer.produce(
-            settings.kafka_bootstrap,
+            settings,
             lines,
             options.rows,
             seed=options.seed,
@@ -132,7 +132,6 @@ def _replay(options: Options, settings: Settings, lines: transactions.Lines, con
             f"All {len(lines):,} real lines have been replayed: pass {(sent.end - 1) // len(lines) + 1} "
             f"goes over them again with other dates and transaction numbers."
         )
-    return sent
 
 
 def _slices(settings: Settings, before: Mapping[int, int]) -> list[Slice]:
@@ -193,7 +192,7 @@ def _trickle(options: Options, settings: Settings, lines: transactions.Lines, co
         f"Sending {options.rate:g} records a second; watch them at {settings.dagster_url}. Ctrl-C stops everything."
     )
     try:
-        producer.trickle(settings.kafka_bootstrap, lines, options.rate, seed=options.seed, manifest=options.manifest)
+        producer.trickle(settings, lines, options.rate, seed=options.seed, manifest=options.manifest)
     except KeyboardInterrupt:
         console.print("The trickle ended.")
 

@@ -21,6 +21,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lakehouse_assets.demo import watch
+from lakehouse_assets.engine.file_versions import parse
 
 
 class RateColumn(ProgressColumn):
@@ -53,16 +54,16 @@ def sending(console: Console, rows: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def catching_up(console: Console, total: int) -> Iterator[watch.Show]:
-    """A bar for each table over the topic's `total` new offsets."""
+def catching_up(console: Console) -> Iterator[watch.Show]:
+    """A bar for each table over what it was behind its source at first."""
     with bars(console) as progress:
         tasks: dict[str, Any] = {}
 
         def show(tables: Sequence[watch.Progress]) -> None:
             for table in tables:
                 if table.key not in tasks:
-                    tasks[table.key] = progress.add_task(table.key, total=max(total, table.lag))
-                whole = progress.tasks[tasks[table.key]].total or total
+                    tasks[table.key] = progress.add_task(table.key, total=max(1, table.lag))
+                whole = progress.tasks[tasks[table.key]].total or 1
                 progress.update(tasks[table.key], completed=max(0, whole - table.lag))
 
         yield show
@@ -81,6 +82,8 @@ def summary(result: dict[str, Any]) -> Table:
 
 
 def ends(position: Sequence[dict[str, Any]]) -> str:
-    """The next offset of each partition of the newest topic, `partition:offset`."""
+    """The next offset of each partition of the newest topic, `partition:offset`; how many for file versions."""
+    if position and parse(position[-1]["topic_id"]):
+        return f"{len(position)} file{'s' * (len(position) > 1)}"
     newest = position[-1]["partitions"] if position else {}
     return " ".join(f"{partition}:{ranges[-1][1]}" for partition, ranges in newest.items())

@@ -10,8 +10,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
+from lakehouse_assets.access import kafka
 from lakehouse_assets.demo.messages import REPLAY_HEADER
 from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.settings import Settings
 
 TOPIC: Final = "sales.transactions"
 PARTITIONS: Final = 4
@@ -30,13 +32,13 @@ def unavailable(topic: str, error: KafkaException | KafkaError | str) -> Unavail
     )
 
 
-def ensure(bootstrap: str, topic: str = TOPIC) -> None:
+def ensure(settings: Settings, topic: str = TOPIC) -> None:
     """Make the topic, keeping records of any age, unless it is there.
 
     Raises:
         UnavailableError: the broker does not answer.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient(kafka.client(settings))
     wanted = NewTopic(topic, PARTITIONS, 1, config={"retention.ms": "-1"})
     try:
         admin.create_topics([wanted], operation_timeout=TIMEOUT_SECONDS, request_timeout=TIMEOUT_SECONDS)[
@@ -63,13 +65,13 @@ def _wait_for_leaders(admin: AdminClient, topic: str) -> None:
             time.sleep(0.1)
 
 
-def consumed(bootstrap: str, topic: str = TOPIC) -> int:
+def consumed(settings: Settings, topic: str = TOPIC) -> int:
     """How many source lines earlier replays took: the greatest `replay` header near the partitions' ends.
 
     Raises:
         UnavailableError: the broker does not answer.
     """
-    consumer = Consumer(_reader(bootstrap))
+    consumer = Consumer(_reader(settings))
     try:
         tails = list(_tails(consumer, topic))
         consumer.assign(tails)
@@ -80,14 +82,13 @@ def consumed(bootstrap: str, topic: str = TOPIC) -> int:
         consumer.close()
 
 
-def _reader(bootstrap: str) -> dict[str, Any]:
+def _reader(settings: Settings) -> dict[str, Any]:
     return {
-        "bootstrap.servers": bootstrap,
+        **kafka.client(settings),
         "group.id": "lakehouse-demo",
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "isolation.level": "read_committed",
-        "log_level": 0,
     }
 
 

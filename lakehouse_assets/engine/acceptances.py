@@ -6,11 +6,12 @@ import time
 
 from pyspark.sql import SparkSession
 
-from lakehouse_assets.engine import delta, kafka
+from lakehouse_assets.engine import delta
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Statement
-from lakehouse_assets.engine.planning import Acceptance, acceptance
-from lakehouse_assets.engine.tables import KafkaTable, Table
+from lakehouse_assets.engine.planning import Acceptance
+from lakehouse_assets.engine.sources import source_of
+from lakehouse_assets.engine.tables import SourceTable, Table
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
 
@@ -20,16 +21,15 @@ def record(spark: SparkSession, settings: Settings, table: Table, by: str) -> Ac
 
     Raises:
         LakehouseError: the table does not exist yet, so that nothing can be lost.
-        UnavailableError: the broker or the store does not answer.
+        UnavailableError: the source or the store does not answer.
     """
     lake = Lake(settings)
     ledger = lake.ledger(table.key)
     if ledger.version < 0:
         raise LakehouseError("there is nothing to accept: no such table yet", where=table.key, do="Let it start first")
     accepted = Acceptance(topic_id="", resume={})
-    if isinstance(table, KafkaTable):
-        state = kafka.topic_state(settings, table.topic)
-        accepted = acceptance(state, ledger.position, ledger.acceptances)
+    if isinstance(table, SourceTable):
+        accepted = source_of(settings, table).acceptance(ledger)
     statement = Statement("acceptance", by, acceptance=accepted)
     transaction = delta.Transaction(f"{table.key}/acceptance", int(time.time() * 1000))
     delta.state(delta.Target(spark, lake, table.key), statement, transaction)

@@ -1,16 +1,17 @@
 """A table as a Dagster asset: partitioned by day, rebuilt by hand or by a backfill, drawn in the lineage graph."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 from dagster import (
     AssetExecutionContext,
     AssetIn,
-    AssetKey,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
     FreshnessPolicy,
+    Output,
     RetryPolicy,
     TableColumn,
     TableColumnConstraints,
@@ -19,28 +20,25 @@ from dagster import (
 )
 from pyspark.sql.types import StructType
 
-from lakehouse_assets.engine import calendar, catalog, in_flight, rebuilds
+from lakehouse_assets.engine import calendar, catalog, checks, rebuilds
+from lakehouse_assets.engine.audits import together
+from lakehouse_assets.engine.increments import Engine
 from lakehouse_assets.engine.io_manager import partition_days
 from lakehouse_assets.engine.pipelines import engine_of
-from lakehouse_assets.engine.publication import Publication
+from lakehouse_assets.engine.rebuilds import Rebuild
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.settings import Settings
 
 
-def topic_asset(table: KafkaTable) -> AssetSpec:
-    """The topic itself, so that the graph begins where the data does."""
+def source_asset(table: SourceTable) -> AssetSpec:
+    """The source itself, so that the graph begins where the data does."""
     return AssetSpec(
-        topic_key(table),
+        table.origin_key,
         group_name="sources",
-        kinds={"kafka"},
-        description=f"Kafka topic `{table.topic}`",
+        kinds=set(table.origin_kinds),
+        description=f"Source of {table.key}: {table.origin}",
     )
-
-
-def topic_key(table: KafkaTable) -> AssetKey:
-    """`[kafka, <topic>]`."""
-    return AssetKey(["kafka", *table.topic.split(".")])
 
 
 def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
@@ -54,6 +52,8 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "partitions_def": calendar.partitions(settings),
         "backfill_policy": BackfillPolicy.single_run(),
         "io_manager_key": "delta",
+        "check_specs": checks.specs(table),
+        "code_version": table.code_version,
         "retry_policy": RetryPolicy(max_retries=3, delay=2),
         "freshness_policy": freshness(table),
         "metadata": {
@@ -61,20 +61,12 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",
         },
     }
-    if isinstance(table, KafkaTable):
+    if isinstance(table, SourceTable):
         return _bronze_asset(table, common)
     if isinstance(table, EventTable):
-        return _silver_asset(table, common | {"code_version": table.contract.version})
+        return _silver_asset(table, common)
     assert isinstance(table, DailyTable)
-    return _gold_asset(table, common | {"code_version": table.contract.version})
-
-
-def topic_of(table: Table) -> str:
-    """The topic a table's rows come from."""
-    while not isinstance(table, KafkaTable):
-        assert isinstance(table, EventTable | DailyTable)
-        table = table.source
-    return table.topic
+    return _gold_asset(table, common)
 
 
 def freshness(table: Table) -> FreshnessPolicy | None:
@@ -98,31 +90,57 @@ def column_schema(schema: StructType) -> TableSchema:
     )
 
 
-def _bronze_asset(table: KafkaTable, common: dict[str, Any]) -> AssetsDefinition:
-    @asset(deps=[topic_key(table)], **common)
-    def repair(context: AssetExecutionContext, spark: SparkConnect) -> Publication:
-        in_flight.wait_for_increments(context.instance, topic_of(table))
-        days = partition_days(context.partition_keys)
-        return rebuilds.repair(engine_of(context, spark), table, days)
+def _bronze_asset(table: SourceTable, common: dict[str, Any]) -> AssetsDefinition:
+    @asset(deps=[table.origin_key], **common)
+    def repair(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
+        engine = _engine(context, spark)
+        yield from _published(context, rebuilds.repair(engine, table, _days(context)))
 
     return repair
 
 
 def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(ins={"records": AssetIn(table.source.asset_key)}, **common)
-    def rebuild(context: AssetExecutionContext, spark: SparkConnect, records: Any) -> Publication:
-        in_flight.wait_for_increments(context.instance, topic_of(table))
-        days = partition_days(context.partition_keys)
-        return rebuilds.redo_events(engine_of(context, spark), table, records, days)
+    def rebuild(context: AssetExecutionContext, spark: SparkConnect, records: Any) -> Iterator[Any]:
+        engine = _engine(context, spark)
+        tries = earlier_tries(context)
+        yield from _published(context, rebuilds.redo_events(engine, table, records, _days(context), tries))
 
     return rebuild
 
 
 def _gold_asset(table: DailyTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(deps=[table.source.asset_key], **common)
-    def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Publication:
-        in_flight.wait_for_increments(context.instance, topic_of(table))
-        days = partition_days(context.partition_keys)
-        return rebuilds.redo_answers(engine_of(context, spark), table, days)
+    def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
+        engine = _engine(context, spark)
+        yield from _published(context, rebuilds.redo_answers(engine, table, _days(context), earlier_tries(context)))
 
     return rebuild
+
+
+def _days(context: AssetExecutionContext) -> tuple[date, ...]:
+    return partition_days(context.partition_keys)
+
+
+def _engine(context: AssetExecutionContext, spark: SparkConnect) -> Engine:
+    """The engine, once whatever Spark still does for an earlier try of this run has been ended."""
+    for run_id in earlier_tries(context):
+        spark.interrupt(run_id)
+    return engine_of(context, spark)
+
+
+def earlier_tries(context: AssetExecutionContext) -> list[str]:
+    """Runs that this one is a retry of, back to the first."""
+    group = context.instance.get_run_group(context.run_id)
+    return [run.run_id for run in (group[1] if group else ()) if run.run_id != context.run_id]
+
+
+def _published(context: AssetExecutionContext, rebuild: Rebuild) -> Iterator[Any]:
+    """The rebuild for the IO manager, which goes through it; then the verdict of each rule, day by day and in all."""
+    if rebuild.done:
+        context.log.info(f"{len(rebuild.done)} of {len(rebuild.days)} days are done already")
+    yield Output(rebuild)
+    whole = together(rebuild.audits)
+    for day in rebuild.days:
+        yield from checks.evaluations(rebuild.table, whole, day)
+    yield from checks.results(rebuild.table, whole)

@@ -7,20 +7,20 @@ from typing import Final
 
 from pyspark.sql.types import DateType, StringType, StructField, StructType
 
-from lakehouse_assets.engine import kafka
-from lakehouse_assets.engine.contracts import PERSONAL
+from lakehouse_assets.engine import personal
 from lakehouse_assets.engine.deduplication import CONTENT_HASH, COORDINATE, LOSER_DDL, LOSERS
 from lakehouse_assets.engine.delta import PARTITION_COLUMN
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table, View
+from lakehouse_assets.engine.records import RECORD
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table, View
 
 MEANING: Final[Mapping[str, str]] = {
-    "topic_id": "Id that the broker gave the topic: another one after it was recreated",
-    "partition": "Partition of the topic",
-    "offset": "Offset in the partition",
-    "timestamp": "Kafka's timestamp of the record, UTC",
-    "key": "The record's key as sent",
-    "value": "The record's value as sent",
-    "headers": "The record's headers as sent",
+    "topic_id": "The topic by the id that the broker gave it; a version of a file by its time, name and etag",
+    "partition": "Partition of the topic; 0 for a file",
+    "offset": "Offset in the partition; of a file where the row's line begins, in bytes",
+    "timestamp": "Kafka's timestamp of the record, or when the file was dropped, UTC",
+    "key": "The record's key as sent; the file's name",
+    "value": "The record's value as sent; the row as a JSON object of strings",
+    "headers": "The record's headers as sent; null for a file",
     PARTITION_COLUMN: "UTC day of the event's own time; the Delta partition",
     CONTENT_HASH: "SHA-256 over the business columns",
     LOSERS: "Coordinate and content hash of every other record of the same grain",
@@ -77,8 +77,8 @@ def grain(table: Table) -> str:
 
 def sources(table: Table) -> tuple[str, ...]:
     """What a table is made from: a topic, or the keys of other tables."""
-    if isinstance(table, KafkaTable):
-        return (f"topic {table.topic}",)
+    if isinstance(table, SourceTable):
+        return (table.origin,)
     if isinstance(table, View):
         return tuple(source.key for source in table.sources)
     assert isinstance(table, EventTable | DailyTable)
@@ -98,14 +98,12 @@ def columns(table: Table) -> StructType:
         return table.contract.fields
     if isinstance(table, EventTable):
         added = [
-            *(field for field in kafka.RECORD if field.name in COORDINATE),
+            *(field for field in RECORD if field.name in COORDINATE),
             StructField(PARTITION_COLUMN, DateType(), False),
             StructField(CONTENT_HASH, StringType(), False),
         ]
         return StructType([*table.contract.fields, *map(_explained, added)])
-    return StructType(
-        [_explained(field) for field in (*kafka.RECORD, StructField(PARTITION_COLUMN, DateType(), False))]
-    )
+    return StructType([_explained(field) for field in (*RECORD, StructField(PARTITION_COLUMN, DateType(), False))])
 
 
 def _explained(field: StructField) -> StructField:
@@ -116,8 +114,8 @@ def _rules(table: Table) -> Iterator[str]:
     if isinstance(table, View):
         yield "- **Rules**: materializing it checks columns, nulls and grain; it stores nothing"
         return
-    if isinstance(table, KafkaTable):
-        yield "- **Rules**: dated inside of the calendar; others go to the quarantine whole"
+    if isinstance(table, SourceTable):
+        yield f"- **Rules**: {table.promise[0].lower()}{table.promise[1:]}; others go to the quarantine whole"
         return
     assert isinstance(table, EventTable | DailyTable)
     checks = [rule.name for rule in table.contract.rules if rule.check != "not_null"]
@@ -128,11 +126,11 @@ def _rules(table: Table) -> Iterator[str]:
 
 def _column_table(table: Table) -> Iterator[str]:
     yield from ("| column | type | null | meaning |", "|---|---|---|---|")
+    masked = personal.columns(getattr(table, "schema", None))
     for field in columns(table):
         null = "yes" if field.nullable else "no"
-        personal = " (personal)" if field.metadata.get(PERSONAL) else ""
-        meaning = field.metadata.get("comment", "")
-        yield f"| `{field.name}` | {_type(field)} | {null} | {meaning}{personal} |"
+        meaning = field.metadata.get("comment", "") + (" (personal)" if field.name in masked else "")
+        yield f"| `{field.name}` | {_type(field)} | {null} | {meaning} |"
     if isinstance(table, EventTable):
         yield f"| `{LOSERS}` | {LOSER_DDL} | no | {MEANING[LOSERS]} |"
 

@@ -14,9 +14,6 @@ from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.errors import ContractError
 
-PERSONAL = "personal"
-"""The metadata of a column that says something about a person: `Field(metadata={"personal": True})`."""
-
 _CHECKS: Mapping[str, Callable[[Column, Mapping[str, Any]], Column]] = {
     "not_null": lambda c, s: c.isNotNull(),
     "equal_to": lambda c, s: c == F.lit(s["value"]),
@@ -58,11 +55,6 @@ class Contract:
     version: str
     """Changes when a column or a rule does."""
 
-    @property
-    def personal(self) -> tuple[str, ...]:
-        """Columns that say something about a person."""
-        return tuple(field.name for field in self.fields if field.metadata.get(PERSONAL))
-
     def broken(self) -> Column:
         """array<string>: the names of the rules a row breaks; empty for a good row."""
         return without_nulls([F.when(~F.coalesce(rule.holds(), F.lit(True)), F.lit(rule.name)) for rule in self.rules])
@@ -85,7 +77,6 @@ def compile_model(model: type[DataFrameModel], table: str) -> Contract:
     fields, rules = [], []
     for name, column in schema.columns.items():
         metadata = {"comment": column.description} if column.description else {}
-        metadata |= {PERSONAL: True} if (column.metadata or {}).get(PERSONAL) else {}
         fields.append(StructField(name, column.dtype.type, column.nullable, metadata))
         rules += _column_rules(name, column, table)
     return Contract(StructType(fields), tuple(rules), _version(schema))

@@ -1,4 +1,4 @@
-"""One row per grain: the lowest coordinate wins, and the winner keeps the coordinates of those it beat.
+"""One row per grain: the lowest or the highest coordinate wins, and the winner keeps the coordinates of those it beat.
 
 A loser with the winner's content is a duplicate, one with other content was superseded. Both follow from the set of
 records alone, so neither their order nor their split into batches changes a row.
@@ -7,6 +7,8 @@ records alone, so neither their order nor their split into batches changes a row
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, Window
@@ -24,27 +26,43 @@ def with_content_hash(rows: DataFrame, columns: Sequence[str]) -> DataFrame:
     return rows.withColumn(CONTENT_HASH, F.sha2(F.to_json(F.struct(*columns)), 256))
 
 
-def deduplicate(rows: DataFrame, grain: Sequence[str], topic_ids: Sequence[str]) -> DataFrame:
+@dataclass(frozen=True)
+class Precedence:
+    """Which record of a grain wins."""
+
+    keep: Literal["first", "last"] = "first"
+    topic_ids: tuple[str, ...] | None = None
+    """Topic ids in their order; None where they sort by themselves."""
+
+    def ordering(self) -> list[Column]:
+        """The winner comes first."""
+        columns = [self._epoch(), F.col("partition"), F.col("offset")]
+        return [column.asc() if self.keep == "first" else column.desc() for column in columns]
+
+    def _epoch(self) -> Column:
+        if self.topic_ids is None:
+            return F.col("topic_id")
+        return F.array_position(F.array(*[F.lit(name) for name in self.topic_ids]), F.col("topic_id"))
+
+    def wins(self, challenger: str, holder: str) -> str:
+        """SQL: the challenger's coordinate comes before the holder's."""
+        return f"{self._place(challenger)} {'<' if self.keep == 'first' else '>'} {self._place(holder)}"
+
+    def _place(self, alias: str) -> str:
+        epoch = f"{alias}.topic_id"
+        if self.topic_ids is not None:
+            ids = ", ".join(f"'{name}'" for name in self.topic_ids)
+            epoch = f"array_position(array({ids}), {alias}.topic_id)"
+        return f"struct({epoch}, {alias}.`partition`, {alias}.`offset`)"
+
+
+def deduplicate(rows: DataFrame, grain: Sequence[str], precedence: Precedence) -> DataFrame:
     """One row per grain with the added column `losers`; `rows` has the coordinate and `content_hash`."""
-    lowest_first = Window.partitionBy(*grain).orderBy(_epoch(F.col("topic_id"), topic_ids), "partition", "offset")
-    after_this = lowest_first.rowsBetween(1, Window.unboundedFollowing)
+    winner_first = Window.partitionBy(*grain).orderBy(*precedence.ordering())
+    after_this = winner_first.rowsBetween(1, Window.unboundedFollowing)
     losers = F.array_sort(F.collect_list(F.struct(*_LOSER)).over(after_this))
-    ranked = rows.select("*", losers.alias(LOSERS), F.row_number().over(lowest_first).alias("rank"))
+    ranked = rows.select("*", losers.alias(LOSERS), F.row_number().over(winner_first).alias("rank"))
     return ranked.where(F.col("rank") == 1).drop("rank")
-
-
-def _epoch(topic_id: Column, topic_ids: Sequence[str]) -> Column:
-    return F.array_position(F.array(*[F.lit(name) for name in topic_ids]), topic_id)
-
-
-def wins(challenger: str, holder: str, topic_ids: Sequence[str]) -> str:
-    """SQL: the challenger's coordinate is lower than the holder's."""
-    return f"{_order(challenger, topic_ids)} < {_order(holder, topic_ids)}"
-
-
-def _order(alias: str, topic_ids: Sequence[str]) -> str:
-    ids = ", ".join(f"'{name}'" for name in topic_ids)
-    return f"struct(array_position(array({ids}), {alias}.topic_id), {alias}.`partition`, {alias}.`offset`)"
 
 
 def losers_of(winner: str, beaten: str) -> str:

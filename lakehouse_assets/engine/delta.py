@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine import deduplication
+from lakehouse_assets.engine.deduplication import Precedence
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Statement
 from lakehouse_assets.engine.position import Slice, predicate
@@ -113,11 +114,11 @@ def merge(
     winners: DataFrame,
     grain: Sequence[str],
     days: Iterable[date],
-    topic_ids: Sequence[str],
+    precedence: Precedence,
     statement: Statement,
     transaction: Transaction | None,
 ) -> None:
-    """Brings in one row per grain: the lowest coordinate wins, every other one joins the winner's losers."""
+    """Brings in one row per grain: one coordinate wins, every other one joins the winner's losers."""
     winners.createOrReplaceTempView("batch")
     same_grain = " AND ".join(f"t.`{name}` = s.`{name}`" for name in grain)
     columns = [name for name in winners.columns if name != deduplication.LOSERS]
@@ -125,7 +126,7 @@ def merge(
     with _committing(target.spark, statement, transaction):
         target.spark.sql(
             f"MERGE INTO {target.sql} t USING batch s ON {in_days(days, 't')} AND {same_grain}"
-            f" WHEN MATCHED AND {deduplication.wins('s', 't', topic_ids)} THEN UPDATE SET {taken_over},"
+            f" WHEN MATCHED AND {precedence.wins('s', 't')} THEN UPDATE SET {taken_over},"
             f" t.losers = {deduplication.losers_of('s', 't')}"
             f" WHEN MATCHED THEN UPDATE SET t.losers = {deduplication.losers_of('t', 's')}"
             " WHEN NOT MATCHED THEN INSERT *"

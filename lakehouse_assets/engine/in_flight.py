@@ -1,17 +1,11 @@
-"""Which runs write to a topic's tables now: increments and rebuilds of the same tables take turns."""
+"""Which runs take in a batch of a source now: there is one at a time."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
-from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from lakehouse_assets.engine.tables import SourceTable
 
-from lakehouse_assets.errors import UnavailableError
-
-TOPIC_TAG = "lakehouse/topic"
-WAIT_SECONDS = 900.0
-_POLL_SECONDS = 1.0
 _STATUSES = [
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.QUEUED,
@@ -21,30 +15,6 @@ _STATUSES = [
 ]
 
 
-def increments(instance: DagsterInstance, topic: str) -> list[DagsterRun]:
-    """Runs that take in a batch of the topic."""
-    return list(instance.get_runs(RunsFilter(tags={TOPIC_TAG: topic}, statuses=_STATUSES)))
-
-
-def rebuilds(instance: DagsterInstance, tables: Iterable[AssetKey]) -> list[DagsterRun]:
-    """Runs that rebuild any of these tables."""
-    keys = set(tables)
-    running = instance.get_runs(RunsFilter(statuses=_STATUSES))
-    return [run for run in running if keys & set(run.asset_selection or ())]
-
-
-def wait_for_increments(instance: DagsterInstance, topic: str) -> None:
-    """Returns once no batch of the topic is in flight; the sensor starts none while a rebuild is.
-
-    Raises:
-        UnavailableError: a batch took too long.
-    """
-    deadline = time.monotonic() + WAIT_SECONDS
-    while running := increments(instance, topic):
-        if time.monotonic() > deadline:
-            raise UnavailableError(
-                f"run {running[0].run_id[:8]} has been taking in a batch for more than {WAIT_SECONDS:.0f} s",
-                where=f"topic {topic}",
-                do="Look at that run, then rebuild again",
-            )
-        time.sleep(_POLL_SECONDS)
+def increments(instance: DagsterInstance, source: SourceTable) -> list[DagsterRun]:
+    """Runs that take in a batch of the source."""
+    return list(instance.get_runs(RunsFilter(tags=dict([source.run_tag]), statuses=_STATUSES)))

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import pyspark.sql.functions as F
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 
-from lakehouse_assets.engine import calendar, delta, kafka, quarantine
+from lakehouse_assets.engine import calendar, delta, quarantine
+from lakehouse_assets.engine.audits import REASONS, Audit, audit
 from lakehouse_assets.engine.deduplication import COORDINATE, deduplicate, with_content_hash
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Ledger, Statement, days_since
 from lakehouse_assets.engine.payload import UNREADABLE
 from lakehouse_assets.engine.planning import Acceptance
-from lakehouse_assets.engine.position import Position, Slice, cap
-from lakehouse_assets.engine.publication import Publication
-from lakehouse_assets.engine.quarantine import REASONS
+from lakehouse_assets.engine.position import Position, Slice
+from lakehouse_assets.engine.publication import Publication, RefusedError
 from lakehouse_assets.engine.recovery import ledger_of
+from lakehouse_assets.engine.sources import source_of
 from lakehouse_assets.engine.spark import fit
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.errors import ContractError, LossError, PlanError
 from lakehouse_assets.settings import Settings
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a sensor froze: offset slices of one topic, and when it looked."""
+    """What a sensor froze: slices of one source, and when it looked."""
 
     slices: tuple[Slice, ...]
     planned_at: datetime
@@ -59,38 +59,48 @@ def standing_ledger(lake: Lake, table: Table) -> Ledger:
     return ledger
 
 
-def land(engine: Engine, table: KafkaTable, batch: Batch) -> Publication | None:
-    """Bronze: the frozen slices as landed; records dated outside of the calendar go to its quarantine whole."""
+def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None:
+    """Bronze: the frozen slices as landed; faulty files and records outside of the calendar go to quarantine whole."""
     ledger = standing_ledger(engine.lake, table)
     if not batch.slices:
         return None
     _check_start(table, ledger, batch.slices)
-    fit(engine.spark, sum(map(len, batch.slices)))
-    records = kafka.read(engine.spark, engine.settings, table.topic, batch.slices)
-    dated = date_records(engine.settings, table, records, batch.planned_at).localCheckpoint(eager=False)
-    good, bad = _counts(dated)
-    kafka.check_topic_id(engine.settings, table.topic, batch.slices)
+    source = source_of(engine.settings, table)
+    fit(engine.spark, source.records(batch.slices))
+    records = source.read(engine.spark, batch.slices)
+    dated = date_records(engine.settings, table, records, batch.planned_at, source.faults()).localCheckpoint(
+        eager=False
+    )
+    counted = audit(dated)
+    source.check(batch.slices)
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
         mode="append",
         rows=dated.where(F.size(REASONS) == 0).drop(REASONS),
-        statement=_increment(engine, ledger.position.advance(batch.slices), good, bad, contract=""),
+        statement=_increment(engine, table, ledger.position.advance(batch.slices), counted),
         before=ledger,
-        rows_by_day=good,
+        audit=counted,
         slices=batch.slices,
-        quarantined=dated.where(F.size(REASONS) > 0) if bad or leftovers else None,
+        quarantined=dated.where(F.size(REASONS) > 0) if counted.bad_rows or leftovers else None,
         quarantine_where=quarantine.replaced(batch.slices, leftovers),
     )
 
 
-def date_records(settings: Settings, table: KafkaTable, records: DataFrame, now: datetime) -> DataFrame:
-    """Records with `event_date` (UTC date of the event's own time, else of Kafka's) and `reasons` (array<string>)."""
+def date_records(
+    settings: Settings, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
+) -> DataFrame:
+    """Records with `event_date` (UTC date of the event's own time, else of the record's) and `reasons` (array<string>).
+
+    The reasons are the source's own `faults`, where it finds any, and the calendar's.
+    """
     event_date = F.to_date(F.coalesce(table.event_time(), F.col("timestamp")))
-    return records.withColumn("event_date", event_date).withColumn(REASONS, calendar.outside(settings, now))
+    outside = calendar.outside(settings, now)
+    reasons = outside if faults is None else F.concat(faults, outside)
+    return records.withColumn("event_date", event_date).withColumn(REASONS, reasons)
 
 
-def _check_start(table: KafkaTable, ledger: Ledger, slices: tuple[Slice, ...]) -> None:
+def _check_start(table: SourceTable, ledger: Ledger, slices: tuple[Slice, ...]) -> None:
     """Refuses a plan that starts elsewhere than the table ends, save where an acceptance lets it go on."""
     resume: dict[tuple[str, int], int] = {}
     for acceptance in ledger.acceptances:
@@ -118,26 +128,27 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     """Silver: the bronze rows beyond the table's position, at most one batch of them."""
     ledger = standing_ledger(engine.lake, table)
     beyond = ledger_of(engine.lake, table.source).position.since(ledger.position)
-    slices = cap(beyond, engine.settings.max_records_per_batch)
+    source = source_of(engine.settings, table.source)
+    slices = source.cap(beyond)
     if not slices:
         return None
     position = ledger.position.advance(slices)
-    fit(engine.spark, sum(map(len, slices)))
+    fit(engine.spark, source.records(slices))
     typed = typed_rows(table, delta.read(engine.spark, engine.lake, table.source.key, slices=slices)).localCheckpoint(
         eager=False
     )
-    good, bad = _counts(typed)
-    fit(engine.spark, sum(map(len, slices)) + engine.lake.rows_in(table.key, good))
+    counted = audit(typed)
+    fit(engine.spark, source.records(slices) + engine.lake.rows_in(table.key, counted.good))
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
         mode="merge",
         rows=winners(table, typed, position),
-        statement=_increment(engine, position, good, bad, table.contract.version),
+        statement=_increment(engine, table, position, counted),
         before=ledger,
-        rows_by_day=good,
+        audit=counted,
         slices=slices,
-        quarantined=set_aside(table, typed) if bad or leftovers else None,
+        quarantined=set_aside(table, typed) if counted.bad_rows or leftovers else None,
         quarantine_where=quarantine.replaced(slices, leftovers),
     )
 
@@ -167,7 +178,7 @@ def winners(table: EventTable, typed: DataFrame, position: Position) -> DataFram
     """The good rows, one per grain."""
     good = typed.where(F.size(REASONS) == 0).drop(REASONS)
     hashed = with_content_hash(good, table.contract.fields.names)
-    return deduplicate(hashed, table.full_grain, position.topic_ids)
+    return deduplicate(hashed, table.full_grain, table.precedence(position))
 
 
 def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
@@ -182,83 +193,76 @@ def recompute(engine: Engine, table: DailyTable) -> Publication | None:
     source = ledger_of(engine.lake, table.source)
     if not source.position.since(ledger.position):
         return None
-    days = _changed_days(engine, table, ledger)
+    days = changed_days(engine.lake, table, ledger)
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
-    rows, rows_by_day = answers(engine, table, days, source.version)
+    rows, counted = answers(engine, table, days, source.version)
     return Publication(
         table=table,
         mode="replace",
         rows=rows,
-        statement=Statement("increment", engine.run_id, days, {}, table.contract.version, source.position),
+        statement=Statement(
+            "increment",
+            engine.run_id,
+            days,
+            {},
+            table.contract.version,
+            source.position,
+            code=table.code_version,
+            source_version=source.version,
+        ),
         before=ledger,
-        rows_by_day=dict.fromkeys(days, 0) | rows_by_day,
+        audit=counted,
     )
 
 
-def _changed_days(engine: Engine, table: DailyTable, ledger: Ledger) -> tuple[date, ...]:
-    named = days_since(engine.lake.commits(table.source.key), ledger.position)
+def changed_days(lake: Lake, table: DailyTable, ledger: Ledger) -> tuple[date, ...]:
+    """The days of the source that the table does not show as they are now; all of them where the history ends."""
+    named = days_since(lake.commits(table.source.key), lake.commits(table.key), ledger.position)
     if named is None:
-        return tuple(sorted(engine.lake.days(table.source.key) | engine.lake.days(table.key)))
+        return tuple(sorted(lake.days(table.source.key) | lake.days(table.key)))
     return named
 
 
-def answers(
-    engine: Engine, table: DailyTable, days: tuple[date, ...], version: int
-) -> tuple[DataFrame, dict[date, int]]:
-    """The table's rows for these days, from its source as of a version, and how many there are by day.
+def answers(engine: Engine, table: DailyTable, days: tuple[date, ...], version: int) -> tuple[DataFrame, Audit]:
+    """The table's rows for these days, from its source as of a version, and their audit.
 
     Raises:
-        ContractError: an answer breaks a rule of the table's contract or its grain; nothing is published.
+        RefusedError: an answer breaks a rule of the table's contract; nothing is published.
     """
     source = delta.read(engine.spark, engine.lake, table.source.key, days=days, version=version)
-    rows = table.transform(source).select(*table.contract.fields.names).localCheckpoint(eager=False)
-    return rows, audit(table, rows)
+    checked = judged(table, source).localCheckpoint(eager=False)
+    counted = audit(checked)
+    refuse_broken(table, counted)
+    return checked.drop(REASONS), counted
 
 
-def audit(table: DailyTable, rows: DataFrame) -> dict[date, int]:
-    """Answers by day, in one pass that also fills the cache.
+def judged(table: DailyTable, source: DataFrame) -> DataFrame:
+    """The table's answers from rows of its source, each with `reasons`: broken rules, a grain with several rows."""
+    rows = table.transform(source).select(*table.contract.fields.names, table.contract.broken().alias(REASONS))
+    rows_of_grain = F.count("*").over(Window.partitionBy(*table.full_grain))
+    repeated = F.array_remove(F.array(F.when(rows_of_grain > 1, table.grain_rule).otherwise("")), "")
+    return rows.withColumn(REASONS, F.concat(REASONS, repeated))
+
+
+def refuse_broken(table: DailyTable, counted: Audit) -> None:
+    """Lets good answers pass.
 
     Raises:
-        ContractError: an answer breaks a rule of the table's contract or its grain.
+        RefusedError: an answer breaks a rule of the table's contract, or its grain; nothing is published.
     """
-    broken = F.get(table.contract.broken(), F.lit(0))
-    by_grain = rows.groupBy(*table.full_grain).agg(F.count("*").alias("n"), F.max(broken).alias("broken"))
-    by_day = by_grain.groupBy("event_date").agg(
-        F.sum("n").alias("rows"), F.max("n").alias("most"), F.max("broken").alias("broken")
-    )
-    found = by_day.collect()
-    for day in found:
-        _check_answers(table, day)
-    return dict(sorted((day["event_date"], day["rows"]) for day in found))
-
-
-def _check_answers(table: DailyTable, day: Row) -> None:
-    broken = f"breaks {day['broken']!r}" if day["broken"] else ""
-    if not broken and day["most"] > 1:
-        broken = f"has {day['most']} rows for one {' and '.join(table.full_grain)}, its grain"
-    if broken:
-        raise ContractError(
-            f"the answer for {day['event_date']} {broken}; nothing was published",
-            where=table.key,
-            do="Correct the transform or the contract",
+    if counted.bad_rows:
+        raise RefusedError(
+            _refusal(counted), where=table.key, do="Correct the transform or the contract", audit=counted
         )
 
 
-def _counts(rows: DataFrame) -> tuple[dict[date, int], int]:
-    """(good rows by day, bad rows), in one pass that also fills the cache."""
-    is_bad = F.size(REASONS) > 0
-    day = F.when(~is_bad, F.col("event_date")).alias("day")
-    counted = rows.groupBy(day).count().collect()
-    good = {row["day"]: row["count"] for row in counted if row["day"] is not None}
-    return dict(sorted(good.items())), sum(row["count"] for row in counted) - sum(good.values())
+def _refusal(counted: Audit) -> str:
+    day, rules = next(iter(counted.broken.items()))
+    return f"the answer for {day} breaks {next(iter(rules))!r}; nothing was published"
 
 
-def count_days(rows: DataFrame) -> dict[date, int]:
-    """Rows by event_date."""
-    counted = rows.groupBy("event_date").count().collect()
-    return dict(sorted((row["event_date"], row["count"]) for row in counted))
-
-
-def _increment(engine: Engine, position: Position, good: Mapping[date, int], bad: int, contract: str) -> Statement:
-    counts = {"good": sum(good.values()), "quarantined": bad}
-    return Statement("increment", engine.run_id, tuple(good), counts, contract, position)
+def _increment(engine: Engine, table: Table, position: Position, counted: Audit) -> Statement:
+    counts = {"good": counted.good_rows, "quarantined": counted.bad_rows}
+    contract = table.contract.version if isinstance(table, EventTable) else ""
+    days = tuple(counted.good)
+    return Statement("increment", engine.run_id, days, counts, contract, position, code=table.code_version)

@@ -1,26 +1,16 @@
 """The IO manager: translates between Dagster's partitions and the Delta tables on S3. Decides nothing."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
 
-from dagster import (
-    AssetMaterialization,
-    ConfigurableIOManager,
-    InputContext,
-    MetadataValue,
-    OutputContext,
-    ResourceDependency,
-)
+from dagster import ConfigurableIOManager, DagsterEvent, InputContext, OutputContext, ResourceDependency
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine import delta
+from lakehouse_assets.engine import checks, delta, metadata
 from lakehouse_assets.engine.lake import Lake
-from lakehouse_assets.engine.ledger import Commit
-from lakehouse_assets.engine.position import Position
-from lakehouse_assets.engine.provenance import position_table
-from lakehouse_assets.engine.publication import Publication, publish
+from lakehouse_assets.engine.publication import Publication, RefusedError, publish
+from lakehouse_assets.engine.rebuilds import Rebuild
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.settings import load
 
@@ -29,8 +19,9 @@ class DeltaIOManager(ConfigurableIOManager):
     """Loads tables lazily as Spark DataFrames and commits publications.
 
     An input of a partitioned run is pruned to the run's days; otherwise it is the whole table. An output is a
-    `Publication` (append, merge or replaceWhere, quarantine first), or None for nothing to do. A run without
-    partitions logs one materialization per touched day.
+    `Publication` (append, merge or replaceWhere, quarantine first), a `Rebuild` of several, or None for nothing to
+    do. A run without partitions logs one materialization per touched day; in a run over days each day's
+    materialization gets the metadata of the commit that holds it.
     """
 
     spark: ResourceDependency[SparkConnect]
@@ -41,19 +32,35 @@ class DeltaIOManager(ConfigurableIOManager):
         key = context.asset_key.to_user_string()
         return delta.read(self.spark.spark_session, Lake(load()), key, days=days)
 
-    def handle_output(self, context: OutputContext, obj: Publication | None) -> None:
-        """Commits the publication and tells Dagster which days changed."""
-        if obj is None:
-            context.log.info("Nothing new to publish")
-            return
-        settings, started = load(), time.monotonic()
-        commit = publish(self.spark.spark_session, Lake(settings), obj)
-        seconds = time.monotonic() - started
-        if context.has_asset_partitions:
-            context.add_output_metadata(materialization_metadata(obj, commit, seconds))
-            return
-        for day in obj.statement.days:
-            context.log_event(day_materialization(obj, commit, day, seconds))
+    def handle_output(  # type: ignore[override]  # Dagster takes a generator of events as well
+        self, context: OutputContext, obj: Publication | Rebuild | None
+    ) -> Iterator[DagsterEvent]:
+        """Commits each publication and tells Dagster which days changed; of a refused one, which rules it broke."""
+        try:
+            for publication in [obj] if isinstance(obj, Publication) else obj or ():
+                self._commit(context, publication, worth_a_look=obj is publication or _is_last(obj, publication))
+        except RefusedError as error:
+            assert isinstance(obj, Rebuild)
+            for verdict in checks.evaluations(obj.table, error.audit):
+                yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
+            raise
+
+    def _commit(self, context: OutputContext, publication: Publication, worth_a_look: bool) -> None:
+        lake, planned, warn = Lake(load()), time.time(), context.log.warning
+        commit = publish(self.spark.spark_session, lake, publication)
+        report = metadata.report(lake, publication, commit, _seconds(context, planned), warn)
+        instance, once = context.step_context.instance, {}
+        if worth_a_look:
+            once = metadata.run_metadata(report, self.spark.spark_session, lake, instance, warn)
+        for event in metadata.events(report, once):
+            if context.has_asset_partitions:
+                context.step_context.add_asset_metadata(event.metadata, partition_key=event.partition)
+            else:
+                context.log_event(event)
+
+
+def _is_last(rebuild: object, publication: Publication) -> bool:
+    return isinstance(rebuild, Rebuild) and publication.statement.days == rebuild.pieces[-1]
 
 
 def partition_days(keys: Sequence[str]) -> tuple[date, ...]:
@@ -61,23 +68,10 @@ def partition_days(keys: Sequence[str]) -> tuple[date, ...]:
     return tuple(date.fromisoformat(key) for key in keys)
 
 
-def materialization_metadata(publication: Publication, commit: Commit, seconds: float) -> dict[str, Any]:
-    """What a run says of the commit it made."""
-    position = publication.statement.position or publication.before.position
-    return commit_metadata(commit, position) | {
-        "dagster/row_count": sum(publication.rows_by_day.values()),
-        "commit_seconds": round(seconds, 3),
-    }
-
-
-def day_materialization(publication: Publication, commit: Commit, day: date, seconds: float) -> AssetMaterialization:
-    """The event for one touched day."""
-    metadata = materialization_metadata(publication, commit, seconds)
-    metadata["dagster/partition_row_count"] = publication.rows_by_day.get(day, 0)
-    del metadata["dagster/row_count"]
-    return AssetMaterialization(publication.table.asset_key, partition=day.isoformat(), metadata=metadata)
-
-
-def commit_metadata(commit: Commit, position: Position) -> dict[str, Any]:
-    """What is true of a commit whoever reports it."""
-    return {"delta_version": commit.version, "position": MetadataValue.md(position_table(position))}
+def _seconds(context: OutputContext, planned: float) -> dict[str, float]:
+    """How long the step took until the publication was planned, and to commit it, until now."""
+    seconds = {"commit_seconds": round(time.time() - planned, 3)}
+    for step in context.step_context.instance.get_run_step_stats(context.run_id, [context.step_key]):
+        if step.start_time:
+            seconds["plan_seconds"] = round(planned - step.start_time, 3)
+    return seconds

@@ -8,36 +8,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyspark.sql.functions as F
-import pyspark.sql.types as T
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from pyspark.sql import DataFrame, SparkSession
 
+from lakehouse_assets.access import kafka as access
 from lakehouse_assets.engine.planning import TopicState
 from lakehouse_assets.engine.position import Slice
+from lakehouse_assets.engine.records import RECORD
 from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
 FETCH_WAIT_MS = "10"
 """A consumer that reads ahead past its range keeps the task waiting for new records: half a second by default."""
-
-RECORD = T.StructType(
-    [
-        T.StructField("topic_id", T.StringType(), False),
-        T.StructField("partition", T.IntegerType(), False),
-        T.StructField("offset", T.LongType(), False),
-        T.StructField("timestamp", T.TimestampType()),
-        T.StructField("key", T.BinaryType()),
-        T.StructField("value", T.BinaryType()),
-        T.StructField(
-            "headers",
-            T.ArrayType(T.StructType([T.StructField("key", T.StringType()), T.StructField("value", T.BinaryType())])),
-        ),
-    ]
-)
-"""A record as bronze keeps it, before it is dated."""
 
 
 class TopicNotFoundError(UnavailableError):
@@ -63,11 +48,7 @@ def topic_state(settings: Settings, topic: str) -> TopicState:
 
 
 def _client_options(settings: Settings) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "socket.timeout.ms": int(TIMEOUT_SECONDS * 1000),
-        "log_level": 0,
-    }
+    return {**access.client(settings), "socket.timeout.ms": int(TIMEOUT_SECONDS * 1000)}
 
 
 def _describe(admin: AdminClient, topic: str) -> tuple[str, list[int]]:
@@ -132,7 +113,7 @@ def read(spark: SparkSession, settings: Settings, topic: str, slices: Sequence[S
     if not wanted:
         return spark.createDataFrame([], RECORD)
     options = {
-        "kafka.bootstrap.servers": settings.kafka_bootstrap,
+        **access.spark(settings),
         "kafka.isolation.level": "read_committed",
         "kafka.fetch.max.wait.ms": FETCH_WAIT_MS,
         "assign": json.dumps({topic: [part.partition for part in wanted]}),

@@ -9,10 +9,10 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from lakehouse_assets.access import s3
 from lakehouse_assets.engine import ledger
 from lakehouse_assets.engine.ledger import Commit, Ledger
 from lakehouse_assets.engine.position import Position
@@ -21,6 +21,15 @@ from lakehouse_assets.settings import Settings
 
 _FIRST_LOOK = 10
 _NO_TABLE = Ledger(version=-1, position=Position(), position_version=-1)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a day of a table takes up."""
+
+    rows: int
+    bytes: int
+    files: int
 
 
 @dataclass(frozen=True)
@@ -74,12 +83,26 @@ class Lake:
 
     def rows_in(self, key: str, days: Iterable[date]) -> int:
         """How many rows the table holds in these days, from the log's file statistics."""
+        rows = self.rows_by_day(key)
+        return sum(rows.get(day, 0) for day in days)
+
+    def rows_by_day(self, key: str) -> dict[date, int]:
+        """How many rows the table holds by day, from the log's file statistics."""
+        return {day: size.rows for day, size in self.sizes(key).items()}
+
+    def sizes(self, key: str) -> dict[date, Size]:
+        """What the table holds by day, from the log's file statistics."""
         table = self.open(key)
         if table is None:
-            return 0
-        files = pa.table(table.get_add_actions(flatten=True))
-        wanted = pc.is_in(files["partition.event_date"], pa.array([*days], pa.date32()))
-        return pc.sum(files.filter(wanted)["num_records"]).as_py() or 0
+            return {}
+        files = pa.table(table.get_add_actions(flatten=True)).group_by("partition.event_date")
+        summed = files.aggregate([("num_records", "sum"), ("size_bytes", "sum"), ("path", "count")]).to_pylist()
+        return {
+            each["partition.event_date"]: Size(
+                each["num_records_sum"] or 0, each["size_bytes_sum"] or 0, each["path_count"]
+            )
+            for each in summed
+        }
 
     def rows(self, key: str) -> int:
         """How many rows the table holds, from the log's file statistics."""
@@ -89,15 +112,7 @@ class Lake:
 
     def storage_options(self) -> dict[str, str]:
         """What delta-rs needs to reach the store; holds the secret key, so never log it."""
-        settings = self.settings
-        options = {"AWS_REGION": settings.s3_region}
-        if settings.s3_endpoint:
-            options["AWS_ENDPOINT_URL"] = settings.s3_endpoint
-            options["AWS_ALLOW_HTTP"] = str(settings.s3_endpoint.startswith("http://")).lower()
-        if settings.s3_access_key:
-            options["AWS_ACCESS_KEY_ID"] = settings.s3_access_key
-            options["AWS_SECRET_ACCESS_KEY"] = settings.s3_secret_key.get_secret_value()
-        return options
+        return s3.delta_rs(self.settings)
 
 
 def commits(table: DeltaTable, key: str, version: int | None = None) -> Iterator[Commit]:

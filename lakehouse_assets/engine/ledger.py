@@ -33,6 +33,10 @@ class Statement:
     contract: str = ""
     position: Position | None = None
     acceptance: Acceptance | None = None
+    code: str = ""
+    """Version of the code that computed the rows."""
+    source_version: int = -1
+    """For an answer: the Delta version of its source that it was computed from."""
 
     def to_json(self) -> str:
         """The commit's `userMetadata`."""
@@ -43,7 +47,10 @@ class Statement:
             "days": [day.isoformat() for day in self.days],
             "counts": dict(self.counts),
             "contract": self.contract,
+            "code": self.code,
         }
+        if self.source_version >= 0:
+            body["source_version"] = self.source_version
         if self.position is not None:
             body["position"] = self.position.to_json()
         if self.acceptance is not None:
@@ -74,6 +81,8 @@ def parse(user_metadata: str | None, table: str) -> Statement | None:
         contract=body["contract"],
         position=Position.from_json(body["position"]) if "position" in body else None,
         acceptance=_acceptance_from_json(body["acceptance"]) if "acceptance" in body else None,
+        code=body.get("code", ""),
+        source_version=body.get("source_version", -1),
     )
 
 
@@ -165,14 +174,31 @@ def _standing(commits: Iterable[Commit]) -> Iterator[Commit]:
             newest_standing = commit.restored_to
 
 
-def days_since(commits: Iterable[Commit], position: Position) -> tuple[date, ...] | None:
-    """Days touched by commits newer than the one that stated `position`; None when the history does not reach it."""
+def days_since(source: Iterable[Commit], own: Iterable[Commit], position: Position) -> tuple[date, ...] | None:
+    """Days that commits of the source touched after the one that stated `position`, and that no own commit has read.
+
+    None when the source's history does not reach the position.
+    """
+    read_up_to = _read_up_to(own, position)
     days: set[date] = set()
-    for commit in _standing(commits):
+    for commit in _standing(source):
         statement = commit.statement
         if statement is None:
             continue
         if statement.position == position:
             return tuple(sorted(days))
-        days.update(statement.days)
+        days.update(day for day in statement.days if commit.version > read_up_to.get(day, -1))
     return None
+
+
+def _read_up_to(own: Iterable[Commit], position: Position) -> dict[date, int]:
+    """Which version of its source each day was last computed from, by the commits since the position was stated."""
+    versions: dict[date, int] = {}
+    for commit in _standing(own):
+        if commit.statement is None:
+            continue
+        for day in commit.statement.days:
+            versions.setdefault(day, commit.statement.source_version)
+        if commit.statement.position == position:
+            break
+    return versions

@@ -31,7 +31,7 @@ def parse_json(records: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
     `unreadable` (array<string>) names what could not be read; such a field is null. A missing field or a JSON null is
     null and readable.
 
-    Source: a Kafka table with `value` (binary).
+    Source: a bronze table with `value` (binary).
     """
     raw = {f"_raw_{name}": F.variant_get("_json", f"$.{name}", "variant") for name in types}
     kinds = {f"_kind_{name}": F.schema_of_variant(f"_raw_{name}") for name in types}

@@ -127,3 +127,21 @@ def acceptance(state: TopicState, position: Position, accepted: tuple[Acceptance
     lost = [_lost(state, part) for part in backlog] if state.topic_id in position.topic_ids else []
     onward = {part.partition: max(part.start, state.log_start[part.partition]) for part in backlog}
     return Acceptance(state.topic_id, onward, tuple(part for part in lost if part))
+
+
+def still_held(state: TopicState, position: Position) -> tuple[Slice, ...]:
+    """What the topic still holds of the coordinates in a position."""
+    held = []
+    for part in position.slices():
+        begin = state.log_start.get(part.partition)
+        if part.topic_id == state.topic_id and begin is not None and max(begin, part.start) < part.end:
+            held.append(Slice(part.topic_id, part.partition, max(begin, part.start), part.end))
+    return tuple(held)
+
+
+def lag(state: TopicState, position: Position) -> int:
+    """Offsets that a table has still to take in."""
+    return sum(
+        max(0, end - max(position.next_offset(state.topic_id, partition) or 0, state.log_start[partition]))
+        for partition, end in state.last_stable.items()
+    )

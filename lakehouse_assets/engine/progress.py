@@ -1,52 +1,51 @@
-"""How far each table has come: for people, the CLI and the demo. Reads logs and offsets, no rows."""
+"""How far each table has come: for people, the CLI and the demo. Reads logs, offsets and listings, no rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lakehouse_assets.engine import kafka
 from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.ledger import Ledger
 from lakehouse_assets.engine.pipelines import downstream
-from lakehouse_assets.engine.planning import TopicState
 from lakehouse_assets.engine.position import Position
-from lakehouse_assets.engine.tables import KafkaTable, Table
+from lakehouse_assets.engine.sources import Source, source_of
+from lakehouse_assets.engine.tables import SourceTable, Table
 from lakehouse_assets.settings import Settings
 
 
 @dataclass(frozen=True)
 class TableProgress:
-    """One table against the topic it comes from."""
+    """One table against the source it comes from."""
 
     key: str
-    topic: str
     version: int
     """Delta version; -1 for a table that does not exist yet."""
     position: Position
+    taken: int
+    """How much the table has taken in, in the source's unit."""
     lag: int
-    """Offsets between the table's position and the topic's last stable offsets."""
+    """How far the table is behind the source, in the source's unit."""
+    unit: str
+    """`offsets` or `files`."""
 
 
 def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]:
     """Every table, in the order of the flow.
 
     Raises:
-        UnavailableError: the broker or the store does not answer; or the topic does not exist yet.
+        UnavailableError: a source or the store does not answer; or a topic does not exist yet.
     """
     lake = Lake(settings)
-    progress = []
-    for source in (table for table in tables if isinstance(table, KafkaTable)):
-        state = kafka.topic_state(settings, source.topic)
-        for table in (source, *downstream(source, tables)):
-            ledger = lake.ledger(table.key)
-            lagging = lag(state, ledger.position)
-            progress.append(TableProgress(table.key, source.topic, ledger.version, ledger.position, lagging))
+    progress: list[TableProgress] = []
+    for bronze in (table for table in tables if isinstance(table, SourceTable)):
+        source, chain = source_of(settings, bronze), (bronze, *downstream(bronze, tables))
+        ledgers = [lake.ledger(table.key) for table in chain]
+        lags = source.lags([ledger.position for ledger in ledgers])
+        progress += [_of(table, source, ledger, lag) for table, ledger, lag in zip(chain, ledgers, lags, strict=True)]
     return progress
 
 
-def lag(state: TopicState, position: Position) -> int:
-    """Offsets that a table has still to take in."""
-    return sum(
-        max(0, end - max(position.next_offset(state.topic_id, partition) or 0, state.log_start[partition]))
-        for partition, end in state.last_stable.items()
-    )
+def _of(table: Table, source: Source, ledger: Ledger, lag: int) -> TableProgress:
+    position = ledger.position
+    return TableProgress(table.key, ledger.version, position, source.taken(position), lag, unit=source.unit)

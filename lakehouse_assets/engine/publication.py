@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse_assets.engine import delta
+from lakehouse_assets.engine import delta, turns
+from lakehouse_assets.engine.audits import Audit
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.position import Position, Slice
 from lakehouse_assets.engine.tables import EventTable, Table
-from lakehouse_assets.errors import PlanError
+from lakehouse_assets.engine.turns import Turn
+from lakehouse_assets.errors import ContractError, PlanError
+from lakehouse_assets.settings import Settings
+
+
+class RefusedError(ContractError):
+    """A batch breaks a rule that lets nothing pass; `audit` has the counts."""
+
+    def __init__(self, what: str, *, where: str, do: str, audit: Audit) -> None:
+        super().__init__(what, where=where, do=do)
+        self.audit = audit
 
 
 @dataclass(frozen=True)
@@ -27,18 +39,44 @@ class Publication:
     statement: Statement
     before: Ledger
     """The table's ledger as it was when this was planned."""
-    rows_by_day: Mapping[date, int] = field(default_factory=dict)
     slices: tuple[Slice, ...] = ()
     """The coordinates an increment takes in."""
     quarantined: DataFrame | None = None
     """Rows set aside; None when there are none."""
     quarantine_where: str = "FALSE"
     """Which quarantined rows these take the place of."""
+    audit: Audit = field(default_factory=Audit)
+    """How many rows broke which rule on which day."""
+    turn: Turn | None = None
+    """The writer's turn at the table, given back after the commit."""
+
+    @property
+    def rows_by_day(self) -> Mapping[date, int]:
+        """Good rows of the batch by day."""
+        return self.audit.good
 
     @property
     def transaction(self) -> delta.Transaction:
         """Lets one of all the publications planned from the same ledger be written, and none from an older one."""
         return delta.Transaction(self.table.key, self.before.stated_version + 1)
+
+
+def in_turn(settings: Settings, table: Table, plan: Callable[[], Publication | None]) -> Publication | None:
+    """What `plan` yields, planned once no other run writes to the table; the turn ends with the commit.
+
+    Raises:
+        UnavailableError: another run wrote for too long.
+    """
+    turn = turns.take(settings, table.key)
+    try:
+        planned = plan()
+    except BaseException:
+        turn.give_back()
+        raise
+    if planned is None:
+        turn.give_back()
+        return None
+    return replace(planned, turn=turn)
 
 
 def publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
@@ -47,6 +85,11 @@ def publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit
     Raises:
         PlanError: the table moved on since the plan, or Delta skipped the write.
     """
+    with publication.turn or nullcontext():
+        return _publish(spark, lake, publication)
+
+
+def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
     target.create(publication.rows.schema, append_only=publication.mode == "append")
@@ -68,16 +111,13 @@ def _write(target: delta.Target, publication: Publication) -> None:
         delta.append(target, publication.rows, publication.slices, statement, transaction)
     elif publication.mode == "merge":
         assert isinstance(publication.table, EventTable)
-        grain, topic_ids = publication.table.full_grain, _topic_ids(publication)
-        delta.merge(target, publication.rows, grain, statement.days, topic_ids, statement, transaction)
+        grain = publication.table.full_grain
+        precedence = publication.table.precedence(statement.position or Position())
+        delta.merge(target, publication.rows, grain, statement.days, precedence, statement, transaction)
     elif statement.days:
         delta.replace(target, publication.rows, delta.in_days(statement.days), statement, transaction)
     else:
         delta.state(target, statement, transaction)
-
-
-def _topic_ids(publication: Publication) -> tuple[str, ...]:
-    return (publication.statement.position or Position()).topic_ids
 
 
 def _confirm(lake: Lake, publication: Publication) -> Commit:

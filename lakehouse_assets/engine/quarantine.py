@@ -15,9 +15,6 @@ from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Ledger
 from lakehouse_assets.engine.position import Slice, predicate
 
-REASONS = "reasons"
-"""array<string>: the name of every broken rule."""
-
 
 def left_behind(lake: Lake, quarantine: str, table: Ledger) -> tuple[Slice, ...]:
     """Coordinates that a dead run wrote to the quarantine beyond its table's position."""

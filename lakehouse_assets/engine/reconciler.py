@@ -19,9 +19,9 @@ from dagster import (
     sensor,
 )
 
-from lakehouse_assets.engine.io_manager import commit_metadata
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Commit
+from lakehouse_assets.engine.metadata import commit_metadata
 from lakehouse_assets.engine.position import Position
 from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.errors import UnavailableError

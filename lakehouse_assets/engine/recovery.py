@@ -12,7 +12,7 @@ from deltalake import QueryBuilder
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Ledger
 from lakehouse_assets.engine.position import Position, Slice
-from lakehouse_assets.engine.tables import EventTable, KafkaTable, Table
+from lakehouse_assets.engine.tables import EventTable, SourceTable, Table
 
 _OWN = 'SELECT topic_id, "partition", "offset" FROM t'
 _LOSERS = """
@@ -27,12 +27,12 @@ def ledger_of(lake: Lake, table: Table) -> Ledger:
     Gold holds no coordinates: its position then is empty, and the next increment recomputes every day.
     """
     ledger = lake.ledger(table.key)
-    if ledger.complete or not isinstance(table, KafkaTable | EventTable):
+    if ledger.complete or not isinstance(table, SourceTable | EventTable):
         return ledger
     return replace(ledger, position=recovered(lake, table))
 
 
-def recovered(lake: Lake, table: KafkaTable | EventTable) -> Position:
+def recovered(lake: Lake, table: SourceTable | EventTable) -> Position:
     """What the table and its quarantine hold, as one range for each partition."""
     found = [*_ranges(lake, table.key, _OWN), *_ranges(lake, table.quarantine, _OWN)]
     if isinstance(table, EventTable):
@@ -55,9 +55,9 @@ def _ranges(lake: Lake, key: str, coordinates: str) -> Iterator[Slice]:
         yield Slice(row["topic_id"], row["partition"], row["first"], row["last"] + 1)
 
 
-def _order(lake: Lake, table: KafkaTable | EventTable) -> list[str]:
+def _order(lake: Lake, table: SourceTable | EventTable) -> list[str]:
     """Topic ids, oldest first: by the time of their records in bronze."""
-    source = table if isinstance(table, KafkaTable) else table.source
+    source = table if isinstance(table, SourceTable) else table.source
     query = "SELECT topic_id, min(timestamp) AS since FROM t GROUP BY topic_id"
     found = [*_query(lake, source.key, query), *_query(lake, source.quarantine, query)]
     return [row["topic_id"] for row in sorted(found, key=lambda row: row["since"])]

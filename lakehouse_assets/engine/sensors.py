@@ -1,4 +1,4 @@
-"""The Kafka sensor: compares a topic's last stable offsets with the table's ledger and starts one batch at a time."""
+"""The sensor of a source: compares what it holds now with the table's ledger and starts one batch at a time."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ from dagster import (
     sensor,
 )
 
-from lakehouse_assets.engine import in_flight, kafka
-from lakehouse_assets.engine.in_flight import TOPIC_TAG
+from lakehouse_assets.engine import in_flight
 from lakehouse_assets.engine.increments import standing_ledger
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.ledger import Ledger
 from lakehouse_assets.engine.pipelines import chain, downstream
-from lakehouse_assets.engine.planning import plan
 from lakehouse_assets.engine.position import Slice
 from lakehouse_assets.engine.recovery import ledger_of
-from lakehouse_assets.engine.tables import KafkaTable, Table
+from lakehouse_assets.engine.sources import source_of
+from lakehouse_assets.engine.tables import SourceTable, Table
 from lakehouse_assets.errors import BrokenContractError, UnavailableError
 from lakehouse_assets.settings import Settings, load
 
@@ -53,15 +52,15 @@ class Work:
     """Digest of the tables' ledgers and of the code: as long as it stays the same, a failure would repeat."""
 
 
-def kafka_sensor(source: KafkaTable, tables: Sequence[Table], job: JobDefinition) -> SensorDefinition:
-    """The sensor of one topic; running from the start."""
+def source_sensor(source: SourceTable, tables: Sequence[Table], job: JobDefinition) -> SensorDefinition:
+    """The sensor of one source; running from the start."""
 
     @sensor(
-        name=f"watch_{source.topic.replace('.', '_')}",
+        name=f"watch_{source.origin_name}",
         job=job,
         minimum_interval_seconds=load().sensor_interval_seconds,
         default_status=DefaultSensorStatus.RUNNING,
-        description=f"Starts a batch when topic {source.topic} is ahead of {source.key}.",
+        description=f"Starts a batch when {source.origin} is ahead of {source.key}.",
     )
     def watch(context: SensorEvaluationContext) -> RunRequest | SkipReason:
         return tick(context.instance, load(), source, tables, datetime.now(UTC))
@@ -70,51 +69,39 @@ def kafka_sensor(source: KafkaTable, tables: Sequence[Table], job: JobDefinition
 
 
 def tick(
-    instance: DagsterInstance, settings: Settings, source: KafkaTable, tables: Sequence[Table], now: datetime
+    instance: DagsterInstance, settings: Settings, source: SourceTable, tables: Sequence[Table], now: datetime
 ) -> RunRequest | SkipReason:
-    """One look at the topic.
+    """One look at the source.
 
     Raises:
         LossError: records or rows are gone; the tick fails in the UI until the loss is accepted.
     """
-    busy = occupied(instance, source, tables)
-    if busy:
-        return SkipReason(busy)
-    runs = instance.get_run_records(RunsFilter(tags={TOPIC_TAG: source.topic}), limit=_RECENT_RUNS)
+    if running := in_flight.increments(instance, source):
+        return SkipReason(f"run {running[0].run_id[:8]} of {source.origin} is in flight")
+    runs = instance.get_run_records(RunsFilter(tags=dict([source.run_tag])), limit=_RECENT_RUNS)
     try:
         work = look(settings, source, tables)
     except UnavailableError as error:
         return SkipReason(str(error))
     if work is None:
-        return SkipReason(f"nothing new on topic {source.topic}")
+        return SkipReason(f"nothing new on {source.origin}")
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
     waiting = hold(instance, settings, tried, now)
     return SkipReason(waiting) if waiting else request(source, work, runs, now)
 
 
-def occupied(instance: DagsterInstance, source: KafkaTable, tables: Sequence[Table]) -> str | None:
-    """Why no batch may start now: one is in flight, or a rebuild of the same tables is."""
-    if running := in_flight.increments(instance, source.topic):
-        return f"run {running[0].run_id[:8]} of topic {source.topic} is in flight"
-    keys = [table.asset_key for table in (source, *downstream(source, tables))]
-    if running := in_flight.rebuilds(instance, keys):
-        return f"run {running[0].run_id[:8]} rebuilds tables of topic {source.topic}"
-    return None
-
-
-def look(settings: Settings, source: KafkaTable, tables: Sequence[Table]) -> Work | None:
-    """The work there is; None when every table has caught up with the topic."""
+def look(settings: Settings, source: SourceTable, tables: Sequence[Table]) -> Work | None:
+    """The work there is; None when every table has caught up with the source."""
     lake = Lake(settings)
     ledger = standing_ledger(lake, source)
     ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in downstream(source, tables)}
     behind = any(ledgers[up.key].position.since(ledgers[down.key].position) for up, down in chain(source, tables))
     try:
-        state = kafka.topic_state(settings, source.topic)
+        slices = source_of(settings, source).plan(ledger)
     except UnavailableError:
         if not behind:
             raise
         return Work((), _digest(ledgers))
-    slices = plan(source.key, state, ledger.position, ledger.acceptances, settings.max_records_per_batch)
     return Work(slices, _digest(ledgers)) if slices or behind else None
 
 
@@ -149,7 +136,7 @@ def _descendants(error: type[Exception]) -> set[type[Exception]]:
     return {error}.union(*(_descendants(child) for child in error.__subclasses__()))
 
 
-def request(source: KafkaTable, work: Work, runs: Sequence[RunRecord], now: datetime) -> RunRequest:
+def request(source: SourceTable, work: Work, runs: Sequence[RunRecord], now: datetime) -> RunRequest:
     """The run for one batch; its key holds state and predecessor, so that a retry is never taken for a repeat."""
     predecessor = runs[0].dagster_run.run_id if runs else "none"
     config = {
@@ -158,9 +145,9 @@ def request(source: KafkaTable, work: Work, runs: Sequence[RunRecord], now: date
         "dead_runs": dead_runs(runs),
     }
     return RunRequest(
-        run_key=f"{source.topic}:{work.state}:{predecessor}",
+        run_key=f"{source.run_tag[1]}:{work.state}:{predecessor}",
         run_config={"ops": {source.name: {"config": config}}},
-        tags={TOPIC_TAG: source.topic, STATE_TAG: work.state},
+        tags=dict([source.run_tag]) | {STATE_TAG: work.state},
     )
 
 

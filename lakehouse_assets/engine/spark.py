@@ -10,7 +10,8 @@ from dagster_pyspark import PySparkResource
 from pydantic import PrivateAttr
 from pyspark.sql import SparkSession
 
-from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.access import spark as access
+from lakehouse_assets.errors import SettingsError, UnavailableError
 
 SMALL_RECORDS = 50_000
 _USER = "lakehouse"
@@ -60,21 +61,34 @@ def connect(remote: str, session_id: str) -> SparkSession:
 
     Raises:
         UnavailableError: the server does not answer.
+        SettingsError: the server would lose commits of other writers, or have its own lost.
     """
     session: Any = None
     try:
-        session = SparkSession.builder.remote(f"{remote}/;user_id={_USER};session_id={session_id}").create()
-        session.version  # noqa: B018  the first call that reaches the server
+        address = access.session(remote, user_id=_USER, session_id=session_id)
+        session = SparkSession.builder.remote(address).create()
+        log_store = session.conf.get(access.LOG_STORE_OPTION, "")  # the first call that reaches the server
     except Exception as error:
         if session is not None:
             session.client.close()
         raise UnavailableError(
             f"no answer: {str(error).splitlines()[0]}",
-            where=f"Spark Connect server {remote}",
+            where=f"Spark Connect server {access.shown(remote)}",
             do="Run `lakehouse status`; the supervisor restarts a server that died",
         ) from error
+    if log_store != access.LOG_STORE:
+        session.stop()
+        raise _unsafe(remote, log_store)
     activate(session)
     return session
+
+
+def _unsafe(remote: str, log_store: str) -> SettingsError:
+    return SettingsError(
+        f"commits to S3 by {log_store or 'the log store that Delta brings'}: a second writer would lose commits",
+        where=f"Spark Connect server {access.shown(remote)}",
+        do=f"Start it with {access.LOG_STORE_OPTION}={access.LOG_STORE} and lakehouse-logstore.jar on its class path",
+    )
 
 
 def fit(session: SparkSession, records: int) -> None:

@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Materiali
 from lakehouse_assets.engine import catalog, views
 from lakehouse_assets.engine.assets import column_schema
 from lakehouse_assets.engine.lake import Lake
-from lakehouse_assets.engine.preview import markdown
+from lakehouse_assets.engine.preview import shown
 from lakehouse_assets.engine.tables import Table, View
 from lakehouse_assets.settings import load
 
@@ -23,7 +23,7 @@ def view_asset(view: View, tables: Sequence[Table]) -> AssetsDefinition:
         owners=[view.owner],
         description=catalog.about(view),
         kinds={"view", "sql"},
-        code_version=view.contract.version,
+        code_version=view.code_version,
         metadata={
             "dagster/column_schema": column_schema(view.contract.fields),
             "sql": MetadataValue.md(f"```sql\n{view.sql.strip()}\n```"),
@@ -32,7 +32,8 @@ def view_asset(view: View, tables: Sequence[Table]) -> AssetsDefinition:
     def examine(context: AssetExecutionContext) -> MaterializeResult:
         found = views.examine(Lake(load()), view)
         context.log.info(f"{found.rows} rows; nothing was written")
-        preview = MetadataValue.md(markdown(found.preview, view.contract.personal))
-        return MaterializeResult(metadata={"dagster/row_count": found.rows, "preview": preview})
+        rows = found.preview.to_pylist()
+        preview = {"preview": MetadataValue.md(shown(view, rows))} if rows else {}
+        return MaterializeResult(metadata={"dagster/row_count": found.rows, **preview})
 
     return examine

@@ -50,5 +50,6 @@ table = DailyTable(
     schema=CustomerDay,
     transform=transform,
     grain=("CustomerNo",),
+    plot="orders",
     freshness_hours=24,
 )

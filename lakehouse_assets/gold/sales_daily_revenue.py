@@ -50,5 +50,6 @@ table = DailyTable(
     source=silver.table,
     schema=DailyRevenue,
     transform=transform,
+    plot="revenue",
     freshness_hours=24,
 )

@@ -51,5 +51,6 @@ table = DailyTable(
     schema=ProductPerformance,
     transform=transform,
     grain=("ProductNo",),
+    plot="revenue",
     freshness_hours=24,
 )

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services.endpoints import HOST
 from lakehouse_assets.services.home import write_private
+from lakehouse_assets.services.postgres import probe
 from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.supervisor import Program
 from lakehouse_assets.settings import PROJECT
@@ -50,6 +51,11 @@ run_monitoring:
   start_timeout_seconds: 60
   cancel_timeout_seconds: 60
 
+run_retries:
+  enabled: true
+  max_retries: 3
+  retry_on_asset_or_op_failure: false
+
 sensors:
   use_threads: true
   num_workers: 4
@@ -61,6 +67,13 @@ retention:
       success: 30
       failure: 30
 """
+POSTGRES = """
+storage:
+  postgres:
+    postgres_url:
+      env: LAKEHOUSE_DAGSTER_POSTGRES_URL
+"""
+"""The address comes from the environment: the file holds no password."""
 
 
 class Dagster(Service):
@@ -68,6 +81,11 @@ class Dagster(Service):
 
     name: ClassVar[str] = "dagster"
     start_timeout_seconds: ClassVar[float] = 120.0
+
+    @classmethod
+    def owns(cls, program: str) -> bool:
+        """Its programs have names of their own."""
+        return program in (CODE, "webserver", "daemon")
 
     @property
     def folder(self) -> Path:
@@ -85,7 +103,8 @@ class Dagster(Service):
 
     def prepare(self) -> None:
         """Write the instance's configuration, and a workspace that names the code server."""
-        write_private(self.folder / "dagster.yaml", INSTANCE)
+        write_private(self.folder / "dagster.yaml", INSTANCE + (POSTGRES if self._database else ""))
+        self._wait_for_database()
         write_private(self._workspace, WORKSPACE.format(host=HOST, port=self.site.endpoints.ports["dagster_code"]))
 
     def started(self, program: Program) -> None:
@@ -131,6 +150,24 @@ class Dagster(Service):
         return data
 
     @property
+    def _database(self) -> str:
+        """Address of the PostgreSQL database, embedded or elsewhere; empty for SQLite files in the home."""
+        return self.site.settings.dagster_postgres_url.get_secret_value()
+
+    def _wait_for_database(self) -> None:
+        """The embedded one starts beside this service.
+
+        Raises:
+            ServiceError: it does not answer.
+        """
+        deadline = time.monotonic() + LOAD_TIMEOUT_SECONDS
+        while self._database and (problem := _refusal(self._database)) and not self.cancelled.is_set():
+            if time.monotonic() > deadline:
+                do = "Check LAKEHOUSE_DAGSTER_POSTGRES_URL"
+                raise ServiceError(f"its database does not answer ({problem})", where=self.name, do=do)
+            self.cancelled.wait(0.2)
+
+    @property
     def _workspace(self) -> Path:
         return self.folder / "workspace.yaml"
 
@@ -140,6 +177,7 @@ class Dagster(Service):
             "LAKEHOUSE_HOME": str(self.site.home.root),
             "PYTHONPATH": str(PROJECT),
             "PYTHONUNBUFFERED": "1",
+            **({"LAKEHOUSE_DAGSTER_POSTGRES_URL": self._database} if self._database else {}),
         }
         return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=20, port=port)
 
@@ -154,6 +192,14 @@ class Dagster(Service):
 
     def _daemon(self) -> list[str]:
         return ["-m", "dagster._daemon", "run", "-w", str(self._workspace)]
+
+
+def _refusal(database: str) -> str:
+    try:
+        probe(database)
+    except NotHealthyError as error:
+        return str(error)
+    return ""
 
 
 def _accepts(port: int) -> bool:

@@ -1,7 +1,7 @@
 """Every jar by Ivy: resolves `ivy.xml` with the Ivy inside pyspark, on the bundled Java runtime.
 
-`python -m lakehouse_assets.services.jars` fills `<sys.prefix>/share/lakehouse/jars/{spark,kafka}`.
-A second run does nothing until `ivy.xml` changes.
+`python -m lakehouse_assets.services.jars` fills `<sys.prefix>/share/lakehouse/jars/{spark,kafka,compile}` and compiles
+Delta's log store into `jars/spark`. A second run does nothing until `ivy.xml` or the log store changes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from urllib.parse import urlsplit
 
 from lakehouse_assets import settings
 from lakehouse_assets.errors import LakehouseError, ServiceError
+from lakehouse_assets.services import logstore
 from lakehouse_assets.services.java import java, properties
 
 BILL_OF_MATERIALS = Path(__file__).with_name("ivy.xml")
-PROCESSES = ("spark", "kafka")
+PROCESSES = ("spark", "kafka", "compile")
 STAMP = "stamp.json"
 RESOLVE_TIMEOUT_SECONDS = 900
 TRUST_STORE_PASSWORD = "changeit"
@@ -85,6 +86,8 @@ def resolve() -> bool:
     with tempfile.TemporaryDirectory(dir=folder()) as work, ThreadPoolExecutor() as pool:
         options = _network_options(Path(work))
         list(pool.map(lambda process: _retrieve(process, Path(work), options), PROCESSES))
+        below = [*pyspark_jars().glob("*.jar"), *(Path(work) / "spark").glob("*.jar")]
+        logstore.build(next((Path(work) / "compile").glob("ecj-*.jar")), below, Path(work) / "spark" / logstore.JAR)
         for process in PROCESSES:
             shutil.rmtree(folder() / process, ignore_errors=True)
             (Path(work) / process).rename(folder() / process)
@@ -171,7 +174,7 @@ def trust_store(pem: bytes) -> bytes:
 
 
 def _hash() -> str:
-    return hashlib.sha256(BILL_OF_MATERIALS.read_bytes()).hexdigest()
+    return hashlib.sha256(BILL_OF_MATERIALS.read_bytes() + logstore.SOURCE.read_bytes()).hexdigest()
 
 
 def _known() -> Mapping[str, list[str]] | None:

@@ -8,18 +8,15 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import uuid
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lakehouse_assets.access import s3 as access
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services.endpoints import ADMIN_GRPC_OFFSET, HOST
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.supervisor import Program
-
-PROBE_SECONDS = 2.0
-PRECONDITION_FAILED = 412
 
 
 class S3(Service):
@@ -73,27 +70,11 @@ class S3(Service):
         client, bucket = self.client(), self.site.settings.bucket
         if bucket not in {each["Name"] for each in client.list_buckets()["Buckets"]}:
             client.create_bucket(Bucket=bucket)
-        require_conditional_put(client, bucket)
+        access.require_conditional_put(client, bucket)
 
     def client(self) -> Any:
         """A boto3 client with the generated key, that waits briefly and takes no proxy."""
-        import boto3
-        from botocore.config import Config
-
-        endpoints = self.site.endpoints
-        waits = {
-            "connect_timeout": PROBE_SECONDS,
-            "read_timeout": 5 * PROBE_SECONDS,
-            "retries": {"total_max_attempts": 1},
-        }
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=endpoints.s3_endpoint,
-            region_name=self.site.settings.s3_region,
-            aws_access_key_id=endpoints.s3_access_key,
-            aws_secret_access_key=endpoints.s3_secret_key,
-            config=Config(proxies={}, s3={"addressing_style": "path"}, **waits),
-        )
+        return access.client(self.site.settings)
 
     def _options(self) -> list[str]:
         ports, sockets = self.site.endpoints.ports, self.site.home.sockets
@@ -125,31 +106,6 @@ class S3(Service):
             "-admin.ui=false",
             "-webdav=false",
         ]
-
-
-def require_conditional_put(client: Any, bucket: str) -> None:
-    """Put one key twice with `If-None-Match: *`: a store that overwrites would lose Delta commits in silence.
-
-    Raises:
-        ServiceError: the second put was not refused.
-    """
-    from botocore.exceptions import ClientError
-
-    key = f"_probe/{uuid.uuid4().hex}"
-    client.put_object(Bucket=bucket, Key=key, Body=b"first", IfNoneMatch="*")
-    try:
-        client.put_object(Bucket=bucket, Key=key, Body=b"second", IfNoneMatch="*")
-        refused = False
-    except ClientError as error:
-        refused = error.response["ResponseMetadata"]["HTTPStatusCode"] == PRECONDITION_FAILED
-    finally:
-        client.delete_object(Bucket=bucket, Key=key)
-    if not refused:
-        raise ServiceError(
-            "the store overwrites an object that was put with If-None-Match: *",
-            where="s3",
-            do="Use a store with conditional writes; Delta commits would be lost on this one",
-        )
 
 
 def _weed() -> Path:

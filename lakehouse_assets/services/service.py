@@ -25,7 +25,7 @@ NOISE = re.compile(r"^\s+at |^\s*\.\.\. \d+ more|^Traceback|^\s*$|^\s+\S")
 
 @dataclass(frozen=True)
 class Site:
-    """What a service needs to know of its surroundings."""
+    """What a service needs to know of its surroundings; `settings` name where every service is, here or elsewhere."""
 
     home: Home
     settings: Settings
@@ -46,6 +46,16 @@ class Service(ABC):
 
     name: ClassVar[str]
     start_timeout_seconds: ClassVar[float] = 90.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is started when all services are."""
+        return True
+
+    @classmethod
+    def owns(cls, program: str) -> bool:
+        """Whether a program of this name is one of the service's."""
+        return program == cls.name or program.startswith(f"{cls.name}-")
 
     @abstractmethod
     def programs(self) -> list[Program]:
@@ -118,7 +128,7 @@ class Service(ABC):
         problem = ""
         while time.monotonic() < deadline and not self.cancelled.is_set():
             if fallen := self.supervisor.fallen([program.name for program in self.programs()]):
-                raise self._failure(f"{fallen} ended while starting", before)
+                raise self._failure(f"{fallen} ended while starting", before, fallen)
             try:
                 return self.health()
             except NotHealthyError as error:
@@ -128,9 +138,9 @@ class Service(ABC):
             raise ServiceError("the start was given up", where=self.name, do="Run `lakehouse up` again")
         raise self._failure(f"no answer in {self.start_timeout_seconds:.0f} s ({problem})", before)
 
-    def _failure(self, what: str, since: Mapping[str, int]) -> ServiceError:
-        log = self.site.home.log(self.programs()[0].name)
-        said = cause(self.logs(since))
+    def _failure(self, what: str, since: Mapping[str, int], program: str = "") -> ServiceError:
+        log = self.site.home.log(program or self.programs()[-1].name)
+        said = cause(tail(log, since.get(program, 0)) if program else self.logs(since))
         return ServiceError(
             f"{what}; {said}",
             where=self.name,

@@ -1,4 +1,4 @@
-"""Spark: one Spark Connect server with Delta, Kafka and s3a, on loopback.
+"""Spark: one Spark Connect server with Delta, Kafka and s3a, on loopback, and the cluster below it, if there is one.
 
 java is started directly: Spark's own launcher asks for a module that the bundled runtime lacks.
 """
@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
+from lakehouse_assets.access import kafka, s3, spark
 from lakehouse_assets.services.endpoints import HOST
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.jars import classpath, pyspark_jars
 from lakehouse_assets.services.java import argument_file, java, properties
 from lakehouse_assets.services.service import NotHealthyError, Service
+from lakehouse_assets.services.spark_cluster import Cluster
 from lakehouse_assets.services.supervisor import Program
 
 PROBE_SECONDS = 1.0
@@ -25,7 +27,6 @@ OPENED = (
     *("java.util.concurrent", "java.util.concurrent.atomic", "jdk.internal.ref", "sun.nio.ch", "sun.nio.cs"),
     *("sun.security.action", "sun.util.calendar"),
 )
-KEY_FROM_ENVIRONMENT = "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
 LOGGING = """status=warn
 appender.console.type=Console
 appender.console.name=console
@@ -52,34 +53,34 @@ class Spark(Service):
         return self.site.home.folder("spark")
 
     def programs(self) -> list[Program]:
-        """One JVM, which takes the key of the store from its environment."""
-        environment = {
-            "AWS_ACCESS_KEY_ID": self.site.endpoints.s3_access_key,
-            "AWS_SECRET_ACCESS_KEY": self.site.endpoints.s3_secret_key,
-            "PYSPARK_PYTHON": sys.executable,
-        }
-        command = [str(java()), f"@{self.folder / 'java.args'}"]
-        port = self.site.endpoints.ports["spark"]
-        return [Program("spark", command, self.folder, environment, stop_seconds=20, port=port)]
+        """The cluster's, then the server: JVMs that take keys and logins from their environment."""
+        settings = self.site.settings
+        environment = {**s3.keys(settings), **kafka.login(settings), "PYSPARK_PYTHON": sys.executable}
+        if settings.s3_access_key:
+            environment["AWS_SESSION_TOKEN"] = ""
+        command, port = [str(java()), f"@{self.folder / 'java.args'}"], self.site.endpoints.ports["spark"]
+        above = {**environment, **self.cluster.environment()}
+        server = Program("spark", command, self.folder, above, stop_seconds=20, port=port)
+        return [*self.cluster.programs(environment), server]
+
+    @property
+    def cluster(self) -> Cluster:
+        """What the server computes on, unless it does it itself."""
+        return Cluster(self.site, self.folder, tuple(self._shared()))
 
     def prepare(self) -> None:
         """Write the java options and empty the scratch folders."""
-        for scratch in ("local", "tmp", "warehouse", "artifacts"):
+        for scratch in ("local", "tmp", "warehouse", "artifacts", "work", "recovery"):
             shutil.rmtree(self.folder / scratch, ignore_errors=True)
             self.site.home.folder("spark", scratch)
         write_private(self.folder / "log4j2.properties", LOGGING)
         write_private(self.folder / "java.args", argument_file(self._options()))
+        self.cluster.prepare()
 
     def health(self) -> None:
-        """A gRPC connection comes about."""
-        import grpc
-
-        address = self.site.endpoints.spark_remote.removeprefix("sc://")
-        with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-            try:
-                grpc.channel_ready_future(channel).result(timeout=PROBE_SECONDS)
-            except grpc.FutureTimeoutError as error:
-                raise NotHealthyError(f"no gRPC connection to {address}") from error
+        """A gRPC connection comes about, and the master knows every worker."""
+        reach(self.site.endpoints.spark_remote)
+        self.cluster.health()
 
     def configuration(self) -> dict[str, str]:
         """The server's Spark properties; no secret among them."""
@@ -89,7 +90,7 @@ class Spark(Service):
         settings = self.site.settings
         return {
             "spark.app.name": "lakehouse",
-            "spark.master": f"local[{settings.spark_cores}]",
+            **self.cluster.configuration(),
             "spark.connect.grpc.binding.address": HOST,
             "spark.connect.grpc.binding.port": str(self.site.endpoints.ports["spark"]),
             "spark.driver.host": HOST,
@@ -110,25 +111,15 @@ class Spark(Service):
             "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
             "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
             "spark.databricks.delta.snapshotPartitions": "2",
+            spark.LOG_STORE_OPTION: spark.LOG_STORE,
         }
 
     def _store(self) -> dict[str, str]:
-        s3a = {
-            "endpoint": self.site.endpoints.s3_endpoint,
-            "endpoint.region": self.site.settings.s3_region,
-            "path.style.access": "true",
-            "connection.ssl.enabled": "false",
-            "bucket.probe": "0",
-            "aws.credentials.provider": KEY_FROM_ENVIRONMENT,
-            "buffer.dir": str(self.folder / "tmp"),
-        }
-        return {f"spark.hadoop.fs.s3a.{key}": value for key, value in s3a.items()}
+        options = {**s3.s3a(self.site.settings), "buffer.dir": str(self.folder / "tmp")}
+        return {f"spark.hadoop.fs.s3a.{key}": value for key, value in options.items()}
 
-    def _options(self) -> list[str]:
-        virtual_machine = [
-            f"-Xmx{self.site.settings.spark_heap}",
-            *TUNED,
-        ]
+    def _shared(self) -> list[str]:
+        """Java options of every process of Spark."""
         opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
         opened.append("--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED")
         system = {
@@ -137,6 +128,31 @@ class Spark(Service):
             "log4j2.configurationFile": str(self.folder / "log4j2.properties"),
             "user.timezone": "UTC",
         }
+        return [*TUNED, *opened, *properties(system)]
+
+    def _options(self) -> list[str]:
+        heap = f"-Xmx{self.site.settings.spark_heap}"
         jars = f"{pyspark_jars()}/*:{classpath('spark')}"
         main = "org.apache.spark.sql.connect.service.SparkConnectServer"
-        return [*virtual_machine, *opened, *properties({**system, **self.configuration()}), "-cp", jars, main]
+        return [heap, *self._shared(), *properties(self.configuration()), "-cp", jars, main]
+
+
+def reach(remote: str) -> None:
+    """Connect to a Spark Connect server.
+
+    Raises:
+        NotHealthyError: no gRPC connection came about; the address is named without its token.
+    """
+    import grpc
+
+    address, _, parameters = remote.removeprefix("sc://").partition("/;")
+    options = [("grpc.enable_http_proxy", 0)]
+    if "use_ssl=true" in parameters.lower() or "token=" in parameters:
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials())
+    else:
+        channel = grpc.insecure_channel(address, options=options)
+    with channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=PROBE_SECONDS)
+        except grpc.FutureTimeoutError as error:
+            raise NotHealthyError(f"no gRPC connection to {address}") from error

@@ -19,12 +19,13 @@ from pathlib import Path
 import psutil
 
 from lakehouse_assets.errors import ServiceError
-from lakehouse_assets.services import endpoints, leftovers
+from lakehouse_assets.services import endpoints, external, leftovers
 from lakehouse_assets.services.dagster import Dagster
 from lakehouse_assets.services.home import Home
 from lakehouse_assets.services.kafka import Kafka
+from lakehouse_assets.services.postgres import Postgres
 from lakehouse_assets.services.s3 import S3
-from lakehouse_assets.services.service import POLL_SECONDS, Service, Site
+from lakehouse_assets.services.service import POLL_SECONDS, NotHealthyError, Service, Site
 from lakehouse_assets.services.spark import Spark
 from lakehouse_assets.services.supervisor import Supervisor
 from lakehouse_assets.settings import Settings, bypass_proxy_on_loopback, load
@@ -32,7 +33,8 @@ from lakehouse_assets.settings import Settings, bypass_proxy_on_loopback, load
 Progress = Callable[[str, str], None]
 """Called with a service's name and what it is doing now."""
 
-SERVICES: dict[str, type[Service]] = {each.name: each for each in (Kafka, S3, Spark, Dagster)}
+SERVICES: dict[str, type[Service]] = {each.name: each for each in (Kafka, S3, Spark, Postgres, Dagster)}
+EXTERNAL = "EXTERNAL"
 SHUTDOWN_TIMEOUT_SECONDS = 40.0
 
 
@@ -65,12 +67,14 @@ class Stack:
         self.settings = settings.model_copy(update={"home": settings.home.resolve()})
         self.home = Home(self.settings.home)
         self.supervisor = Supervisor(self.home)
+        self.elsewhere = external.elsewhere(self.settings, endpoints.read(self.home))
         bypass_proxy_on_loopback()
 
     def up(self, *names: str, progress: Progress = _quiet) -> None:
         """Start the named services (all without a name) side by side and wait until each one answers.
 
-        What already runs is left alone. When a start fails or is interrupted, what it started is stopped.
+        What already runs is left alone, and what the settings place elsewhere is only asked whether it works.
+        When a start fails or is interrupted, what it started is stopped.
 
         Raises:
             ServiceError: one line that says what is wrong and what to do.
@@ -78,6 +82,7 @@ class Stack:
         wanted = names or tuple(SERVICES)
         with self.home.lock():
             self.home.check_disk()
+            self._require_elsewhere(wanted, progress)
             launched = not self.supervisor.alive()
             if launched:
                 self._clear(progress)
@@ -112,7 +117,7 @@ class Stack:
                 state, pid = (now.state, now.pid) if now else ("DOWN", None)
                 uptime = now.uptime_seconds if now else 0.0
                 found.append(Status(name, program.name, state, pid, uptime, program.port, answers[name]))
-        return found
+        return [*found, *self._status_elsewhere()]
 
     def restart(self, name: str, *, progress: Progress = _quiet) -> None:
         """Stop one service and start it again with its data."""
@@ -121,7 +126,7 @@ class Stack:
         self.up(name, progress=progress)
 
     def pid(self, program: str) -> int:
-        """The process of a program now: `kafka`, `s3`, `spark`, `code`, `webserver` or `daemon`.
+        """The process of a program now: `kafka`, `s3`, `spark`, `postgres`, `code`, `webserver` or `daemon`.
 
         Raises:
             ServiceError: it does not run.
@@ -136,7 +141,11 @@ class Stack:
         kept = endpoints.read(self.home)
         if kept is None:
             raise ServiceError("it was never started", where=name, do="Run `lakehouse up`")
-        return self._services(kept)[name]
+        services = self._services(kept)
+        if name not in services:
+            do = "See LAKEHOUSE_* in the environment; `lakehouse doctor` lists what is elsewhere"
+            raise ServiceError("the settings have no embedded one", where=name, do=do)
+        return services[name]
 
     def wait_healthy(self, *names: str, timeout_seconds: float = 60.0) -> None:
         """Wait until the named services answer again, after a crash for example."""
@@ -153,8 +162,35 @@ class Stack:
         return leftovers.find(self.home.root)
 
     def _services(self, kept: endpoints.Endpoints) -> dict[str, Service]:
-        site, cancelled = Site(self.home, self.settings, kept), threading.Event()
-        return {name: kind(site, self.supervisor, cancelled) for name, kind in SERVICES.items()}
+        """The embedded services that the settings want, each knowing where all the others are."""
+        site = Site(self.home, self._placed(kept), kept)
+        cancelled = threading.Event()
+        here = {name: kind for name, kind in SERVICES.items() if name not in self.elsewhere}
+        made = {name: kind(site, self.supervisor, cancelled) for name, kind in here.items()}
+        return {name: service for name, service in made.items() if service.wanted}
+
+    def _placed(self, kept: endpoints.Endpoints) -> Settings:
+        """The settings with the embedded services' addresses, but for services elsewhere."""
+        outside = tuple("dagster_postgres" if name == "postgres" else name for name in self.elsewhere)
+        own = {name: value for name, value in kept.as_settings().items() if not name.startswith(outside)}
+        return self.settings.model_copy(update=own)
+
+    def _require_elsewhere(self, wanted: Sequence[str], progress: Progress) -> None:
+        for name, address in self.elsewhere.items():
+            if name in wanted:
+                external.require(name, self.settings)
+                progress(name, f"answers at {address}; none is started here")
+
+    def _status_elsewhere(self) -> list[Status]:
+        found = []
+        for name in self.elsewhere:
+            try:
+                external.check(name, self.settings)
+                healthy = True
+            except NotHealthyError:
+                healthy = False
+            found.append(Status(name, name, EXTERNAL, None, 0.0, None, healthy))
+        return found
 
     def _clear(self, progress: Progress) -> None:
         """Without a living supervisor, whatever runs for this home is left over from one that was killed."""
@@ -165,14 +201,16 @@ class Stack:
     def _install(self, wanted: Sequence[str], launched: bool, progress: Progress) -> list[Service]:
         """Settle ports, write the configuration and say which services are to be started."""
         running = {name for name, now in self.supervisor.states().items() if now.pid}
-        up = {name for name, kind in SERVICES.items() if running & _program_names(name)}
-        settled, notes = endpoints.settle(self.home, running=up, fixed={"dagster": self.settings.dagster_port})
+        up = {name for name, kind in SERVICES.items() if any(map(kind.owns, running))}
+        fixed, modes = {"dagster": self.settings.dagster_port}, endpoints.Modes.of(self.settings)
+        settled, notes = endpoints.settle(self.home, running=up, fixed=fixed, modes=modes)
         for note in notes:
             progress("ports", note)
         services = self._services(settled)
         programs = [program for service in services.values() for program in service.programs()]
         (self.supervisor.launch if launched else self.supervisor.reload)(programs)
-        return [services[name] for name in wanted if not _program_names(name) <= running]
+        asked = [services[name] for name in wanted if name in services]
+        return [each for each in asked if not {program.name for program in each.programs()} <= running]
 
     def _start(self, services: Sequence[Service], progress: Progress) -> None:
         pool = ThreadPoolExecutor(max(1, len(services)))
@@ -198,10 +236,6 @@ class Stack:
         ended = leftovers.end(self.home.root)
         self.supervisor.forget()
         return ended
-
-
-def _program_names(service: str) -> set[str]:
-    return {"code", "webserver", "daemon"} if service == Dagster.name else {service}
 
 
 def _start_one(service: Service, progress: Progress) -> None:

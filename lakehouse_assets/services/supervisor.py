@@ -52,7 +52,7 @@ autostart=false
 autorestart=true
 startsecs=3
 startretries=20
-stopsignal=TERM
+stopsignal={stop_signal}
 stopwaitsecs={stop_seconds}
 stopasgroup={stop_group}
 killasgroup=true
@@ -73,6 +73,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: int = 15
     stop_group: bool = True
+    stop_signal: str = "TERM"
     port: int | None = None
     """Where it answers, if it does."""
 
@@ -101,6 +102,7 @@ def _render_program(program: Program, common: Mapping[str, str]) -> str:
         folder=_percent(str(program.folder)),
         environment=_percent(",".join(pairs)),
         stop_seconds=program.stop_seconds,
+        stop_signal=program.stop_signal,
         stop_group=str(program.stop_group).lower(),
         **common,
     )

@@ -12,21 +12,22 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from lakehouse_assets.access import kafka
 from lakehouse_assets.demo import producer, topic
 from lakehouse_assets.errors import UnavailableError
-from lakehouse_assets.settings import load
+from lakehouse_assets.settings import Settings, load
 from lakehouse_assets_tests.demo.small_source import source
 
 LINES = source()
 
 
 @pytest.fixture
-def bootstrap(stack: object) -> str:
-    return load().kafka_bootstrap
+def settings(stack: object) -> Settings:
+    return load()
 
 
-def records(bootstrap: str, name: str) -> dict[tuple[int, int], Message]:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test", "enable.auto.commit": False})
+def records(settings: Settings, name: str) -> dict[tuple[int, int], Message]:
+    consumer = Consumer(kafka.client(settings) | {"group.id": "test", "enable.auto.commit": False})
     ends = {p: consumer.get_watermark_offsets(TopicPartition(name, p))[1] for p in range(topic.PARTITIONS)}
     consumer.assign([TopicPartition(name, p, 0) for p in ends])
     found: dict[tuple[int, int], Message] = {}
@@ -45,12 +46,12 @@ def entries(path: Path) -> dict[tuple[int, int], dict[str, Any]]:
 
 
 @pytest.mark.services
-def test_the_manifest_names_exactly_what_is_on_the_topic(bootstrap: str, tmp_path: Path) -> None:
+def test_the_manifest_names_exactly_what_is_on_the_topic(settings: Settings, tmp_path: Path) -> None:
     """Given two replays with different seeds, the second goes on where the first ended."""
     name, manifest, delivered = f"test.{uuid4().hex}", tmp_path / "m.jsonl", Counter[str]()
     sent = [
         producer.produce(
-            bootstrap,
+            settings,
             LINES,
             1_000,
             seed=seed,
@@ -60,9 +61,9 @@ def test_the_manifest_names_exactly_what_is_on_the_topic(bootstrap: str, tmp_pat
         )
         for seed in (1, 2)
     ]
-    found, lines = records(bootstrap, name), entries(manifest)
+    found, lines = records(settings, name), entries(manifest)
     assert sent[1].start == sent[0].end
-    assert topic.consumed(bootstrap, name) == sent[1].end
+    assert topic.consumed(settings, name) == sent[1].end
     assert set(found) == set(lines)
     assert len(lines) == delivered["n"] == 2_000
     for coordinate, line in lines.items():
@@ -75,4 +76,4 @@ def test_the_manifest_names_exactly_what_is_on_the_topic(bootstrap: str, tmp_pat
 def test_a_broker_that_is_not_there_is_said_with_the_topics_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic, "TIMEOUT_SECONDS", 1.0)
     with pytest.raises(UnavailableError, match=r"topic sales\.transactions"):
-        producer.produce("127.0.0.1:9", LINES, 10, seed=1)
+        producer.produce(Settings(kafka_bootstrap="127.0.0.1:9"), LINES, 10, seed=1)

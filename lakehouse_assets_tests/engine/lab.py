@@ -16,6 +16,7 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 from pyspark.sql import SparkSession
 
+from lakehouse_assets.access import kafka as access
 from lakehouse_assets.bronze import sales_transactions as bronze
 from lakehouse_assets.engine import increments, kafka
 from lakehouse_assets.engine.increments import Batch, Engine
@@ -64,7 +65,7 @@ class Lab:
         domain = self.topic.replace(".", "_") + self.suffix
         self.bronze: KafkaTable = replace(bronze.table, key=f"bronze/{domain}/transactions", topic=self.topic)
         self.silver: EventTable = replace(silver.table, key=f"silver/{domain}/transactions", source=self.bronze)
-        self.admin = AdminClient({"bootstrap.servers": self.settings.kafka_bootstrap, "log_level": 0})
+        self.admin = AdminClient(access.client(self.settings))
         self.gold: DailyTable = replace(gold.table, key=f"gold/{domain}/daily_revenue", source=self.silver)
 
     @property
@@ -107,7 +108,7 @@ class Lab:
         return self
 
     def producer(self, **options: Any) -> Producer:
-        return Producer({"bootstrap.servers": self.settings.kafka_bootstrap, "log_level": 0} | options)
+        return Producer(access.client(self.settings) | options)
 
     def state(self) -> TopicState:
         return kafka.topic_state(self.settings, self.topic)

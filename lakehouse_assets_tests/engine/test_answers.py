@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 
@@ -75,11 +74,9 @@ def test_increments_another_order_and_a_rebuild_give_the_same_answers(lab: Lab):
     assert {(r["event_date"], r["ProductNo"]): (r["revenue"], r["lines"]) for r in products} == sums(by=1)
     assert {(r["event_date"], r["CustomerNo"]): (r["revenue"], r["lines"]) for r in customers} == sums(by=4)
     for table in gold_tables(lab):
-        engine = lab.engine(run_id=str(uuid4()))
-        publication = rebuilds.redo_answers(engine, table, [MARCH_1, MARCH_2])
-        rows = lab.rows(table.key)
-        assert sum(publication.rows_by_day.values()) == len(rows)
-        lab.publish(publication)
+        for publication in rebuilds.redo_answers(lab.engine(), table, [MARCH_1, MARCH_2]):
+            assert publication.audit.good_rows == len(lab.rows(table.key))
+            lab.publish(publication)
     assert shown(lab) == [products, customers]
     check_view(lab)
 

@@ -13,6 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.engine import increments
+from lakehouse_assets.engine.kafka_source import KafkaSource
 from lakehouse_assets.engine.position import Slice
 from lakehouse_assets.errors import PlanError
 from lakehouse_assets_tests.engine import expectation
@@ -90,7 +91,7 @@ def hold_for(landed, plan) -> None:
 def refine(lab: Lab, topic_id: str, pieces, is_repeated: bool) -> None:
     slices = tuple(Slice(topic_id, *piece) for piece in pieces)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(increments, "cap", lambda _beyond, _most: slices)
+        patch.setattr(KafkaSource, "cap", lambda _source, _beyond: slices)
         prepared = [increments.refine(lab.engine(), lab.silver) for _ in range(1 + is_repeated)]
     lab.publish(prepared[0])
     for again in prepared[1:]:

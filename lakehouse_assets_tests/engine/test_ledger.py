@@ -154,18 +154,18 @@ def test_days_since_a_position_are_those_of_all_newer_commits():
     """Gold recomputes the days of increments and rebuilds that came after what it knows."""
     commits = [increment(4, 9, MARCH_3), rebuild(3, MARCH_2), increment(2, 7, MARCH_1), increment(1, 5, MARCH_2)]
 
-    assert days_since(commits, at(7)) == (MARCH_2, MARCH_3)
-    assert days_since(commits, at(9)) == ()
+    assert days_since(commits, [], at(7)) == (MARCH_2, MARCH_3)
+    assert days_since(commits, [], at(9)) == ()
 
 
 def test_days_since_an_unknown_position_are_unknown():
     """Then all days are recomputed, never none."""
-    assert days_since([increment(2, 7, MARCH_1)], at(5)) is None
+    assert days_since([increment(2, 7, MARCH_1)], [], at(5)) is None
 
 
 def test_days_since_ignores_commits_that_a_restore_took_back():
     """Their rows are gone; the position they stated is not found, so that all days count."""
     commits = [increment(5, 8, MARCH_3), accepted(4), restored(3, to=1), increment(2, 7, MARCH_1), increment(1, 5)]
 
-    assert days_since(commits, at(7)) is None
-    assert days_since(commits, at(5)) == (MARCH_3,)
+    assert days_since(commits, [], at(7)) is None
+    assert days_since(commits, [], at(5)) == (MARCH_3,)

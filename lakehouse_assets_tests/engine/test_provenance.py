@@ -36,6 +36,22 @@ def test_ranges_are_shown_with_their_gaps_and_inclusive_ends():
     ]
 
 
+def test_file_versions_are_shown_by_the_time_of_their_drop_with_their_bytes():
+    """Whatever order they were taken in; in metadata only the newest, with how many more there are."""
+    ids = [f"2026-01-0{day}T00:00:00.000Z a%20b.csv e{day}" for day in (2, 1)]
+    shown = position_table(Position().advance([Slice(topic_id, 0, 0, 7) for topic_id in ids])).splitlines()
+    assert shown[0] == "| dropped | file | etag | first byte | last byte | bytes |"
+    assert shown[2:] == [
+        "| 2026-01-01T00:00:00.000Z | a b.csv | e1 | 0 | 6 | 7 |",
+        "| 2026-01-02T00:00:00.000Z | a b.csv | e2 | 0 | 6 | 7 |",
+    ]
+    many = [Slice(f"2026-01-01T00:00:00.{number:03}Z a.csv e", 0, 0, 7) for number in range(60)]
+    lines = position_table(Position().advance(many)).splitlines()
+    assert len(lines) == 2 + 50 + 2
+    assert ".059Z" in lines[-3]
+    assert lines[-1].startswith("and 10 older ones")
+
+
 def test_every_version_can_be_asked_for():
     """The newest by default."""
     assert ledger_at(FakeLake(7), "gold/x").version == 7

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from lakehouse_assets.engine import delta, increments, rebuilds
+from lakehouse_assets.engine import delta, increments, planning, rebuilds
 from lakehouse_assets.engine.planning import TopicState
 from lakehouse_assets.engine.position import Position, Slice
+from lakehouse_assets.engine.publication import Publication
 from lakehouse_assets.errors import PlanError
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
@@ -23,7 +24,7 @@ def test_only_what_the_topic_still_holds_below_the_position_is_read_again():
         [Slice("A", 0, 0, 7), Slice("B", 0, 0, 6), Slice("B", 1, 1, 3), Slice("B", 1, 5, 6), Slice("B", 2, 0, 3)]
     )
 
-    assert rebuilds.still_held(STATE, position) == (Slice("B", 0, 4, 6), Slice("B", 1, 1, 3), Slice("B", 1, 5, 6))
+    assert planning.still_held(STATE, position) == (Slice("B", 0, 4, 6), Slice("B", 1, 1, 3), Slice("B", 1, 5, 6))
 
 
 @pytest.mark.services
@@ -43,8 +44,13 @@ def test_rebuilt_days_equal_the_increments(lab: Lab):
 
 def rebuild(lab: Lab, days: list[date]) -> None:
     records = delta.read(lab.spark, lab.lake, lab.bronze.key, days=days)
-    lab.publish(rebuilds.redo_events(lab.engine(), lab.silver, records, days))
-    lab.publish(rebuilds.redo_answers(lab.engine(), lab.gold, days))
+    publish_all(lab, rebuilds.redo_events(lab.engine(), lab.silver, records, days))
+    publish_all(lab, rebuilds.redo_answers(lab.engine(), lab.gold, days))
+
+
+def publish_all(lab: Lab, rebuild: rebuilds.Rebuild) -> None:
+    for publication in rebuild:
+        lab.publish(publication)
 
 
 @pytest.mark.services
@@ -53,7 +59,7 @@ def test_a_rebuild_and_an_increment_planned_beside_it_do_not_undo_each_other(lab
     lab.send(sale(1)).ingest()
     lab.send(sale(2)).land()
     records = delta.read(lab.spark, lab.lake, lab.bronze.key, days=[MARCH_1])
-    beside = rebuilds.redo_events(lab.engine(), lab.silver, records, [MARCH_1])
+    beside = planned_without_a_turn(rebuilds.redo_events(lab.engine(), lab.silver, records, [MARCH_1]))
     increment = increments.refine(lab.engine(), lab.silver)
     lab.publish(increment)
 
@@ -66,16 +72,21 @@ def test_a_rebuild_and_an_increment_planned_beside_it_do_not_undo_each_other(lab
 def test_a_repair_inserts_what_is_missing_and_deletes_nothing(lab: Lab):
     """Rows lost from bronze come back from Kafka, only on the days asked for; a repair with nothing to do succeeds."""
     lab.send(sale(1), sale(2), sale(3, date="2017-03-02")).land()
-    lab.publish(rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
+    publish_all(lab, rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
     whole, position = lab.rows(lab.bronze.key), lab.position(lab.bronze)
     lose(lab, "`offset` > 0")
 
-    lab.publish(rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
+    publish_all(lab, rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
     assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 1)]
-    lab.publish(rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1, MARCH_2]))
+    publish_all(lab, rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1, MARCH_2]))
 
     assert lab.rows(lab.bronze.key) == whole
     assert lab.position(lab.bronze) == position
+
+
+def planned_without_a_turn(rebuild: rebuilds.Rebuild) -> Publication:
+    """As a run on another machine plans, or one whose process is dead while Spark still works for it."""
+    return rebuild.plan(rebuild.pieces[0])
 
 
 def lose(lab: Lab, where: str) -> None:
@@ -93,4 +104,4 @@ def test_gold_cannot_be_rebuilt_from_a_source_that_forgot_its_position(lab: Lab)
     lab.refine()
 
     with pytest.raises(PlanError, match="no longer holds the position"):
-        rebuilds.redo_answers(lab.engine(run_id=str(uuid4())), lab.gold, [MARCH_1])
+        publish_all(lab, rebuilds.redo_answers(lab.engine(run_id=str(uuid4())), lab.gold, [MARCH_1]))

@@ -12,7 +12,8 @@ from dagster._core.utils import make_new_run_id
 from lakehouse_assets.bronze.sales_transactions import table as source
 from lakehouse_assets.engine import sensors
 from lakehouse_assets.engine.position import Slice
-from lakehouse_assets.engine.sensors import STATE_TAG, TOPIC_TAG, Work, dead_runs, hold, request, tick
+from lakehouse_assets.engine.sensors import STATE_TAG, Work, dead_runs, hold, request, tick
+from lakehouse_assets.engine.tables import TOPIC_TAG
 from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.settings import load
 

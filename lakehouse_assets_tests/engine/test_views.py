@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from lakehouse_assets import serve
 from lakehouse_assets.cli import app
 from lakehouse_assets.engine import view_assets, views
-from lakehouse_assets.engine.preview import MASK, markdown
 from lakehouse_assets.errors import ContractError, LakehouseError
 from lakehouse_assets.serve.sales_customer_value import table as view
 from lakehouse_assets_tests.engine.local_lake import LocalLake
@@ -100,17 +99,6 @@ def test_quarantined_rows_beyond_the_tables_position_are_not_read(lake):
     write_deltalake(lake.uri(f"{KEY}_quarantine"), rows)
 
     assert views.read_table(lake, f"{KEY}_quarantine").num_rows == 0
-
-
-def test_a_preview_is_a_markdown_table_with_short_cells():
-    rows = pa.table({"who": [1, None], "text": ["a|b\nc", "x" * 100], "raw": [b"123", None]})
-
-    assert markdown(rows, personal=["who"]).splitlines() == [
-        "| who | text | raw |",
-        "|---|---|---|",
-        f"| {MASK} | a\\|b c | 3 bytes |",
-        f"| {MASK} | {'x' * 59}… |  |",
-    ]
 
 
 def test_one_command_shows_any_table_or_view(lake, monkeypatch):

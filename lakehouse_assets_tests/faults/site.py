@@ -16,8 +16,8 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.demo import producer, transactions
-from lakehouse_assets.engine.in_flight import TOPIC_TAG
 from lakehouse_assets.engine.progress import snapshot
+from lakehouse_assets.engine.tables import TOPIC_TAG
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings, load
@@ -68,7 +68,7 @@ class Site:
         }
 
     def send(self, rows: int) -> None:
-        producer.produce(self.settings.kafka_bootstrap, self.lines, rows, seed=self.seed, manifest=self.manifest)
+        producer.produce(self.settings, self.lines, rows, seed=self.seed, manifest=self.manifest)
 
     def runs(self) -> dict[str, DagsterRun]:
         with self.instance as instance:
@@ -81,11 +81,17 @@ class Site:
 
     def _process(self, known: set[str]) -> tuple[str, int, float] | None:
         for run_id in self.runs().keys() - known:
-            with self.instance as instance:
-                for entry in instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
-                    shown = entry.get_dagster_event().engine_event_data.metadata.get("pid")
-                    if shown is not None:
-                        return run_id, int(shown.value), entry.timestamp
+            if found := self.process_of(run_id):
+                return run_id, *found
+        return None
+
+    def process_of(self, run_id: str) -> tuple[int, float] | None:
+        """(process id, start) of a run's worker, once it has reported."""
+        with self.instance as instance:
+            for entry in instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
+                shown = entry.get_dagster_event().engine_event_data.metadata.get("pid")
+                if shown is not None:
+                    return int(shown.value), entry.timestamp
         return None
 
     def kill_next_run(self, known: set[str], after_seconds: float) -> str:
@@ -141,5 +147,8 @@ class Site:
 
     def days(self, key: str) -> set[str]:
         """The days that hold rows, by delta-rs."""
-        table = DeltaTable(f"s3://{self.settings.bucket}/{key}", storage_options=self.storage_options)
+        address = f"s3://{self.settings.bucket}/{key}"
+        if not DeltaTable.is_deltatable(address, storage_options=self.storage_options):
+            return set()
+        table = DeltaTable(address, storage_options=self.storage_options)
         return {part["event_date"] for part in table.partitions()}

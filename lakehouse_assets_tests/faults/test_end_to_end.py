@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from deltalake import DeltaTable, QueryBuilder
 
+from lakehouse_assets.engine import landing
+from lakehouse_assets.silver.sales_products import table as products
 from lakehouse_assets_tests.faults.site import Site
 
 pytestmark = pytest.mark.services
@@ -22,3 +25,15 @@ def test_a_run_killed_in_the_middle_loses_and_doubles_nothing(site: Site):
     site.send(ROWS)
     site.kill_next_run(known, MID_RUN_SECONDS)
     site.assert_consistent()
+
+
+def test_a_dropped_file_reaches_silver_by_the_sensor_alone(site: Site):
+    """Beside the topic's records, and without holding them up; Dagster shows the day."""
+    lines = ["ProductNo,ProductName,Department,Brand", "1,MILK,GROCERY,National", "2,PAN,GROCERY,Private", ""]
+    landing.put(site.settings, products.source.prefix, "few.csv", "\n".join(lines).encode())
+    site.send(10)
+    site.assert_consistent()
+
+    read = DeltaTable(f"s3://{site.settings.bucket}/{products.key}", storage_options=site.storage_options)
+    found = QueryBuilder().register("t", read).execute('SELECT "ProductNo" AS number FROM t').read_all()
+    assert sorted(found.column("number").to_pylist()) == ["1", "2"]

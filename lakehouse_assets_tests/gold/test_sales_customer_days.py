@@ -55,5 +55,5 @@ def test_an_answer_with_two_rows_for_one_grain_is_refused(spark):
         table, transform=lambda rows: table.transform(rows).withColumn("x", F.explode(F.sequence(F.lit(1), F.lit(2))))
     )
 
-    with pytest.raises(ContractError, match="2017-03-01 has 2 rows for one CustomerNo and event_date, its grain"):
+    with pytest.raises(ContractError, match="2017-03-01 breaks 'one row per CustomerNo and event_date'"):
         check_answers(finer, spark, source=[line("1", "milk", "2.50")], rows=[])

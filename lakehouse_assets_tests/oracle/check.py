@@ -91,6 +91,8 @@ def _disagreements(connection: duckdb.DuckDBPyConnection, result: Mapping[str, A
     rows = _rows(connection)
     for table in result.get("tables", []):
         key = table["asset"]
+        if key not in rows:  # made from other sources than the manifest's topic
+            continue
         found = {"rows": rows[key]} | (
             {"quarantined": rows[f"{key}_quarantine"]} if f"{key}_quarantine" in rows else {}
         )

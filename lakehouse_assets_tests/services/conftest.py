@@ -13,6 +13,8 @@ from lakehouse_assets.services.service import Site
 from lakehouse_assets.services.supervisor import Supervisor
 from lakehouse_assets.settings import Settings
 
+SECRETS = {name: f"the-secret-{name}" for name in endpoints.CREDENTIALS}
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
@@ -22,7 +24,12 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def site(home: Home) -> Site:
     ports = {name: 20_000 + number for number, name in enumerate(sum(endpoints.PORTS.values(), ()))}
-    return Site(home, Settings(home=home.root), Endpoints(ports, "THE-KEY", "the-secret", "the-cluster"))
+    return placed(home, Endpoints(ports, "THE-KEY", "the-secret", "the-cluster", SECRETS))
+
+
+def placed(home: Home, kept: Endpoints) -> Site:
+    """A site whose settings name the embedded services."""
+    return Site(home, Settings(home=home.root).model_copy(update=kept.as_settings()), kept)
 
 
 @pytest.fixture

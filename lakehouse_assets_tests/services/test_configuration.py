@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import ssl
+import stat
+from dataclasses import replace
+
 import pytest
 
+from lakehouse_assets.services import certificates
+from lakehouse_assets.services.endpoints import Modes
 from lakehouse_assets.services.kafka import Kafka
+from lakehouse_assets.services.spark import Spark
 from lakehouse_assets.services.stack import SERVICES
+from lakehouse_assets_tests.services.conftest import placed
+
+
+@pytest.fixture
+def secured(site):
+    """Every service with everything switched on."""
+    kept = replace(site.endpoints, modes=Modes("SASL_SSL", postgres=True, spark_workers=2))
+    return placed(site.home, kept)
 
 
 @pytest.mark.parametrize("name", list(SERVICES))
-def test_no_command_line_holds_a_secret(name, site, supervisor):
+def test_no_command_line_holds_a_secret(name, secured, supervisor):
+    site = secured
     for program in SERVICES[name](site, supervisor).programs():
         assert "the-secret" not in " ".join(program.command)
         assert "THE-KEY" not in " ".join(program.command)
@@ -30,3 +46,40 @@ def test_kafka_keeps_old_records_and_makes_no_topic_by_itself(site, supervisor):
     assert f"log.message.timestamp.after.max.ms={2**63 - 1}" in lines
     assert "auto.create.topics.enable=false" in lines
     assert all("127.0.0.1" in line for line in lines if "listeners=" in line and "://" in line)
+
+
+def test_a_cluster_is_on_loopback_and_none_of_its_properties_is_a_secret(secured, supervisor):
+    spark = Spark(secured, supervisor)
+    spark.prepare()
+
+    assert [program.name for program in spark.programs()] == [
+        "spark-master",
+        "spark-worker-1",
+        "spark-worker-2",
+        "spark",
+    ]
+    assert spark.configuration()["spark.master"].startswith("spark://127.0.0.1:")
+    for path in spark.folder.glob("*.args"):
+        assert "the-secret" not in path.read_text()
+
+
+def test_a_broker_with_passwords_keeps_them_in_a_file_that_only_its_owner_reads(secured, supervisor):
+    kafka = Kafka(secured, supervisor)
+    lines = kafka.configuration().splitlines()
+
+    assert any(line.startswith("listeners=SASL_SSL://127.0.0.1:") for line in lines)
+    assert not any("PLAINTEXT://" in line for line in lines)
+    assert "inter.broker.listener.name=SASL_SSL" in lines
+
+
+def test_certificates_are_made_once(home):
+    authority, server = home.folder() / "ca.pem", home.folder() / "server.pem"
+    certificates.ensure(authority, server)
+    first = server.read_text()
+    certificates.ensure(authority, server)
+
+    assert server.read_text() == first
+    assert stat.S_IMODE(server.stat().st_mode) == 0o600
+    context = ssl.create_default_context(cafile=authority)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert "PRIVATE KEY" not in authority.read_text()

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from lakehouse_assets.errors import ServiceError
-from lakehouse_assets.services import jars, java
+from lakehouse_assets.services import jars, java, logstore
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def resolved(tmp_path, monkeypatch):
         (tmp_path / process).mkdir()
         for name in names:
             (tmp_path / process / name).touch()
-    digest = hashlib.sha256(jars.BILL_OF_MATERIALS.read_bytes()).hexdigest()
+    digest = hashlib.sha256(jars.BILL_OF_MATERIALS.read_bytes() + logstore.SOURCE.read_bytes()).hexdigest()
     (tmp_path / jars.STAMP).write_text(json.dumps({"hash": digest, "jars": found}))
     return tmp_path
 

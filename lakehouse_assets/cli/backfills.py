@@ -1,0 +1,113 @@
+"""`lakehouse backfill`: rebuild days of a table, or see first what that would touch."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+
+from lakehouse_assets.cli.tables import TABLE, known_table
+from lakehouse_assets.settings import load
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from lakehouse_assets.engine.backfills import Preview
+    from lakehouse_assets.engine.lake import Size
+    from lakehouse_assets.engine.tables import Table
+    from lakehouse_assets.settings import Settings
+
+DAYS = Annotated[
+    str, typer.Argument(help="2017-03-01, 2017-03-01..2017-03-30, several by comma, all, or stale", metavar="DAYS")
+]
+POLL_SECONDS = 1.0
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's command."""
+    app.command()(backfill)
+
+
+def backfill(
+    table: TABLE,
+    days: DAYS,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would touch")] = False,
+    downstream: Annotated[bool, typer.Option(help="Rebuild the tables that live on it, too")] = True,
+    wait: Annotated[bool, typer.Option(help="Show progress until it ends; exit code 1 when it fails")] = True,
+) -> None:
+    """Rebuild days of a table, and of those that live on it, in the running Dagster."""
+    from lakehouse_assets.engine import backfills
+    from lakehouse_assets.engine.lake import Lake
+
+    settings, console, asked = load(), Console(soft_wrap=True), known_table(table)
+    lake = Lake(settings)
+    wanted = backfills.parse_days(days, lake, asked)
+    tables = [asked, *(_downstream(asked) if downstream else [])]
+    if not wanted:
+        console.print(f"{table}: no day is {days}. Nothing to do.")
+        return
+    console.print(shown([backfills.preview(lake, each, wanted) for each in tables]))
+    if dry_run:
+        return
+    started = backfills.launch(settings, tables, wanted)
+    console.print(f"Backfill {started}: {settings.dagster_url}/runs/b/{started}")
+    if wait and not _watch(settings, started, tables, wanted, console):
+        raise typer.Exit(1)
+
+
+def _downstream(table: Table) -> list[Table]:
+    from lakehouse_assets.definitions import TABLES
+    from lakehouse_assets.engine.tables import DailyTable, EventTable
+
+    found: list[Table] = []
+    for each in TABLES:
+        if isinstance(each, EventTable | DailyTable) and each.source in (table, *found):
+            found.append(each)
+    return found
+
+
+def shown(previews: list[Preview]) -> RichTable:
+    """Previews as a table for people."""
+    first = previews[0]
+    runs = ", ".join(f"{begin} to {end}" if begin != end else str(begin) for begin, end in first.runs[:3])
+    more = f" and {len(first.runs) - 3} more" if len(first.runs) > 3 else ""
+    plural = "run" if len(first.runs) == 1 else "runs"
+    title = f"{len(first.days)} days in {len(first.runs)} {plural}: {runs}{more}"
+    found = RichTable(title=title, title_justify="left")
+    for column in ("table", "reads", "replaces"):
+        found.add_column(column, justify="left" if column == "table" else "right")
+    for each in previews:
+        reads = amount(each.read) if each.table.layer != "bronze" else "what Kafka still holds"
+        replaces = amount(each.replaced) if each.table.layer != "bronze" else "nothing: adds what is missing"
+        found.add_row(each.table.key, reads, replaces)
+    return found
+
+
+def amount(size: Size) -> str:
+    """Rows and bytes as people write them."""
+    mebibytes = size.bytes / 2**20
+    return f"{size.rows:,} rows, {mebibytes:,.1f} MiB" if mebibytes >= 0.1 else f"{size.rows:,} rows, {size.bytes:,} B"
+
+
+def _watch(settings: Settings, backfill_id: str, tables: list[Table], days: tuple[date, ...], console: Console) -> bool:
+    """Shows how many days are committed until the backfill ends; whether it succeeded."""
+    from lakehouse_assets.engine import backfills
+    from lakehouse_assets.engine.lake import Lake
+
+    lake, columns = Lake(settings), (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TextColumn("{task.fields[status]}"), TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("Days rebuilt", total=len(days) * len(tables), status="requested")
+        while True:
+            now = backfills.progress(settings, backfill_id)
+            done = sum(len(backfills.rebuilt(lake, table, now.runs) & {*days}) for table in tables)
+            bar.update(task, completed=done, status=now.shown)
+            if now.ended:
+                break
+            time.sleep(POLL_SECONDS)
+    if now.error:
+        console.print(f"[red]{now.error}")
+    return now.succeeded

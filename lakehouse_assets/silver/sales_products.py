@@ -1,0 +1,43 @@
+"""Products by the day they were dropped, typed and deduplicated.
+
+Grain: one row per product and UTC day of a drop, from the day's newest one. Source: `bronze/sales/products`. Owner:
+sales-data.
+"""
+
+from __future__ import annotations
+
+import pyspark.sql.functions as F
+import pyspark.sql.types as T
+from pandera.pyspark import DataFrameModel, Field
+from pyspark.sql import DataFrame
+
+from lakehouse_assets.bronze import sales_products as bronze
+from lakehouse_assets.engine.payload import parse_json
+from lakehouse_assets.engine.tables import EventTable
+
+
+class Product(DataFrameModel):
+    """One product as a drop of the day describes it."""
+
+    ProductNo: T.StringType = Field(str_matches=r"\d+$", description="Product, as in sales")
+    ProductName: T.StringType = Field(nullable=True, description="What it is, where the list says so")
+    Department: T.StringType = Field(description="Department of the shop")
+    Brand: T.StringType = Field(isin=["National", "Private"], description="Whose brand: the maker's or the shop's own")
+
+
+def transform(records: DataFrame) -> DataFrame:
+    """Bronze rows to products; an empty cell is null."""
+    cells = parse_json(records, dict.fromkeys(bronze.table.required, T.StringType()))
+    return cells.withColumns({name: F.nullif(F.col(name), F.lit("")) for name in bronze.table.required})
+
+
+table = EventTable(
+    key="silver/sales/products",
+    owner="team:sales-data",
+    description="Products, one row per product and day of a drop: a history of the product list.",
+    source=bronze.table,
+    schema=Product,
+    grain=("ProductNo",),
+    transform=transform,
+    keep="last",
+)

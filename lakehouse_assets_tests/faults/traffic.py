@@ -1,0 +1,51 @@
+"""Live traffic: a process of its own that sends events at a rate until it is stopped.
+
+python -m lakehouse_assets_tests.faults.traffic BOOTSTRAP MANIFEST RATE EVERY
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import fields
+from pathlib import Path
+
+from lakehouse_assets.demo import producer, transactions
+from lakehouse_assets.demo.transactions import Lines
+from lakehouse_assets_tests.faults.site import Site
+
+STOP_SECONDS = 60
+
+
+def sampled(every: int) -> Lines:
+    """Every n-th real line: as many days with fewer records."""
+    lines = transactions.load()
+    columns = {each.name: getattr(lines, each.name) for each in fields(lines)}
+    return Lines(**{name: value if name == "names" else value[::every] for name, value in columns.items()})
+
+
+@contextmanager
+def flowing(site: Site, rate: float, every: int) -> Iterator[None]:
+    """Events flow to the site's topic inside of the block; each is in the manifest when it ends."""
+    given = [site.settings.kafka_bootstrap, str(site.manifest), str(rate), str(every)]
+    process = subprocess.Popen([sys.executable, "-m", __spec__.name, *given])
+    try:
+        yield
+        assert process.poll() is None, "the traffic ended by itself"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP_SECONDS)
+
+
+def main() -> None:
+    """Send until interrupted."""
+    bootstrap, manifest, rate, every = sys.argv[1:]
+    with suppress(KeyboardInterrupt):
+        producer.trickle(bootstrap, sampled(int(every)), float(rate), seed=7, manifest=Path(manifest))
+
+
+if __name__ == "__main__":
+    main()
