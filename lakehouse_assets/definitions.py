@@ -8,9 +8,12 @@ from dagster import BetaWarning, Definitions
 
 from lakehouse_assets import bronze, gold, serve, silver
 from lakehouse_assets.engine.assets import source_asset, table_asset
+from lakehouse_assets.engine.event_log import sweeper
 from lakehouse_assets.engine.io_manager import DeltaIOManager
+from lakehouse_assets.engine.maintenance import daily, maintenance_job
 from lakehouse_assets.engine.pipelines import increment_job
 from lakehouse_assets.engine.reconciler import reconciler
+from lakehouse_assets.engine.run_retention import retention_job
 from lakehouse_assets.engine.sensors import source_sensor
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import SourceTable, Table, View, tables_in
@@ -30,14 +33,17 @@ def definitions() -> Definitions:
     spark = SparkConnect(remote=settings.spark_remote)
     sources = [table for table in TABLES if isinstance(table, SourceTable)]
     jobs = {source.key: increment_job(source, TABLES) for source in sources}
+    watches = [source_sensor(source, TABLES, jobs[source.key]) for source in sources]
+    upkeep = [maintenance_job(TABLES), retention_job(TABLES)]
     return Definitions(
         assets=[
             *map(source_asset, sources),
             *(table_asset(table, settings) for table in TABLES),
             *(view_asset(view, TABLES) for view in VIEWS),
         ],
-        jobs=[*jobs.values()],
-        sensors=[*(source_sensor(source, TABLES, jobs[source.key]) for source in sources), reconciler(TABLES)],
+        jobs=[*jobs.values(), *upkeep],
+        schedules=[daily(each, settings) for each in upkeep],
+        sensors=[*watches, reconciler(TABLES), sweeper()],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
     )
 

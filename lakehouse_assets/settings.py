@@ -102,6 +102,20 @@ class Settings(BaseSettings):
     """Wait after the first failed run; doubles with each further one."""
     retry_cap_seconds: float = Field(default=300.0, gt=0)
     """Longest wait between two tries."""
+    compact_min_files: int = Field(default=8, ge=2)
+    """A day with at least this many small files is compacted."""
+    compact_small_mb: float = Field(default=16.0, gt=0)
+    """Files below this size, in MB, count as small."""
+    vacuum_retention_days: float = Field(default=14.0, ge=0)
+    """Files that no newer version needs are deleted after this many days."""
+    vacuum_floor_days: float = Field(default=7.0, ge=0)
+    """The shortest retention that a vacuum accepts."""
+    maintenance_cron: str = "17 3 * * *"
+    """When tables are compacted and vacuumed and old runs are deleted, as cron takes it, in UTC."""
+    run_retention_days: int = Field(default=30, ge=1)
+    """Finished runs older than this are deleted from Dagster, save those that hold the newest news of a day."""
+    spark_event_log_mb: int = Field(default=256, ge=32)
+    """Most disk that the event log of the embedded Spark may take, in MB."""
     spark_heap: str = "2g"
     """Heap of the embedded Spark Connect server, as Java's -Xmx takes it."""
     spark_workers: int = Field(default=0, ge=0)

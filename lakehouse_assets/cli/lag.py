@@ -1,6 +1,9 @@
-"""How far each table is behind its source, as `lakehouse status` shows it."""
+"""What each table holds and how far it is behind its source, as `lakehouse status` shows it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -9,22 +12,48 @@ from rich.table import Table as RichTable
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import Settings
 
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.progress import Holding, TableProgress
+
 
 def show(settings: Settings, console: Console) -> None:
     """Prints one line per table; says why where it cannot."""
     from lakehouse_assets.definitions import TABLES
-    from lakehouse_assets.engine.progress import snapshot
+    from lakehouse_assets.engine.lake import Lake
+    from lakehouse_assets.engine.progress import holdings, snapshot
 
     try:
-        progress = snapshot(settings, TABLES)
+        progress, held = snapshot(settings, TABLES), holdings(Lake(settings), TABLES)
     except UnavailableError as error:
         console.print(f"[yellow]No lag to show:[/] {error}")
         return
-    shown = RichTable(title="Tables against their source", title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("table", "version", "taken in", "lag", "unit"):
-        shown.add_column(column, justify="left" if column in ("table", "unit") else "right", no_wrap=True)
+    console.print(rendered(progress, held))
+
+
+def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> RichTable:
+    """One line per table: rows, age of the newest increment, lag, quarantined rows."""
+    title = "Tables: rows, time since the last increment, records to go"
+    shown = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown.add_column("table", overflow="fold")
+    for column in ("rows", "last", "lag", "quarantined"):
+        shown.add_column(column, justify="right", no_wrap=True)
     for each in progress:
-        version = "-" if each.version < 0 else str(each.version)
-        lag = f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}"
-        shown.add_row(each.key, version, f"{each.taken:,}", lag, each.unit)
-    console.print(shown)
+        shown.add_row(each.key, *_numbers(each, held[each.key]))
+    return shown
+
+
+def _numbers(each: TableProgress, holding: Holding) -> tuple[str, str, str, str]:
+    unit = "" if each.unit == "offsets" else f" {each.unit}"
+    lag = f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}{unit}[/]"
+    if each.version < 0:
+        return "-", "-", lag, "-"
+    last = "-" if holding.age_seconds is None else duration(max(1.0, holding.age_seconds))
+    return f"{holding.rows:,}", last, lag, f"{holding.quarantined:,}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people write them: `42 s`, `3 min`, `5 h`, `2 d`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds else "-"

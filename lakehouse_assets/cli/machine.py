@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table as RichTable
 
+from lakehouse_assets.cli.lag import duration
+
 if TYPE_CHECKING:
     from lakehouse_assets.services.stack import Stack, Status
     from lakehouse_assets.settings import Settings
@@ -58,7 +60,7 @@ def down() -> None:
 
 
 def status() -> None:
-    """Show each service, and how far each table is behind its topic."""
+    """Show each service; each table's rows, last increment, lag behind its topic and quarantined rows."""
     from lakehouse_assets.cli import lag
     from lakehouse_assets.settings import load
 
@@ -175,11 +177,3 @@ def _table(found: list[Status]) -> RichTable:
         numbers = (str(each.pid or "-"), duration(each.uptime_seconds), str(each.port or "-"))
         shown.add_row(each.program, state, answers, *numbers)
     return shown
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people write them: `42 s`, `3 min`, `5 h`, `2 d`."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s" if seconds else "-"

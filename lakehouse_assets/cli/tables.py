@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as RichTable
 
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.settings import PROJECT, load
+from lakehouse_assets.settings import load
 
 if TYPE_CHECKING:
     from lakehouse_assets.engine.ledger import Ledger
+    from lakehouse_assets.engine.maintenance import Upkeep
     from lakehouse_assets.engine.planning import Acceptance
     from lakehouse_assets.engine.tables import Table
 
 TABLE = Annotated[str, typer.Argument(help="A table's key, e.g. gold/sales/daily_revenue", metavar="TABLE")]
 _TEXTS = frozenset({"topic id", "dropped", "file", "etag"})
 
-CATALOG = PROJECT / "docs" / "catalog.md"
-
 
 def register(app: typer.Typer) -> None:
     """Adds this module's commands."""
     app.command()(provenance)
     app.command()(accept)
-    app.command()(show)
-    app.command()(catalog)
+    app.command()(maintain)
 
 
 def provenance(
@@ -73,43 +71,33 @@ def accept(table: TABLE) -> None:
     Console(soft_wrap=True).print(f"{table}: accepted. {explain(accepted)}")
 
 
-def show(
-    table: TABLE,
-    limit: Annotated[int, typer.Option(help="Most rows to show", min=1)] = 20,
-    where: Annotated[str, typer.Option(help='A SQL condition over its columns, e.g. "orders > 10"')] = "",
+def maintain(
+    table: Annotated[str | None, typer.Argument(help="A table's key; all tables by default", metavar="TABLE")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done")] = False,
 ) -> None:
-    """Show rows of a table, a view or a quarantine; reads without Spark."""
-    from lakehouse_assets import serve
+    """Compact crowded days and delete files that no kept version needs; exit code 1 when something was not done."""
+    from lakehouse_assets.definitions import TABLES
+    from lakehouse_assets.engine.increments import Engine
+    from lakehouse_assets.engine.lake import Lake
+    from lakehouse_assets.engine.maintenance import maintain as upkeep
+    from lakehouse_assets.engine.spark import connect
 
-    found = serve.read(table, where=where, limit=limit)
-    shown = RichTable(title=f"{table} ({found.num_rows} rows shown)", title_justify="left")
-    for name in found.column_names:
-        shown.add_column(name, overflow="fold")
-    for row in found.to_pylist():
-        shown.add_row(*(escape(cell(value)) for value in row.values()))
-    Console().print(shown)
+    settings, run_id = load(), str(uuid4())
+    chosen = [known_table(table)] if table else TABLES
+    session = connect(settings.spark_remote, run_id)
+    try:
+        engine = Engine(settings, Lake(settings), session, run_id)
+        done = [each for one in chosen for each in upkeep(engine, one, TABLES, dry_run=dry_run)]
+    finally:
+        session.stop()
+    Console(soft_wrap=True).print(kept(done, dry_run=dry_run))
+    raise typer.Exit(int(any(each.skipped for each in done)))
 
 
-def cell(value: object) -> str:
-    """One value for people; binary as its size."""
-    if value is None:
-        return ""
-    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
-
-
-def catalog(
-    write: Annotated[bool, typer.Option("--write", help="Write docs/catalog.md instead of printing it")] = False,
-) -> None:
-    """Print what is known of every table: grain, source, owner, columns, rules, freshness."""
-    from lakehouse_assets.definitions import TABLES, VIEWS
-    from lakehouse_assets.engine import catalog as pages
-
-    text = pages.catalog((*TABLES, *VIEWS))
-    if not write:
-        typer.echo(text, nl=False)
-        return
-    CATALOG.write_text(text)
-    Console(soft_wrap=True).print(f"Wrote {CATALOG}")
+def kept(done: Sequence[Upkeep], *, dry_run: bool) -> str:
+    """What maintenance did, one line a table."""
+    said = [each.line for each in done] or ["There is no table yet."]
+    return "\n".join(["Nothing is done; this is what would be:", *said] if dry_run else said)
 
 
 def explain(accepted: Acceptance) -> str:

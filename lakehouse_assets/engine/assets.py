@@ -24,6 +24,7 @@ from lakehouse_assets.engine import calendar, catalog, checks, rebuilds
 from lakehouse_assets.engine.audits import together
 from lakehouse_assets.engine.increments import Engine
 from lakehouse_assets.engine.io_manager import partition_days
+from lakehouse_assets.engine.pipeline_log import failures_of
 from lakehouse_assets.engine.pipelines import engine_of
 from lakehouse_assets.engine.rebuilds import Rebuild
 from lakehouse_assets.engine.spark import SparkConnect
@@ -56,6 +57,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "code_version": table.code_version,
         "retry_policy": RetryPolicy(max_retries=3, delay=2),
         "freshness_policy": freshness(table),
+        "hooks": {failures_of(table.key)},
         "metadata": {
             "dagster/column_schema": column_schema(catalog.columns(table)),
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",

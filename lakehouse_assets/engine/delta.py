@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
 import pyspark.sql.functions as F
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
@@ -18,6 +19,7 @@ from lakehouse_assets.engine.ledger import Statement
 from lakehouse_assets.engine.position import Slice, predicate
 
 PARTITION_COLUMN = "event_date"
+WRITE_TRIES = 3
 _PROPERTIES = {"delta.isolationLevel": "Serializable", "delta.enableInCommitTimestamps": "true"}
 _CONF = "spark.databricks.delta"
 
@@ -136,9 +138,14 @@ def merge(
 def replace(
     target: Target, rows: DataFrame, where: str, statement: Statement, transaction: Transaction | None = None
 ) -> None:
-    """Puts `rows` in the place of those that meet `where`; a row outside of it is refused by Delta."""
+    """Puts `rows` in the place of those that meet `where`; a row outside of it is refused by Delta.
+
+    A day's rows are brought together first, or each task would write a file of its own for each day; a MERGE does so
+    by itself.
+    """
     options = {"replaceWhere": where, "userMetadata": statement.to_json()} | _options(transaction)
-    rows.write.format("delta").mode("overwrite").options(**options).save(target.lake.uri(target.key, "s3a"))
+    gathered = rows.hint("rebalance", PARTITION_COLUMN)
+    gathered.write.format("delta").mode("overwrite").options(**options).save(target.lake.uri(target.key, "s3a"))
 
 
 def state(target: Target, statement: Statement, transaction: Transaction) -> None:
@@ -156,10 +163,16 @@ def _options(transaction: Transaction | None) -> dict[str, str]:
 
 @contextmanager
 def _committing(spark: SparkSession, statement: Statement, transaction: Transaction | None) -> Iterator[None]:
-    """Delta takes a DML statement's metadata and transaction from the session: set, run, unset."""
-    settings: Mapping[str, str] = {f"{_CONF}.commitInfo.userMetadata": statement.to_json()} | {
-        f"{_CONF}.write.{name}": value for name, value in _options(transaction).items()
-    }
+    """Delta takes a DML statement's metadata and transaction from the session."""
+    said = {f"{_CONF}.commitInfo.userMetadata": statement.to_json()}
+    guarded = {f"{_CONF}.write.{name}": value for name, value in _options(transaction).items()}
+    with configured(spark, said | guarded):
+        yield
+
+
+@contextmanager
+def configured(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """The session with these settings for a while: set, run, unset."""
     for name, value in settings.items():
         spark.conf.set(name, value)
     try:
@@ -167,3 +180,23 @@ def _committing(spark: SparkSession, statement: Statement, transaction: Transact
     finally:
         for name in settings:
             spark.conf.unset(name)
+
+
+def is_conflict(error: Exception) -> bool:
+    """Whether Delta refused a commit because another one came first."""
+    return "DELTA_CONCURRENT" in str(error)
+
+
+def past_compaction(write: Callable[[], None], may_repeat: Callable[[], bool]) -> None:
+    """Writes again when a compaction moved rows between files meanwhile: they are the same rows, so the plan holds.
+
+    `may_repeat` says whether nothing but maintenance has been committed since the plan.
+    """
+    for last in (False,) * (WRITE_TRIES - 1) + (True,):
+        try:
+            write()
+        except PySparkException as error:
+            if last or not is_conflict(error) or not may_repeat():
+                raise
+        else:
+            break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,14 +12,13 @@ from dagster import (
     DagsterInstance,
     MetadataValue,
     TableColumn,
-    TableColumnLineage,
-    TableColumnLineageMetadataValue,
     TableSchema,
 )
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine import commit_log, lineage, personal, plot, preview
+from lakehouse_assets.engine.analysed_plan import UnreadablePlan
 from lakehouse_assets.engine.commit_log import CommitLog
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.publication import Publication
@@ -29,12 +28,12 @@ LINEAGE = "dagster/column_lineage"
 LINEAGE_OF = "column_lineage_of"
 """Fingerprint of the transform that the lineage was read from."""
 
-Facts = Mapping[str, Any]
+Facts = dict[str, Any]
 Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Commit:
+class Written:
     """A publication and what came of it."""
 
     publication: Publication
@@ -47,7 +46,7 @@ class Commit:
         return self.publication.table
 
 
-def of(commit: Commit, spark: SparkSession, lake: Lake, instance: DagsterInstance, warn: Warn) -> dict[str, Any]:
+def of(commit: Written, spark: SparkSession, lake: Lake, instance: DagsterInstance, warn: Warn) -> dict[str, Any]:
     """All highlights that can be had; one that fails is left out with a warning, because the rows are committed."""
     makers: tuple[Callable[[], Facts], ...] = (
         lambda: column_schema(commit),
@@ -64,7 +63,13 @@ def of(commit: Commit, spark: SparkSession, lake: Lake, instance: DagsterInstanc
     return found
 
 
-def column_schema(commit: Commit) -> Facts:
+def prepare(table: Table) -> None:
+    """Has what takes long to load loaded while the table's rows are being committed."""
+    if isinstance(table, DailyTable) and table.plot:
+        plot.prepare()
+
+
+def column_schema(commit: Written) -> Facts:
     """The columns of the table, where they are new or a rebuild wrote them."""
     publication = commit.publication
     is_new = publication.before.version < 0 or (commit.log is not None and commit.log.changes_schema)
@@ -91,7 +96,7 @@ def table_schema(table: Table, schema: StructType) -> TableSchema:
     )
 
 
-def rows(commit: Commit, lake: Lake) -> Facts:
+def rows(commit: Written, lake: Lake) -> Facts:
     """A few rows of the newest day that the commit wrote."""
     if commit.log is None:
         return {}
@@ -101,7 +106,7 @@ def rows(commit: Commit, lake: Lake) -> Facts:
     return {"preview": MetadataValue.md(shown)} if shown else {}
 
 
-def picture(commit: Commit, lake: Lake) -> Facts:
+def picture(commit: Written, lake: Lake) -> Facts:
     """For a table that declares a plot: that measure by day, the days of this run standing out."""
     table, days = commit.table, commit.publication.statement.days
     if not isinstance(table, DailyTable) or not table.plot or not days:
@@ -115,21 +120,27 @@ def picture(commit: Commit, lake: Lake) -> Facts:
 
 
 def column_lineage(table: Table, spark: SparkSession, lake: Lake, instance: DagsterInstance) -> Facts:
-    """The lineage of the table's columns; Spark is asked only when the transform has changed since the newest event."""
+    """The lineage of the table's columns; Spark is asked only when the transform has changed since the newest event.
+
+    A plan that can't be read for certain gives none, and is not asked for again either.
+    """
     traced = lineage.trace(spark, lake.settings, table)
     if traced is None:
         return {}
-    fingerprint = traced.fingerprint
-    known = known_lineage(instance, table.asset_key, fingerprint)
-    found = known or lineage.column_lineage(spark, table, traced)
-    return {LINEAGE: found, LINEAGE_OF: fingerprint}
+    read_from = {LINEAGE_OF: traced.fingerprint}
+    known = known_lineage(instance, table.asset_key, traced.fingerprint)
+    if known is not None:
+        return read_from | known
+    try:
+        return read_from | {LINEAGE: lineage.column_lineage(spark, table, traced)}
+    except UnreadablePlan:
+        return read_from
 
 
-def known_lineage(instance: DagsterInstance, key: AssetKey, fingerprint: str) -> TableColumnLineage | None:
-    """The lineage in the asset's newest event, when it was read from this transform."""
+def known_lineage(instance: DagsterInstance, key: AssetKey, fingerprint: str) -> Facts | None:
+    """The lineage in the asset's newest event, if any; None when that event was not read from this transform."""
     newest = instance.get_latest_materialization_event(key)
     event = newest.asset_materialization if newest else None
     if event is None or LINEAGE_OF not in event.metadata or event.metadata[LINEAGE_OF].value != fingerprint:
         return None
-    value = event.metadata.get(LINEAGE)
-    return value.value if isinstance(value, TableColumnLineageMetadataValue) else None
+    return {LINEAGE: event.metadata[LINEAGE]} if LINEAGE in event.metadata else {}

@@ -7,7 +7,7 @@ from datetime import date
 from dagster import ConfigurableIOManager, DagsterEvent, InputContext, OutputContext, ResourceDependency
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine import checks, delta, metadata
+from lakehouse_assets.engine import checks, delta, highlights, metadata, pipeline_log
 from lakehouse_assets.engine.lake import Lake
 from lakehouse_assets.engine.publication import Publication, RefusedError, publish
 from lakehouse_assets.engine.rebuilds import Rebuild
@@ -46,8 +46,11 @@ class DeltaIOManager(ConfigurableIOManager):
             raise
 
     def _commit(self, context: OutputContext, publication: Publication, worth_a_look: bool) -> None:
-        lake, planned, warn = Lake(load()), time.time(), context.log.warning
+        settings, planned, warn = load(), time.time(), context.log.warning
+        lake = Lake(settings)
+        highlights.prepare(publication.table)
         commit = publish(self.spark.spark_session, lake, publication)
+        pipeline_log.committed(settings, publication, commit, time.time() - planned)
         report = metadata.report(lake, publication, commit, _seconds(context, planned), warn)
         instance, once = context.step_context.instance, {}
         if worth_a_look:

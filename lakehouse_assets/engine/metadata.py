@@ -106,7 +106,7 @@ def run_metadata(
     }
     if found.log is not None:
         facts |= _commit_facts(found.log, found.total)
-    shown = highlights.Commit(publication, found.commit.version, found.log)
+    shown = highlights.Written(publication, found.commit.version, found.log)
     facts |= highlights.of(shown, spark, lake, instance, warn)
     return {name: value for name, value in facts.items() if value is not None}
 

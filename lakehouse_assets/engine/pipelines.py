@@ -23,6 +23,7 @@ from dagster import (
 from lakehouse_assets.engine import checks, increments
 from lakehouse_assets.engine.increments import Batch, Engine
 from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.pipeline_log import failures_of
 from lakehouse_assets.engine.position import Slice
 from lakehouse_assets.engine.publication import Publication, RefusedError, in_turn
 from lakehouse_assets.engine.spark import SparkConnect
@@ -69,9 +70,10 @@ def increment_job(source: SourceTable, tables: Sequence[Table]) -> JobDefinition
         tags={MAX_RETRIES_TAG: "0"},
     )
     def ingest() -> None:
-        done = {source.key: first()}
+        done = {source.key: first.with_hooks({failures_of(source.key)})()}
         for table in downstream(source, tables):
-            done[table.key] = later[table.key](done[_source_of(table)])
+            step = later[table.key].with_hooks({failures_of(table.key)})
+            done[table.key] = step(done[_source_of(table)])
 
     return ingest
 

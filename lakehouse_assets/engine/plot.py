@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from deltalake import DeltaTable, QueryBuilder
@@ -23,6 +25,8 @@ MOST_BYTES = 40_000
 
 _QUIET, _STRONG, _TEXT, _GRID = "#a8c5e8", "#1f5fa8", "#333333", "#e6e6e6"
 _INCHES, _DOTS_PER_INCH = (8.0, 2.6), 100
+_MARGINS = {"left": 0.065, "right": 0.99, "bottom": 0.1, "top": 0.81}
+_THOUSANDS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def daily(lake: Lake, key: str, measure: str, version: int, newest: date) -> dict[date, float]:
@@ -55,12 +59,28 @@ def markdown(image: bytes) -> str:
     return f"![last {DAYS} days](data:image/png;base64,{base64.b64encode(image).decode()})"
 
 
+@cache
+def prepare() -> Future[None]:
+    """Loads the drawing library beside the caller's other work: it takes a second that only a plot is worth."""
+    pool = ThreadPoolExecutor(1)
+    loading = pool.submit(_load)
+    pool.shutdown(wait=False)
+    return loading
+
+
+def _load() -> None:
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
+
+
 def png(title: str, unit: str, totals: Mapping[date, float], touched: Collection[date]) -> bytes:
     """The bars as a PNG of 800 by 260 dots; `totals` holds at least one day."""
+    prepare().result()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
+    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH)
+    figure.subplots_adjust(**_MARGINS)
     FigureCanvasAgg(figure)
     _draw(figure, title, unit, totals, touched)
     drawn = io.BytesIO()
@@ -83,14 +103,22 @@ def _label_axes(axes: Axes, days: Sequence[date]) -> None:
 
     newest = _number(max(days))
     axes.set_xlim(min(_number(min(days)) - 1, newest - LEAST_DAYS), newest + 1)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, prune="both"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: _name(number)))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.tick_params(labelsize=8, colors=_TEXT, length=0)
     axes.grid(axis="y", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def short(value: float) -> str:
+    """A number in few characters: 12000 is `12 k`."""
+    for factor, letter in _THOUSANDS:
+        if abs(value) >= factor:
+            return f"{value / factor:.4g} {letter}"
+    return f"{value:.4g}"
 
 
 def _number(day: date) -> float:

@@ -11,7 +11,7 @@ from pyarrow.fs import FileSystem
 
 from lakehouse_assets.engine import markdown, personal
 from lakehouse_assets.engine.commit_log import AddedFile
-from lakehouse_assets.engine.tables import KafkaTable, Table
+from lakehouse_assets.engine.tables import SourceTable, Table
 
 MOST_ROWS = 10
 MOST_CHARACTERS = 32
@@ -45,7 +45,7 @@ def _rows(storage: FileSystem, files: Iterable[AddedFile]) -> Iterator[Row]:
 
 def shown(table: Table, rows: Sequence[Row]) -> str:
     """Rows as Markdown: a record of a topic by its coordinate and sizes, any other row by its business columns."""
-    columns = _record_columns() if isinstance(table, KafkaTable) else _business_columns(table, [*rows[0]])
+    columns = _record_columns() if isinstance(table, SourceTable) else _business_columns(table, [*rows[0]])
     numbers = [name for name in columns if all(_is_number(columns[name](row)) for row in rows)]
     cells = ([_text(column(row)) for column in columns.values()] for row in rows)
     return markdown.table([*columns], cells, right=numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,17 @@ class TableProgress:
     """`offsets` or `files`."""
 
 
+@dataclass(frozen=True)
+class Holding:
+    """What one table holds."""
+
+    rows: int
+    quarantined: int
+    """Rows in its quarantine; for a moment also what a dead run left there."""
+    age_seconds: float | None
+    """Since the newest increment; None before the first one."""
+
+
 def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]:
     """Every table, in the order of the flow.
 
@@ -49,3 +61,18 @@ def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]
 def _of(table: Table, source: Source, ledger: Ledger, lag: int) -> TableProgress:
     position = ledger.position
     return TableProgress(table.key, ledger.version, position, source.taken(position), lag, unit=source.unit)
+
+
+def holdings(lake: Lake, tables: Sequence[Table]) -> dict[str, Holding]:
+    """What each table holds, by key; a table that does not exist yet holds nothing."""
+    return {
+        table.key: Holding(lake.rows(table.key), lake.rows(table.quarantine), _age_seconds(lake, table.key))
+        for table in tables
+    }
+
+
+def _age_seconds(lake: Lake, key: str) -> float | None:
+    for commit in lake.commits(key):
+        if commit.statement and commit.statement.kind == "increment":
+            return max(0.0, time.time() - commit.timestamp_ms / 1000)
+    return None

@@ -93,16 +93,25 @@ def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commi
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
     target.create(publication.rows.schema, append_only=publication.mode == "append")
-    _write(target, publication)
+    delta.past_compaction(lambda: _write(target, publication), lambda: _is_next(lake, publication))
     return _confirm(lake, publication)
 
 
 def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> None:
-    if publication.quarantined is None:
+    rows = publication.quarantined
+    if rows is None:
         return
     target = delta.Target(spark, lake, publication.table.quarantine)
-    target.create(publication.quarantined.schema, partitioned=isinstance(publication.table, EventTable))
-    delta.replace(target, publication.quarantined, publication.quarantine_where, publication.statement)
+    target.create(rows.schema, partitioned=isinstance(publication.table, EventTable))
+    delta.past_compaction(
+        lambda: delta.replace(target, rows, publication.quarantine_where, publication.statement),
+        lambda: _is_next(lake, publication),
+    )
+
+
+def _is_next(lake: Lake, publication: Publication) -> bool:
+    """Whether the table still stands where this was planned, whatever maintenance did."""
+    return lake.ledger(publication.table.key).stated_version == publication.before.stated_version
 
 
 def _write(target: delta.Target, publication: Publication) -> None:

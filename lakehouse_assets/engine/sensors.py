@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster import (
+    AssetKey,
     DagsterEventType,
     DagsterInstance,
     DagsterRunStatus,
@@ -40,7 +41,7 @@ from lakehouse_assets.settings import Settings, load
 
 STATE_TAG = "lakehouse/state"
 
-_RECENT_RUNS = 20
+RECENT_RUNS = 20
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def tick(
     """
     if running := in_flight.increments(instance, source):
         return SkipReason(f"run {running[0].run_id[:8]} of {source.origin} is in flight")
-    runs = instance.get_run_records(RunsFilter(tags=dict([source.run_tag])), limit=_RECENT_RUNS)
+    runs = instance.get_run_records(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS)
     try:
         work = look(settings, source, tables)
     except UnavailableError as error:
@@ -87,7 +88,10 @@ def tick(
         return SkipReason(f"nothing new on {source.origin}")
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
     waiting = hold(instance, settings, tried, now)
-    return SkipReason(waiting) if waiting else request(source, work, runs, now)
+    if waiting:
+        return SkipReason(waiting)
+    keys = [table.asset_key for table in (source, *downstream(source, tables))]
+    return request(source, work, runs, now, dead_rebuilds(instance, keys, runs))
 
 
 def look(settings: Settings, source: SourceTable, tables: Sequence[Table]) -> Work | None:
@@ -136,13 +140,15 @@ def _descendants(error: type[Exception]) -> set[type[Exception]]:
     return {error}.union(*(_descendants(child) for child in error.__subclasses__()))
 
 
-def request(source: SourceTable, work: Work, runs: Sequence[RunRecord], now: datetime) -> RunRequest:
+def request(
+    source: SourceTable, work: Work, runs: Sequence[RunRecord], now: datetime, rebuilds: Sequence[str] = ()
+) -> RunRequest:
     """The run for one batch; its key holds state and predecessor, so that a retry is never taken for a repeat."""
     predecessor = runs[0].dagster_run.run_id if runs else "none"
     config = {
         "slices": [part.to_json() for part in work.slices],
         "planned_at": now.isoformat(),
-        "dead_runs": dead_runs(runs),
+        "dead_runs": [*dead_runs(runs), *rebuilds],
     }
     return RunRequest(
         run_key=f"{source.run_tag[1]}:{work.state}:{predecessor}",
@@ -159,6 +165,18 @@ def dead_runs(runs: Sequence[RunRecord]) -> list[str]:
             break
         dead.append(record.dagster_run.run_id)
     return dead
+
+
+def dead_rebuilds(instance: DagsterInstance, keys: Sequence[AssetKey], runs: Sequence[RunRecord]) -> list[str]:
+    """Rebuilds of these tables that failed since the last good batch: a killed one may leave Spark at work."""
+    good = (record for record in runs if record.dagster_run.status == DagsterRunStatus.SUCCESS)
+    since = next((record.start_time or 0.0 for record in good), 0.0)
+    ended = RunsFilter(statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED])
+    return [
+        record.dagster_run.run_id
+        for record in instance.get_run_records(ended, limit=RECENT_RUNS)
+        if set(keys) & set(record.dagster_run.asset_selection or ()) and (record.end_time or since) >= since
+    ]
 
 
 def _digest(ledgers: dict[str, Ledger]) -> str:

@@ -84,7 +84,7 @@ class Spark(Service):
 
     def configuration(self) -> dict[str, str]:
         """The server's Spark properties; no secret among them."""
-        return {**self._server(), **self._delta(), **self._store()}
+        return {**self._server(), **self._delta(), **self._store(), **self._event_log()}
 
     def _server(self) -> dict[str, str]:
         settings = self.site.settings
@@ -117,6 +117,17 @@ class Spark(Service):
     def _store(self) -> dict[str, str]:
         options = {**s3.s3a(self.site.settings), "buffer.dir": str(self.folder / "tmp")}
         return {f"spark.hadoop.fs.s3a.{key}": value for key, value in options.items()}
+
+    def _event_log(self) -> dict[str, str]:
+        """What ran, when and for how long, for Spark's history server; old parts are swept by Dagster."""
+        log = {
+            "enabled": "true",
+            "dir": self.site.home.folder("logs", "spark-events").as_uri(),
+            "compress": "true",
+            "rolling.enabled": "true",
+            "rolling.maxFileSize": "10m",
+        }
+        return {f"spark.eventLog.{key}": value for key, value in log.items()}
 
     def _shared(self) -> list[str]:
         """Java options of every process of Spark."""

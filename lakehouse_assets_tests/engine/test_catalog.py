@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lakehouse_assets.cli.tables import CATALOG
+from lakehouse_assets.cli.reading import CATALOG
 from lakehouse_assets.definitions import TABLES, VIEWS, defs
 from lakehouse_assets.engine import personal
 from lakehouse_assets.engine.catalog import anchor, catalog, page

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pyspark.sql.functions as F
 import pytest
 from dagster import AssetMaterialization, DagsterInstance, materialize
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
@@ -131,6 +133,19 @@ def check_that_a_rebuild_says_the_same_of_each_day(lab: Lab, instance: DagsterIn
     schema = rebuilt["2017-03-02"].metadata["dagster/column_schema"].value
     assert [column.name for column in schema.columns] == lab.gold.contract.fields.names
     assert schema.columns[1].description == "Sum of line totals in USD, cancellations taken off"
+
+
+@pytest.mark.services
+def test_a_plan_that_cannot_be_read_is_not_asked_for_again(lab: Lab, instance, monkeypatch):
+    """It gives no lineage, no warning, and costs nothing from the second run on."""
+    marked = replace(lab.gold, transform=lambda rows: lab.gold.transform(rows).where(F.lit("x#1") != "y"))
+    found = highlights.column_lineage(marked, lab.spark, lab.lake, instance)
+    instance.report_runless_asset_event(AssetMaterialization(marked.asset_key, metadata=found))
+    monkeypatch.setattr(lineage, "column_lineage", lambda *_: 1 / 0)
+
+    again = highlights.column_lineage(marked, lab.spark, lab.lake, instance)
+
+    assert found == again == {highlights.LINEAGE_OF: found[highlights.LINEAGE_OF]}
 
 
 def test_personal_columns_are_tagged_in_the_schema():

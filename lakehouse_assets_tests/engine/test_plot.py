@@ -67,3 +67,10 @@ def test_one_day_alone_can_be_drawn():
     assert plot.markdown(plot.png("Revenue", "", {MARCH_1: -3.0}, {MARCH_1})).startswith(
         "![last 90 days](data:image/png"
     )
+
+
+def test_numbers_on_the_axis_are_short():
+    """So that they fit in its margin, whatever the measure."""
+    shown = [plot.short(value) for value in (0, 0.25, 999, 12_500, -2_000_000, 3e9)]
+
+    assert shown == ["0", "0.25", "999", "12.5 k", "-2 M", "3 G"]

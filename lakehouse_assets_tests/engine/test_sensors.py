@@ -6,13 +6,13 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunRequest, SkipReason, job, op
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunRequest, SkipReason, job, op
 from dagster._core.utils import make_new_run_id
 
 from lakehouse_assets.bronze.sales_transactions import table as source
 from lakehouse_assets.engine import sensors
 from lakehouse_assets.engine.position import Slice
-from lakehouse_assets.engine.sensors import STATE_TAG, Work, dead_runs, hold, request, tick
+from lakehouse_assets.engine.sensors import STATE_TAG, Work, dead_rebuilds, dead_runs, hold, request, tick
 from lakehouse_assets.engine.tables import TOPIC_TAG
 from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.settings import load
@@ -206,3 +206,31 @@ def test_looking_is_quick_however_many_runs_there_were(instance, settings, works
     started = time.monotonic()
     look_at(instance, settings)
     assert time.monotonic() - started < 1.0
+
+
+def add_rebuild(instance: DagsterInstance, key: AssetKey, status: DagsterRunStatus) -> str:
+    run = DagsterRun("__ASSET_JOB", make_new_run_id(), status=status, asset_selection=frozenset({key}))
+    instance.add_run(run)
+    return run.run_id
+
+
+def test_a_rebuild_that_died_is_ended_in_spark_by_the_next_batch(instance, settings, works):
+    """Those of this topic's tables only, and only the ones since the last good batch."""
+    dead = add_rebuild(instance, source.asset_key, DagsterRunStatus.FAILURE)
+    add_rebuild(instance, AssetKey(["bronze", "another", "table"]), DagsterRunStatus.FAILURE)
+    add_rebuild(instance, source.asset_key, DagsterRunStatus.SUCCESS)
+
+    config = look_at(instance, settings).run_config["ops"]["bronze_sales_transactions"]["config"]
+    assert config["dead_runs"] == [dead]
+
+
+def test_a_rebuild_that_died_before_the_last_good_batch_is_left_alone(instance):
+    """That batch has ended it already."""
+    started = DagsterRun("__ASSET_JOB", make_new_run_id(), asset_selection=frozenset({source.asset_key}))
+    instance.add_run(started)
+    instance.report_run_failed(started)
+    later = time.time() + 60
+    good = RunRecord(1, DagsterRun("ingest", status=DagsterRunStatus.SUCCESS), NOW, NOW, later, later)
+
+    assert dead_rebuilds(instance, [source.asset_key], []) == [started.run_id]
+    assert dead_rebuilds(instance, [source.asset_key], [good]) == []

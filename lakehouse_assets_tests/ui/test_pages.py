@@ -1,0 +1,38 @@
+"""What a person finds in the UI: the map of all tables, and on a table's page its checks, its rows and its plot."""
+
+from __future__ import annotations
+
+import pytest
+
+from lakehouse_assets.definitions import TABLES
+from lakehouse_assets_tests.ui.browser import Ui
+
+pytestmark = pytest.mark.services
+
+REVENUE = "gold/sales/daily_revenue"
+
+
+def test_the_graph_shows_every_table_in_the_group_of_its_layer(ui: Ui):
+    page = ui.open("/asset-groups", "daily_revenue")
+    shown = page.inner_text("body")
+
+    for table in TABLES:
+        assert table.key.split("/")[-1] in shown
+    assert all(layer in shown for layer in ("bronze", "silver", "gold"))
+
+
+def test_a_gold_table_says_what_it_holds_and_draws_it(ui: Ui):
+    """Columns with their meaning, the owner, and the plot of the newest run."""
+    page = ui.asset(REVENUE, "overview", "Sum of line totals in USD, cancellations taken off")
+
+    assert "sales-analytics" in page.inner_text("body")
+    ui.asset(REVENUE, "events", "delta_version")
+    assert "plot" in ui.page.inner_text("body")
+
+
+def test_the_checks_tab_reads_like_a_contract(ui: Ui):
+    page = ui.asset("silver/sales/transactions", "checks", "Price_not_null")
+    shown = page.inner_text("body")
+
+    assert "ProductNo_not_null" in shown
+    assert "readable" in shown
