@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from importlib import import_module
-from pkgutil import iter_modules
-from types import ModuleType
 
 from dagster import BetaWarning, Definitions
 
-from lakehouse_assets import bronze, gold, silver
+from lakehouse_assets import bronze, gold, serve, silver
 from lakehouse_assets.engine.assets import source_asset, table_asset
 from lakehouse_assets.engine.event_log import sweeper
 from lakehouse_assets.engine.io_manager import DeltaIOManager
@@ -20,19 +16,15 @@ from lakehouse_assets.engine.reconciler import reconciler
 from lakehouse_assets.engine.run_retention import retention_job
 from lakehouse_assets.engine.sensors import source_sensor
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import SourceTable, Table
+from lakehouse_assets.engine.tables import SourceTable, Table, View, tables_in
+from lakehouse_assets.engine.view_assets import view_asset
 from lakehouse_assets.settings import load
 
 warnings.filterwarnings("ignore", category=BetaWarning)
 
 
-def tables_in(layer: ModuleType) -> Iterator[Table]:
-    """The `table` of every file in a layer."""
-    for module in iter_modules(layer.__path__, f"{layer.__name__}."):
-        yield import_module(module.name).table
-
-
 TABLES: tuple[Table, ...] = tuple(table for layer in (bronze, silver, gold) for table in tables_in(layer))
+VIEWS: tuple[View, ...] = tuple(serve.views())
 
 
 def definitions() -> Definitions:
@@ -44,7 +36,11 @@ def definitions() -> Definitions:
     watches = [source_sensor(source, TABLES, jobs[source.key]) for source in sources]
     upkeep = [maintenance_job(TABLES), retention_job(TABLES)]
     return Definitions(
-        assets=[*map(source_asset, sources), *(table_asset(table, settings) for table in TABLES)],
+        assets=[
+            *map(source_asset, sources),
+            *(table_asset(table, settings) for table in TABLES),
+            *(view_asset(view, TABLES) for view in VIEWS),
+        ],
         jobs=[*jobs.values(), *upkeep],
         schedules=[daily(each, settings) for each in upkeep],
         sensors=[*watches, reconciler(TABLES), sweeper()],

@@ -51,12 +51,14 @@ def verbs(words: list[str]) -> Iterator[list[str]]:
         yield part.split()
 
 
-def problems_with(call: list[str]) -> list[str]:
+def problems_with(call: list[str], group: click.Group = CLI) -> list[str]:
     """What the command line would not understand."""
     verb, *rest = [word.strip("[].,:") for word in call]
-    command = CLI.commands.get(verb)
+    command = group.commands.get(verb)
     if command is None:
         return [] if verb.isupper() else [f"no verb {verb}"]
+    if hasattr(command, "commands") and rest:
+        return problems_with(rest, command)
     known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
     return [f"{verb} has no {word}" for word in rest if word.startswith("-") and word.split("=")[0] not in known]
 
@@ -113,5 +115,7 @@ def test_a_name_that_does_not_exist_is_noticed():
     assert problems_with(["status", "--depth"]) == ["status has no --depth"]
     assert problems_with(["explode"]) == ["no verb explode"]
     assert problems_with(["demo", "--rows", "20"]) == []
+    assert problems_with(["new", "table", "gold/a/b", "--from", "silver/a/b"]) == []
+    assert problems_with(["new", "table", "--nope"]) == ["table has no --nope"]
     assert not exists("lakehouse_assets/engine/no_such_file.py")
     assert exists("lakehouse_assets/engine/")

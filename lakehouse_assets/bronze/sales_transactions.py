@@ -22,4 +22,5 @@ table = KafkaTable(
     description="Retail transactions as landed from Kafka: one row per record, value kept as bytes.",
     topic="sales.transactions",
     event_time=event_time,
+    freshness_hours=24,
 )

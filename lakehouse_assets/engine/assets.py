@@ -1,7 +1,7 @@
 """A table as a Dagster asset: partitioned by day, rebuilt by hand or by a backfill, drawn in the lineage graph."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from dagster import (
@@ -10,22 +10,23 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
+    FreshnessPolicy,
     Output,
     RetryPolicy,
     TableColumn,
+    TableColumnConstraints,
     TableSchema,
     asset,
 )
-from pyspark.sql.types import DateType, StructField, StructType
+from pyspark.sql.types import StructType
 
-from lakehouse_assets.engine import calendar, checks, rebuilds
+from lakehouse_assets.engine import calendar, catalog, checks, rebuilds
 from lakehouse_assets.engine.audits import together
 from lakehouse_assets.engine.increments import Engine
 from lakehouse_assets.engine.io_manager import partition_days
 from lakehouse_assets.engine.pipeline_log import failures_of
 from lakehouse_assets.engine.pipelines import engine_of
 from lakehouse_assets.engine.rebuilds import Rebuild
-from lakehouse_assets.engine.records import RECORD
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.settings import Settings
@@ -47,7 +48,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "key": table.asset_key,
         "group_name": table.layer,
         "owners": [table.owner],
-        "description": table.description,
+        "description": catalog.about(table),
         "kinds": {"deltalake", "spark", table.layer},
         "partitions_def": calendar.partitions(settings),
         "backfill_policy": BackfillPolicy.single_run(),
@@ -55,9 +56,10 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "check_specs": checks.specs(table),
         "code_version": table.code_version,
         "retry_policy": RetryPolicy(max_retries=3, delay=2),
+        "freshness_policy": freshness(table),
         "hooks": {failures_of(table.key)},
         "metadata": {
-            "dagster/column_schema": column_schema(columns(table)),
+            "dagster/column_schema": column_schema(catalog.columns(table)),
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",
         },
     }
@@ -69,11 +71,10 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
     return _gold_asset(table, common)
 
 
-def columns(table: Table) -> StructType:
-    """The business columns of a table; for bronze those of a record."""
-    if isinstance(table, EventTable | DailyTable):
-        return table.contract.fields
-    return StructType([*RECORD.fields, StructField("event_date", DateType())])
+def freshness(table: Table) -> FreshnessPolicy | None:
+    """After how long without a change Dagster shows the table as stale."""
+    hours = table.freshness_hours
+    return FreshnessPolicy.time_window(fail_window=timedelta(hours=hours)) if hours else None
 
 
 def column_schema(schema: StructType) -> TableSchema:
@@ -84,6 +85,7 @@ def column_schema(schema: StructType) -> TableSchema:
                 name=field.name,
                 type=field.dataType.simpleString(),
                 description=field.metadata.get("comment"),
+                constraints=TableColumnConstraints(nullable=field.nullable),
             )
             for field in schema.fields
         ]

@@ -35,7 +35,9 @@ def checks_of(table: Table) -> tuple[Check, ...]:
         readable = Check("readable", None, f"Each field can be read as its type. {_SET_ASIDE}", AssetCheckSeverity.WARN)
         return (readable, *_rules(table, _SET_ASIDE, AssetCheckSeverity.WARN))
     assert isinstance(table, DailyTable)
-    return tuple(_rules(table, _REFUSED, AssetCheckSeverity.ERROR))
+    once = table.grain_rule
+    grain = Check(check_name(once), frozenset({once}), f"There is {once}. {_REFUSED}", AssetCheckSeverity.ERROR)
+    return (grain, *_rules(table, _REFUSED, AssetCheckSeverity.ERROR))
 
 
 def _rules(table: EventTable | DailyTable, consequence: str, severity: AssetCheckSeverity) -> Iterator[Check]:

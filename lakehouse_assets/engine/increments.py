@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 
 from lakehouse_assets.engine import calendar, delta, quarantine
 from lakehouse_assets.engine.audits import REASONS, Audit, audit
@@ -230,14 +230,30 @@ def answers(engine: Engine, table: DailyTable, days: tuple[date, ...], version: 
         RefusedError: an answer breaks a rule of the table's contract; nothing is published.
     """
     source = delta.read(engine.spark, engine.lake, table.source.key, days=days, version=version)
-    rows = table.transform(source).select(*table.contract.fields.names, table.contract.broken().alias(REASONS))
-    checked = rows.localCheckpoint(eager=False)
+    checked = judged(table, source).localCheckpoint(eager=False)
     counted = audit(checked)
+    refuse_broken(table, counted)
+    return checked.drop(REASONS), counted
+
+
+def judged(table: DailyTable, source: DataFrame) -> DataFrame:
+    """The table's answers from rows of its source, each with `reasons`: broken rules, a grain with several rows."""
+    rows = table.transform(source).select(*table.contract.fields.names, table.contract.broken().alias(REASONS))
+    rows_of_grain = F.count("*").over(Window.partitionBy(*table.full_grain))
+    repeated = F.array_remove(F.array(F.when(rows_of_grain > 1, table.grain_rule).otherwise("")), "")
+    return rows.withColumn(REASONS, F.concat(REASONS, repeated))
+
+
+def refuse_broken(table: DailyTable, counted: Audit) -> None:
+    """Lets good answers pass.
+
+    Raises:
+        RefusedError: an answer breaks a rule of the table's contract, or its grain; nothing is published.
+    """
     if counted.bad_rows:
         raise RefusedError(
             _refusal(counted), where=table.key, do="Correct the transform or the contract", audit=counted
         )
-    return checked.drop(REASONS), counted
 
 
 def _refusal(counted: Audit) -> str:

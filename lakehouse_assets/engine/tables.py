@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Literal
 
 import pyspark.sql.functions as F
 from dagster import AssetKey
 from pandera.pyspark import DataFrameModel
 from pyspark.sql import Column, DataFrame
+from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine.contracts import Contract, compile_model
 from lakehouse_assets.engine.deduplication import Precedence
 from lakehouse_assets.engine.position import Position
 from lakehouse_assets.engine.versions import code_version, digest
+from lakehouse_assets.errors import ContractError
 
 Transform = Callable[[DataFrame], DataFrame]
 
@@ -30,6 +35,8 @@ class Table:
     key: str
     owner: str
     description: str
+    freshness_hours: float | None = field(default=None, kw_only=True)
+    """Dagster shows the table as stale when no day of it changed for so long; None promises nothing."""
 
     @property
     def asset_key(self) -> AssetKey:
@@ -38,7 +45,7 @@ class Table:
 
     @property
     def layer(self) -> str:
-        """bronze, silver or gold."""
+        """bronze, silver, gold or serve."""
         return self.key.split("/")[0]
 
     @property
@@ -239,6 +246,18 @@ class DailyTable(Table):
     """All rows of some days to those days' answers, with `event_date`."""
     plot: str = ""
     """The column that a materialization plots, summed by day; none is plotted without."""
+    grain: tuple[str, ...] = ()
+    """Columns that identify an answer, besides event_date; none for one row a day."""
+
+    @property
+    def full_grain(self) -> tuple[str, ...]:
+        """The grain with event_date: what identifies a row."""
+        return (*self.grain, "event_date")
+
+    @property
+    def grain_rule(self) -> str:
+        """The grain as a rule, e.g. `one row per ProductNo and event_date`."""
+        return f"one row per {' and '.join(self.full_grain)}"
 
     @cached_property
     def contract(self) -> Contract:
@@ -249,3 +268,59 @@ class DailyTable(Table):
     def code_version(self) -> str:
         """Changes when the table's file or contract does."""
         return code_version(self.transform, self.contract.version)
+
+
+def tables_in(layer: ModuleType) -> Iterator[Table]:
+    """The `table` of every file in a layer."""
+    for module in iter_modules(layer.__path__, f"{layer.__name__}."):
+        yield import_module(module.name).table
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A table by key, of which a view reads these columns; as long as it does not exist it is read as empty."""
+
+    key: str
+    fields: StructType
+
+    @property
+    def name(self) -> str:
+        """The key as an identifier, e.g. `silver_sales_products`."""
+        return self.key.replace("/", "_")
+
+
+Source = EventTable | DailyTable | Reference
+
+
+@dataclass(frozen=True)
+class View(Table):
+    """Serve: an answer combined from other tables when it is read; holds no rows of its own."""
+
+    sources: tuple[Source, ...]
+    schema: type[DataFrameModel]
+    grain: tuple[str, ...]
+    """Columns that identify a row."""
+    sql: str
+    """One SELECT over the sources' names (`gold_sales_customer_days`), in SQL that Spark, DuckDB and delta-rs share."""
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The compiled schema.
+
+        Raises:
+            ContractError: a column has a check; only types, nulls and the grain of a view are examined.
+        """
+        compiled = compile_model(self.schema, self.key)
+        checked = [rule.name for rule in compiled.rules if rule.check != "not_null"]
+        if checked:
+            raise ContractError(
+                f"{checked[0]!r} would not be examined: a view stores nothing that a rule could hold back",
+                where=self.key,
+                do="Put the rule on the table that the view reads",
+            )
+        return compiled
+
+    @cached_property
+    def code_version(self) -> str:
+        """Changes when the SQL or the contract does."""
+        return digest(self.sql, self.contract.version)

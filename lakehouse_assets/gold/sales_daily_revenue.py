@@ -51,4 +51,5 @@ table = DailyTable(
     schema=DailyRevenue,
     transform=transform,
     plot="revenue",
+    freshness_hours=24,
 )

@@ -58,4 +58,5 @@ table = EventTable(
     schema=Transaction,
     grain=("TransactionNo", "ProductNo"),
     transform=transform,
+    freshness_hours=24,
 )

@@ -12,7 +12,7 @@ import pytest
 from lakehouse_assets_tests.demo.small_source import Landed, land, manifest_text, replay, source
 from lakehouse_assets_tests.demo.tiny_lake import TinyLake, build
 from lakehouse_assets_tests.oracle.check import COUNTS, check, main
-from lakehouse_assets_tests.oracle.reading import BRONZE, GOLD, SILVER, SILVER_QUARANTINE, SOURCES
+from lakehouse_assets_tests.oracle.reading import BRONZE, CUSTOMERS, GOLD, PRODUCTS, SILVER, SILVER_QUARANTINE, SOURCES
 from lakehouse_assets_tests.oracle.rules import FATES
 
 LANDED = land(replay(source(days=3, lines_a_day=400), 1_000, seed=5)[1])
@@ -36,7 +36,7 @@ def result_of(lake: TinyLake, landed: list[Landed], folder: Path) -> dict[str, A
     counts |= {"rows_in": len(landed), "duplicates": fates.count("duplicate")}
     rows = {key: len(found) for key, found in lake.rows.items()}
     tables = []
-    for key in (BRONZE, SILVER, GOLD):
+    for key in (BRONZE, SILVER, GOLD, PRODUCTS, CUSTOMERS):
         table: dict[str, Any] = {"asset": key, "uri": str(folder / key), "rows": rows[key]}
         if f"{key}_quarantine" in SOURCES:
             table |= {
@@ -124,6 +124,31 @@ def test_a_row_both_quarantined_and_published_is_caught(lake: TinyLake, manifest
 def test_a_wrong_cent_in_gold_is_caught(lake: TinyLake, manifest: Path, tmp_path: Path) -> None:
     lake.rows[GOLD][0]["revenue"] += Decimal("0.01")
     assert_caught(lake, manifest, tmp_path, "gold's revenue of each day")
+
+
+@pytest.mark.parametrize(
+    ("key", "column"),
+    [(GOLD, "customers"), (GOLD, "units"), (PRODUCTS, "transactions"), (PRODUCTS, "revenue"), (CUSTOMERS, "orders")],
+)
+def test_a_wrong_number_in_gold_is_caught(
+    lake: TinyLake, manifest: Path, tmp_path: Path, key: str, column: str
+) -> None:
+    lake.rows[key][0][column] += 1
+    assert_caught(lake, manifest, tmp_path, "is that of the records sent, once: 1 rows")
+
+
+@pytest.mark.parametrize("key", [PRODUCTS, CUSTOMERS])
+def test_a_row_that_gold_lacks_or_doubles_is_caught(lake: TinyLake, manifest: Path, tmp_path: Path, key: str) -> None:
+    row = lake.rows[key].pop()
+    assert_caught(lake, manifest, tmp_path / "lacks", "is that of silver's rows, once: 1 rows")
+    lake.rows[key] += [row, row]
+    assert_caught(lake, manifest, tmp_path / "doubles", "times=2")
+
+
+def test_a_wrong_customer_in_silver_and_gold_is_caught(lake: TinyLake, manifest: Path, tmp_path: Path) -> None:
+    """Even when gold agrees with silver: the record says otherwise."""
+    lake.rows[SILVER][2]["CustomerNo"] += 10**6
+    assert_caught(lake, manifest, tmp_path, "customer and time are those of the record as landed: 1 rows")
 
 
 def test_a_wrong_cent_in_silver_is_caught(lake: TinyLake, manifest: Path, tmp_path: Path) -> None:

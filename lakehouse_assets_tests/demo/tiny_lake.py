@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,10 @@ def build(landed: Iterable[Landed]) -> TinyLake:
     lake = TinyLake()
     for record in landed:
         _land(lake, record)
-    lake.rows["gold/sales/daily_revenue"] = _gold(lake.rows["silver/sales/transactions"])
+    silver = lake.rows["silver/sales/transactions"]
+    lake.rows["gold/sales/daily_revenue"] = [_day(rows) for rows in _grouped(silver)]
+    lake.rows["gold/sales/product_performance"] = [_product(rows) for rows in _grouped(silver, "ProductNo")]
+    lake.rows["gold/sales/customer_days"] = [_customer(rows) for rows in _grouped(silver, "CustomerNo")]
     return lake
 
 
@@ -53,7 +56,7 @@ def _land(lake: TinyLake, record: Landed) -> None:
         lake.rows["bronze/sales/transactions_quarantine"].append({**coordinate, "reasons": ["calendar"]})
         return
     day = date.fromisoformat(record.line["event_date"])
-    lake.rows["bronze/sales/transactions"].append({**coordinate, "event_date": day})
+    lake.rows["bronze/sales/transactions"].append({**coordinate, "value": record.message.value, "event_date": day})
     if record.label in QUARANTINED:
         lake.rows["silver/sales/transactions_quarantine"].append({**coordinate, "reasons": ["contract"]})
     else:
@@ -71,13 +74,14 @@ def _merge(silver: list[Row], coordinate: Row, record: Landed, day: date) -> Non
         ):
             row["losers"].append({**coordinate, "content_hash": content})
             return
-    named = {name: value[name] for name in ("TransactionNo", "ProductNo", "Price", "Quantity")}
+    named = {name: value[name] for name in ("TransactionNo", "ProductNo", "Price", "Quantity", "CustomerNo")}
     cancelled = value["TransactionNo"].startswith("C")
     silver.append(
         {
             **coordinate,
             **named,
             "event_date": day,
+            "event_time": datetime.fromisoformat(value["Date"]),
             "is_cancellation": cancelled,
             "content_hash": content,
             "losers": [],
@@ -85,23 +89,42 @@ def _merge(silver: list[Row], coordinate: Row, record: Landed, day: date) -> Non
     )
 
 
-def _gold(silver: list[Row]) -> list[Row]:
-    days: dict[date, list[Row]] = defaultdict(list)
+def _grouped(silver: list[Row], *by: str) -> Iterable[list[Row]]:
+    groups: dict[Any, list[Row]] = defaultdict(list)
     for row in silver:
-        days[row["event_date"]].append(row)
-    return [_day(day, rows) for day, rows in days.items()]
+        groups[tuple(row[name] for name in ("event_date", *by))].append(row)
+    return groups.values()
 
 
-def _day(day: date, rows: list[Row]) -> Row:
-    sales = sum((row["Price"] for row in rows if not row["is_cancellation"]), Decimal("0.00"))
-    cancelled = sum((row["Price"] for row in rows if row["is_cancellation"]), Decimal("0.00"))
+def _day(rows: list[Row]) -> Row:
+    return _sums(rows) | {"customers": len({row["CustomerNo"] for row in rows} - {None})}
+
+
+def _product(rows: list[Row]) -> Row:
+    return _sums(rows) | {"ProductNo": rows[0]["ProductNo"]}
+
+
+def _customer(rows: list[Row]) -> Row:
+    sums = _sums(rows)
     return {
-        "event_date": day,
-        "revenue": sales + cancelled,
+        "event_date": sums["event_date"],
+        "CustomerNo": rows[0]["CustomerNo"],
+        "orders": sums["transactions"],
+        "revenue": sums["revenue"],
+        "last_purchase": max((row["event_time"] for row in rows if not row["is_cancellation"]), default=None),
+        "lines": len(rows),
+    }
+
+
+def _sums(rows: list[Row]) -> Row:
+    sold = [row for row in rows if not row["is_cancellation"]]
+    revenue, sales = (sum((row["Price"] for row in some), Decimal("0.00")) for some in (rows, sold))
+    return {
+        "event_date": rows[0]["event_date"],
+        "revenue": revenue,
         "sales": sales,
-        "cancelled": cancelled,
-        "transactions": len({row["TransactionNo"] for row in rows}),
+        "cancelled": revenue - sales,
+        "transactions": len({row["TransactionNo"] for row in sold}),
         "lines": len(rows),
         "units": sum(row["Quantity"] for row in rows),
-        "customers": 1,
     }

@@ -16,9 +16,13 @@ BRONZE_QUARANTINE = "bronze/sales/transactions_quarantine"
 SILVER = "silver/sales/transactions"
 SILVER_QUARANTINE = "silver/sales/transactions_quarantine"
 GOLD = "gold/sales/daily_revenue"
+PRODUCTS = "gold/sales/product_performance"
+CUSTOMERS = "gold/sales/customer_days"
 
 COORDINATE = {"topic_id": pa.string(), "partition": pa.int32(), "offset": pa.int64()}
 LOSER = pa.struct([*COORDINATE.items(), ("content_hash", pa.string())])
+TIME = pa.timestamp("us", "UTC")
+_MONEY = dict.fromkeys(("revenue", "sales", "cancelled"), pa.decimal128(38, 2))
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Source:
 
 
 SOURCES: Mapping[str, Source] = {
-    BRONZE: Source("bronze", {**COORDINATE, "event_date": pa.date32()}),
+    BRONZE: Source("bronze", {**COORDINATE, "value": pa.binary(), "event_date": pa.date32()}),
     BRONZE_QUARANTINE: Source("bronze_quarantine", {**COORDINATE, "reasons": pa.list_(pa.string())}),
     SILVER: Source(
         "silver",
@@ -40,6 +44,8 @@ SOURCES: Mapping[str, Source] = {
             "ProductNo": pa.string(),
             "Price": pa.decimal128(18, 2),
             "Quantity": pa.int32(),
+            "CustomerNo": pa.int64(),
+            "event_time": TIME,
             "event_date": pa.date32(),
             "is_cancellation": pa.bool_(),
             "content_hash": pa.string(),
@@ -51,12 +57,32 @@ SOURCES: Mapping[str, Source] = {
         "gold",
         {
             "event_date": pa.date32(),
-            **dict.fromkeys(("revenue", "sales", "cancelled"), pa.decimal128(38, 2)),
+            **_MONEY,
             **dict.fromkeys(("transactions", "lines", "units", "customers"), pa.int64()),
         },
     ),
+    PRODUCTS: Source(
+        "product_performance",
+        {
+            "event_date": pa.date32(),
+            "ProductNo": pa.string(),
+            **_MONEY,
+            **dict.fromkeys(("transactions", "lines", "units"), pa.int64()),
+        },
+    ),
+    CUSTOMERS: Source(
+        "customer_days",
+        {
+            "event_date": pa.date32(),
+            "CustomerNo": pa.int64(),
+            "orders": pa.int64(),
+            "revenue": pa.decimal128(38, 2),
+            "last_purchase": TIME,
+            "lines": pa.int64(),
+        },
+    ),
 }
-REQUIRED = (BRONZE, SILVER, GOLD)
+REQUIRED = (BRONZE, SILVER, GOLD, PRODUCTS, CUSTOMERS)
 
 _MANIFEST_COLUMNS = (
     "{'partition': 'INTEGER', 'offset': 'BIGINT', 'label': 'VARCHAR', 'event_date': 'VARCHAR',"

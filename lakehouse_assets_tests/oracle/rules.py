@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lakehouse_assets_tests.oracle import gold
+
 FATES = {
     "good": "published",
     "cancellation": "published",
@@ -32,6 +34,7 @@ CREATE TABLE told AS
   UNION ALL SELECT 'quarantined', topic_id, "partition", "offset" FROM bronze_quarantine
   UNION ALL SELECT CASE WHEN content_hash = winner_hash THEN 'duplicate' ELSE 'superseded' END,
                    topic_id, "partition", "offset" FROM losers;
+{gold.FACTS}
 """
 
 
@@ -127,6 +130,14 @@ RULES = (
              IS DISTINCT FROM (s.TransactionNo, s.ProductNo, CAST(s.event_date AS VARCHAR), s.Price)""",
     ),
     Rule(
+        "silver's units, customer and time are those of the record as landed",
+        """SELECT f."partition", f."offset", f.Quantity, f.CustomerNo, f.event_time,
+                  s.Quantity, s.CustomerNo, s.event_time
+           FROM facts f JOIN silver s USING ("partition", "offset")
+           WHERE (f.Quantity, f.CustomerNo, f.event_time)
+             IS DISTINCT FROM (s.Quantity, s.CustomerNo, s.event_time)""",
+    ),
+    Rule(
         "cancellations are marked, and only they",
         """SELECT e."partition", e."offset", label, is_cancellation
            FROM expected e JOIN silver s USING ("partition", "offset")
@@ -146,21 +157,10 @@ RULES = (
            FULL JOIN gold g ON g.event_date = w.day WHERE g.revenue IS DISTINCT FROM w.revenue""",
         strict=True,
     ),
-    Rule(
-        "gold's sales, cancellations and lines of each day are those of silver's rows",
-        """SELECT g.event_date, g.sales, s.sales AS wanted_sales, g.cancelled,
-                  s.cancelled AS wanted_cancelled,
-                  g.lines, s.lines AS wanted_lines
-           FROM gold g JOIN (
-             SELECT event_date, count(*) AS lines,
-                    coalesce(sum(Price) FILTER (NOT is_cancellation), 0) AS sales,
-                    coalesce(sum(Price) FILTER (is_cancellation), 0) AS cancelled
-             FROM silver GROUP BY ALL) s USING (event_date)
-           WHERE (g.sales, abs(g.cancelled), g.lines)
-             IS DISTINCT FROM (s.sales, abs(s.cancelled), s.lines)""",
-    ),
-    Rule(
-        "gold names each day once",
-        "SELECT event_date, count(*) AS times FROM gold GROUP BY ALL HAVING count(*) > 1",
+    *(
+        Rule(f"gold's answer for {answer.what} is that of {source}, once", query, strict=base == "facts")
+        for base, source in (("silver", "silver's rows"), ("facts", "the records sent"))
+        for answer in gold.ANSWERS
+        for query in gold.comparisons(answer, base)
     ),
 )

@@ -1,0 +1,71 @@
+"""What each product brought in by day, with its name.
+
+Grain: one row per UTC day and product. Sources: `gold/sales/product_performance`, and `silver/sales/products` for the
+names: the newest day's. Owner: sales-analytics.
+"""
+
+from __future__ import annotations
+
+import pyspark.sql.types as T
+from pandera.pyspark import DataFrameModel, Field
+
+from lakehouse_assets.engine.tables import Reference, View
+from lakehouse_assets.gold import sales_product_performance as gold
+
+MONEY = T.DecimalType(28, 2)
+
+PRODUCTS = Reference(
+    "silver/sales/products",
+    T.StructType(
+        [
+            T.StructField("ProductNo", T.StringType()),
+            T.StructField("ProductName", T.StringType()),
+            T.StructField("Department", T.StringType()),
+            T.StructField("Brand", T.StringType()),
+            T.StructField("event_date", T.DateType()),
+        ]
+    ),
+)
+
+
+class NamedProductPerformance(DataFrameModel):
+    """What a product brought in on a day."""
+
+    event_date: T.DateType = Field(description="UTC day")
+    ProductNo: T.StringType = Field(description="Product sold")
+    ProductName: T.StringType = Field(description="Newest known name; 'unknown' where there is none")
+    Department: T.StringType = Field(description="Newest known department; 'unknown' where there is none")
+    Brand: T.StringType = Field(description="Newest known brand; 'unknown' where there is none")
+    revenue: MONEY = Field(description="Sum of line totals in USD, cancellations taken off")  # type: ignore[valid-type]
+    sales: MONEY = Field(description="Line totals of sales in USD")  # type: ignore[valid-type]
+    cancelled: MONEY = Field(description="Line totals of cancellations in USD")  # type: ignore[valid-type]
+    units: T.LongType = Field(description="Units sold less units taken back")
+    lines: T.LongType = Field(description="Rows, cancellations included")
+    transactions: T.LongType = Field(description="Receipts that are no cancellations")
+
+
+SQL = """
+WITH named AS (
+  SELECT ProductNo, ProductName, Department, Brand,
+         row_number() OVER (PARTITION BY ProductNo ORDER BY event_date DESC) AS nth
+  FROM silver_sales_products
+)
+SELECT sold.event_date, sold.ProductNo,
+       coalesce(named.ProductName, 'unknown') AS ProductName,
+       coalesce(named.Department, 'unknown') AS Department,
+       coalesce(named.Brand, 'unknown') AS Brand,
+       sold.revenue, sold.sales, sold.cancelled, sold.units, sold.lines, sold.transactions
+FROM gold_sales_product_performance AS sold
+LEFT JOIN named ON named.ProductNo = sold.ProductNo AND named.nth = 1
+"""
+
+
+table = View(
+    key="serve/sales/product_performance",
+    owner="team:sales-analytics",
+    description="Revenue, units, lines and receipts of each product by day, with its name, department and brand.",
+    sources=(gold.table, PRODUCTS),
+    schema=NamedProductPerformance,
+    grain=("event_date", "ProductNo"),
+    sql=SQL,
+)

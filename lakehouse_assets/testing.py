@@ -1,0 +1,96 @@
+"""Tests a table by rows in and rows expected, without Kafka and without a lake: only Spark is asked.
+
+    check_events(table, spark, records=[{"No": "1", "Paid": 2.5}], rows=[{"No": "1", "Paid": Decimal("2.50")}])
+    check_answers(table, spark, source=[{"event_date": MAY_1, "Paid": Decimal("2.50")}], rows=[{"revenue": ...}])
+
+Expected rows name the columns to compare, in any order of rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import DateType, StructField, StructType
+
+from lakehouse_assets.engine.audits import REASONS, audit
+from lakehouse_assets.engine.deduplication import COORDINATE
+from lakehouse_assets.engine.increments import judged, refuse_broken, typed_rows, winners
+from lakehouse_assets.engine.position import Position
+from lakehouse_assets.engine.records import RECORD
+from lakehouse_assets.engine.spark import activate
+from lakehouse_assets.engine.tables import DailyTable, EventTable
+
+Row = Mapping[str, Any]
+Payload = Row | bytes
+"""A record's value: an object that is sent as JSON, or bytes as they are."""
+
+TOPIC_ID = "test"
+_SENT = datetime(2000, 1, 1, tzinfo=UTC)
+"""Kafka's timestamp of every record: an event_date of this day shows that the event's own time was not read."""
+
+
+def check_events(
+    table: EventTable,
+    spark: SparkSession,
+    records: Sequence[Payload],
+    rows: Sequence[Row],
+    broken: Sequence[Sequence[str]] = (),
+) -> None:
+    """Runs records through a silver table: transform, contract, one row per grain.
+
+    `rows` are the good rows; `broken` holds, for each record set aside, in order of offset, the names of its broken
+    rules (or of the fields that cannot be read).
+
+    Raises:
+        AssertionError: shows what was found and what was expected.
+    """
+    activate(spark)
+    typed = typed_rows(table, bronze_rows(table, spark, records)).localCheckpoint()
+    aside = typed.where(F.size(REASONS) > 0).orderBy("offset").collect()
+    _same("broken rules", [list(row[REASONS]) for row in aside], [list(names) for names in broken])
+    position = Position({TOPIC_ID: {0: ((0, len(records)),)}})
+    _same_rows(winners(table, typed, position), rows)
+
+
+def check_answers(table: DailyTable, spark: SparkSession, source: Sequence[Row], rows: Sequence[Row]) -> None:
+    """Runs rows of its source through a gold table: transform, contract, grain. A column not given is null.
+
+    Raises:
+        AssertionError: shows what was found and what was expected.
+        RefusedError: an answer breaks the table's contract or grain.
+    """
+    activate(spark)
+    columns = [*table.source.contract.fields.names, "event_date"]
+    fields = [*table.source.contract.fields.fields, StructField("event_date", DateType())]
+    nullable = StructType([StructField(field.name, field.dataType) for field in fields])
+    given = spark.createDataFrame([tuple(row.get(name) for name in columns) for row in source], nullable)
+    answers = judged(table, given)
+    refuse_broken(table, audit(answers))
+    _same_rows(answers, rows)
+
+
+def bronze_rows(table: EventTable, spark: SparkSession, records: Sequence[Payload]) -> DataFrame:
+    """Records as bronze keeps them: partition 0, offsets from 0, dated by the source's event time."""
+    values = [value if isinstance(value, bytes) else json.dumps(value).encode() for value in records]
+    landed = [(TOPIC_ID, 0, offset, _SENT, None, value, None) for offset, value in enumerate(values)]
+    event_time = F.coalesce(table.source.event_time(), F.col("timestamp"))
+    return spark.createDataFrame(landed, RECORD).withColumn("event_date", F.to_date(event_time))
+
+
+def _same_rows(found: DataFrame, rows: Sequence[Row]) -> None:
+    """Compares the columns that the expected rows name; all of the contract's where none is expected."""
+    columns = list(rows[0]) if rows else [name for name in found.columns if name not in COORDINATE]
+    _same("rows", _sorted(row.asDict(recursive=True) for row in found.select(*columns).collect()), _sorted(rows))
+
+
+def _sorted(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    return sorted((dict(sorted(row.items())) for row in rows), key=repr)
+
+
+def _same(what: str, found: Sequence[Any], expected: Sequence[Any]) -> None:
+    assert found == expected, f"{what}\n  found    {found}\n  expected {expected}"

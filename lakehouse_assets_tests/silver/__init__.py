@@ -1,0 +1,1 @@
+"""Tests of the silver tables, one file each."""

@@ -1,0 +1,41 @@
+"""Retail transactions, typed and deduplicated."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from lakehouse_assets.silver.sales_transactions import table
+from lakehouse_assets.testing import check_events
+from lakehouse_assets_tests.engine.lab import sale
+
+pytestmark = pytest.mark.services
+
+DAY = date(2017, 3, 1)
+
+
+def test_good_records_are_typed_and_bad_ones_say_why(spark):
+    """The lowest coordinate of a grain wins; what can't be read or breaks a rule is set aside."""
+    check_events(
+        table,
+        spark,
+        records=[sale(1, price=2.5), sale("C2", price=-1), sale(1, price=9), sale("x"), sale(3, Price="2"), b"{"],
+        rows=[
+            {"TransactionNo": "1", "event_date": DAY, "Price": Decimal("2.50"), "is_cancellation": False},
+            {"TransactionNo": "C2", "event_date": DAY, "Price": Decimal("-1.00"), "is_cancellation": True},
+        ],
+        broken=[
+            [r"TransactionNo: str_matches(C?\d+$)"],
+            ["Price: not a decimal(18,2)"],
+            ["value: not a JSON object"],
+        ],
+    )
+
+
+def test_the_helper_fails_when_a_row_is_not_as_expected(spark):
+    """Records may be given as objects; a wrong expectation is an AssertionError that shows both."""
+    with pytest.raises(AssertionError, match=r"found .*2.50.*\n.*expected .*2.51"):
+        check_events(table, spark, records=[json.loads(sale(1, price=2.5))], rows=[{"Price": Decimal("2.51")}])
