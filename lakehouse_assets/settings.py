@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     """Most rows of its source that a rebuild reads for one commit, unless a single day holds more."""
     max_bytes_per_batch: int = Field(default=16 * 2**20, ge=1)
     """Most bytes of dropped files one increment reads; a single file may be larger."""
-    max_bytes_per_file: int = Field(default=64 * 2**20, ge=1)
+    max_bytes_per_file: int = Field(default=32 * 2**20, ge=1)
     """A dropped file larger than this is set aside unread."""
     drop_settle_seconds: float = Field(default=2.0, ge=1)
     """A dropped file younger than this is left to settle; S3 states times in seconds, so never less than one."""

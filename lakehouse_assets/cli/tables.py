@@ -51,7 +51,7 @@ def ranges(key: str, ledger: Ledger) -> RichTable:
     shown = RichTable(title=f"{key} version {ledger.version} ({stated})", title_justify="left")
     headings, rows = provenance_of(ledger.position)
     for column in headings:
-        shown.add_column(column, justify="left" if column in _TEXTS else "right")
+        shown.add_column(column, justify="left" if column in _TEXTS else "right", overflow="fold")
     for row in rows:
         shown.add_row(*row)
     return shown

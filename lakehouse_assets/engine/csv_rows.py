@@ -52,7 +52,9 @@ def parse(body: bytes, required: Sequence[str]) -> Parsed:
 def _rows(body: bytes, required: Sequence[str]) -> Iterator[Row]:
     lines = body.splitlines(keepends=True)
     offsets = [0, *accumulate(map(len, lines))]
-    reader = csv.reader(_decoded(lines), strict=True)
+    texts = [*_decoded(lines)]
+    _check_complete(lines)
+    reader = csv.reader(iter(texts), strict=True)
     header: list[str] = []
     while True:
         first_line = reader.line_num
@@ -65,9 +67,6 @@ def _rows(body: bytes, required: Sequence[str]) -> Iterator[Row]:
         _check_width(cells, header, first_line + 1)
         text = json.dumps(dict(zip(header, cells, strict=True)), ensure_ascii=False, separators=(",", ":"))
         yield Row(offsets[first_line], text.encode())
-    if not header:
-        raise _FaultError("line 1: the file is empty; it needs a header")
-    _check_complete(lines)
 
 
 def _decoded(lines: Sequence[bytes]) -> Iterator[str]:
@@ -107,5 +106,8 @@ def _check_width(cells: Sequence[str], header: Sequence[str], line: int) -> None
 
 
 def _check_complete(lines: Sequence[bytes]) -> None:
+    """First of all: whatever else is wrong with a file that was cut off follows from that."""
+    if not lines:
+        raise _FaultError("line 1: the file is empty; it needs a header")
     if not lines[-1].endswith((b"\n", b"\r")):
         raise _FaultError(f"line {len(lines)}: no line end after the last row: the file seems to be cut off")

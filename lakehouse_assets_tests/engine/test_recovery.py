@@ -8,7 +8,10 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from lakehouse_assets.bronze.sales_products import table as products
 from lakehouse_assets.bronze.sales_transactions import table as bronze
+from lakehouse_assets.engine.drop_planning import Dropped, Listing, plan
+from lakehouse_assets.engine.file_versions import FileVersion
 from lakehouse_assets.engine.position import Position
 from lakehouse_assets.engine.recovery import ledger_of, recovered
 from lakehouse_assets.settings import Settings
@@ -50,3 +53,14 @@ def test_silver_counts_the_losers_too(lake):
 def test_a_table_whose_history_still_states_nothing_from_its_first_version_on_is_simply_new(lake):
     write_deltalake(lake.uri(bronze.key), pa.table(coordinates(("t", 0, 0))))
     assert ledger_of(lake, bronze).position == Position()
+
+
+def test_a_file_is_known_as_taken_by_its_rows(lake):
+    """Also one that was set aside: neither is taken again."""
+    good, bad = (FileVersion(datetime(2026, 1, 1, tzinfo=UTC), name, "e") for name in ("good.csv", "bad.csv"))
+    write_deltalake(lake.uri(products.key), pa.table(coordinates((good.id, 0, 39), (good.id, 0, 61))))
+    write_deltalake(lake.uri(products.quarantine), pa.table(coordinates((bad.id, 0, 0))))
+    listing = Listing((Dropped(good, 80), Dropped(bad, 80)), datetime(2026, 1, 2, tzinfo=UTC))
+    position = recovered(lake, products)
+    assert set(position.topic_ids) == {good.id, bad.id}
+    assert plan(listing, position, settle_seconds=1, most_bytes=1000) == ()
