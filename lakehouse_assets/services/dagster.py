@@ -19,7 +19,7 @@ from lakehouse_assets.services.supervisor import Program
 from lakehouse_assets.settings import PROJECT
 
 PROBE_SECONDS = 5.0
-LOAD_TIMEOUT_SECONDS = 60.0
+LOAD_TIMEOUT_SECONDS = 180.0
 DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name loadStatus locationOrLoadError { ... on PythonError { message } } } } } }"""
@@ -75,7 +75,6 @@ class Dagster(Service):
     """The embedded Dagster."""
 
     name: ClassVar[str] = "dagster"
-    start_timeout_seconds: ClassVar[float] = 120.0
 
     @classmethod
     def owns(cls, program: str) -> bool:
