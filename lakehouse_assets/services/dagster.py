@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lakehouse_assets.access import postgres
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services.endpoints import HOST
 from lakehouse_assets.services.home import write_private
@@ -62,13 +63,12 @@ retention:
       success: 30
       failure: 30
 """
-POSTGRES = """
+POSTGRES = f"""
 storage:
   postgres:
     postgres_url:
-      env: LAKEHOUSE_DAGSTER_POSTGRES_URL
+      env: {postgres.ADDRESS}
 """
-"""The address comes from the environment: the file holds no password."""
 
 
 class Dagster(Service):
@@ -171,7 +171,7 @@ class Dagster(Service):
             "LAKEHOUSE_HOME": str(self.site.home.root),
             "PYTHONPATH": str(PROJECT),
             "PYTHONUNBUFFERED": "1",
-            **({"LAKEHOUSE_DAGSTER_POSTGRES_URL": self._database} if self._database else {}),
+            **postgres.environment(self.site.settings),
         }
         return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=20, port=port)
 
