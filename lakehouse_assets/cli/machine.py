@@ -96,7 +96,7 @@ def env() -> None:
 
 def exports(settings: Settings) -> dict[str, str]:
     """Environment variables for delta-rs, DuckDB, the AWS command line, Spark Connect, Kafka's clients and Dagster."""
-    from lakehouse_assets.access import s3
+    from lakehouse_assets.access import postgres, s3
 
     store = {"AWS_DEFAULT_REGION": settings.s3_region, "AWS_ALLOW_HTTP": "true"}
     everything = {
@@ -108,7 +108,7 @@ def exports(settings: Settings) -> dict[str, str]:
         **store,
         **s3.delta_rs(settings),
         "DAGSTER_HOME": str(settings.home / "dagster"),
-        "LAKEHOUSE_DAGSTER_POSTGRES_URL": settings.dagster_postgres_url.get_secret_value(),
+        **postgres.environment(settings),
     }
     return {name: value for name, value in everything.items() if value}
 

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lakehouse_assets.access import postgres
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services.endpoints import HOST
 from lakehouse_assets.services.home import write_private
@@ -19,7 +20,7 @@ from lakehouse_assets.services.supervisor import Program
 from lakehouse_assets.settings import PROJECT
 
 PROBE_SECONDS = 5.0
-LOAD_TIMEOUT_SECONDS = 60.0
+LOAD_TIMEOUT_SECONDS = 180.0
 DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name loadStatus locationOrLoadError { ... on PythonError { message } } } } } }"""
@@ -67,20 +68,18 @@ retention:
       success: 30
       failure: 30
 """
-POSTGRES = """
+POSTGRES = f"""
 storage:
   postgres:
     postgres_url:
-      env: LAKEHOUSE_DAGSTER_POSTGRES_URL
+      env: {postgres.ADDRESS}
 """
-"""The address comes from the environment: the file holds no password."""
 
 
 class Dagster(Service):
     """The embedded Dagster."""
 
     name: ClassVar[str] = "dagster"
-    start_timeout_seconds: ClassVar[float] = 120.0
 
     @classmethod
     def owns(cls, program: str) -> bool:
@@ -177,7 +176,7 @@ class Dagster(Service):
             "LAKEHOUSE_HOME": str(self.site.home.root),
             "PYTHONPATH": str(PROJECT),
             "PYTHONUNBUFFERED": "1",
-            **({"LAKEHOUSE_DAGSTER_POSTGRES_URL": self._database} if self._database else {}),
+            **postgres.environment(self.site.settings),
         }
         return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=20, port=port)
 

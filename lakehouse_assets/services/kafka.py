@@ -17,7 +17,8 @@ from lakehouse_assets.services.service import NotHealthyError, Service, cause
 from lakehouse_assets.services.supervisor import Program
 
 HEAP = "256m"
-PROBE_SECONDS = 1.0
+PROBE_SECONDS = 5.0
+RECONNECT_MS = 200
 FORMAT_TIMEOUT_SECONDS = 60
 READY_SECONDS = 30
 SCRAM_ITERATIONS = 4096
@@ -178,7 +179,8 @@ def cluster_id(client: dict[str, Any]) -> str:
     from confluent_kafka.admin import AdminClient
 
     try:
-        metadata = AdminClient(client, logger=_silent()).list_topics(timeout=PROBE_SECONDS)
+        admin = AdminClient({**client, "reconnect.backoff.max.ms": RECONNECT_MS}, logger=_silent())
+        metadata = admin.list_topics(timeout=PROBE_SECONDS)
     except KafkaException as error:
         raise NotHealthyError(str(error.args[0].str())) from error
     if not metadata.brokers:

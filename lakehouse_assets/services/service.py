@@ -45,7 +45,7 @@ class Service(ABC):
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     name: ClassVar[str]
-    start_timeout_seconds: ClassVar[float] = 90.0
+    start_timeout_seconds: ClassVar[float] = 180.0
 
     @property
     def wanted(self) -> bool:
