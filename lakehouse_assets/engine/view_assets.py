@@ -7,6 +7,7 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Materiali
 from lakehouse_assets.engine import catalog, views
 from lakehouse_assets.engine.assets import column_schema
 from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.pipeline_log import failures_of
 from lakehouse_assets.engine.preview import shown
 from lakehouse_assets.engine.tables import Table, View
 from lakehouse_assets.settings import load
@@ -24,6 +25,7 @@ def view_asset(view: View, tables: Sequence[Table]) -> AssetsDefinition:
         description=catalog.about(view),
         kinds={"view", "sql"},
         code_version=view.code_version,
+        hooks={failures_of(view.key)},
         metadata={
             "dagster/column_schema": column_schema(view.contract.fields),
             "sql": MetadataValue.md(f"```sql\n{view.sql.strip()}\n```"),
