@@ -22,7 +22,7 @@ from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import load
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
-APPENDS = 25
+APPENDS = 10
 DELTAS_OWN = "io.delta.storage.S3SingleDriverLogStore"
 
 
