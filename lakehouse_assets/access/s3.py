@@ -7,6 +7,7 @@ Without an endpoint it is Amazon's own, by https.
 from __future__ import annotations
 
 import uuid
+from functools import cache
 from typing import Any
 
 from lakehouse_assets.errors import ServiceError
@@ -25,7 +26,29 @@ def delta_rs(settings: Settings) -> dict[str, str]:
     if settings.s3_endpoint:
         options["AWS_ENDPOINT_URL"] = settings.s3_endpoint
         options["AWS_ALLOW_HTTP"] = str(settings.s3_endpoint.startswith("http://")).lower()
-    return options | keys(settings)
+    return options | (keys(settings) or found())
+
+
+def found() -> dict[str, str]:
+    """The keys that AWS's usual chain finds now, as its variables: delta-rs by itself knows no profile."""
+    chain = _chain()
+    if chain is None:
+        return {}
+    now = chain.get_frozen_credentials()
+    names = {
+        "AWS_ACCESS_KEY_ID": now.access_key,
+        "AWS_SECRET_ACCESS_KEY": now.secret_key,
+        "AWS_SESSION_TOKEN": now.token,
+    }
+    return {name: value for name, value in names.items() if value}
+
+
+@cache
+def _chain() -> Any:
+    """What renews the keys by itself; looked for once, which can take a second where there are none."""
+    import boto3
+
+    return boto3.session.Session().get_credentials()
 
 
 def keys(settings: Settings) -> dict[str, str]:

@@ -17,10 +17,14 @@ def bare(monkeypatch, tmp_path):
     for name in ELSEWHERE:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
-    return monkeypatch
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3._chain.cache_clear()
+    yield monkeypatch
+    s3._chain.cache_clear()
 
 
-def test_without_endpoint_and_keys_every_client_takes_amazons_s3_and_the_usual_chain():
+def test_without_endpoint_and_keys_every_client_takes_amazons_s3_and_the_usual_chain(bare):
     settings = Settings(s3_region="eu-west-1")
 
     assert s3.delta_rs(settings) == {"AWS_REGION": "eu-west-1"}
@@ -51,6 +55,17 @@ def test_ours_win_over_awss(bare):
     bare.setenv("LAKEHOUSE_S3_ENDPOINT", "https://other.example")
 
     assert load().s3_endpoint == "https://other.example"
+
+
+def test_delta_rs_gets_the_keys_of_a_profile(bare, tmp_path):
+    (tmp_path / "keys").write_text("[mine]\naws_access_key_id=AKEY\naws_secret_access_key=ASECRET\n")
+    bare.setenv("AWS_PROFILE", "mine")
+
+    assert s3.delta_rs(load()) == {
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "AKEY",
+        "AWS_SECRET_ACCESS_KEY": "ASECRET",
+    }
 
 
 @pytest.mark.services

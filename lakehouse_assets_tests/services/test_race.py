@@ -22,7 +22,7 @@ from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import load
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
-APPENDS = 25
+APPENDS = 10
 DELTAS_OWN = "io.delta.storage.S3SingleDriverLogStore"
 
 
@@ -52,6 +52,7 @@ def two_drivers(monkeypatch, request, tmp_path):
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
         monkeypatch.setenv("AWS_PROFILE", "mine")
         monkeypatch.setenv("AWS_ENDPOINT_URL", kept.s3_endpoint)
+        s3._chain.cache_clear()
         second = running.enter_context(lakehouse("spark"))
         assert "s3" in second.elsewhere
         yield load(), [endpoints.read(each.home).spark_remote for each in (first, second)]
