@@ -75,7 +75,7 @@ class Bench:
     def fill(self) -> None:
         """A year in bronze and silver."""
         rows = len(self.lines)
-        producer.produce(self.lab.settings.kafka_bootstrap, self.lines, rows, seed=7, name=self.lab.topic)
+        producer.produce(self.lab.settings, self.lines, rows, seed=7, name=self.lab.topic)
         while self.lab.land():
             sys.stdout.write(".")
             sys.stdout.flush()
