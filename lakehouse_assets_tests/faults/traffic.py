@@ -1,6 +1,6 @@
 """Live traffic: a process of its own that sends events at a rate until it is stopped.
 
-python -m lakehouse_assets_tests.faults.traffic BOOTSTRAP MANIFEST RATE EVERY
+python -m lakehouse_assets_tests.faults.traffic MANIFEST RATE EVERY
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lakehouse_assets.demo import producer, transactions
 from lakehouse_assets.demo.transactions import Lines
+from lakehouse_assets.settings import load
 from lakehouse_assets_tests.faults.site import Site
 
 STOP_SECONDS = 60
@@ -30,7 +31,7 @@ def sampled(every: int) -> Lines:
 @contextmanager
 def flowing(site: Site, rate: float, every: int) -> Iterator[None]:
     """Events flow to the site's topic inside of the block; each is in the manifest when it ends."""
-    given = [site.settings.kafka_bootstrap, str(site.manifest), str(rate), str(every)]
+    given = [str(site.manifest), str(rate), str(every)]
     process = subprocess.Popen([sys.executable, "-m", __spec__.name, *given])
     try:
         yield
@@ -42,9 +43,9 @@ def flowing(site: Site, rate: float, every: int) -> Iterator[None]:
 
 def main() -> None:
     """Send until interrupted."""
-    bootstrap, manifest, rate, every = sys.argv[1:]
+    manifest, rate, every = sys.argv[1:]
     with suppress(KeyboardInterrupt):
-        producer.trickle(bootstrap, sampled(int(every)), float(rate), seed=7, manifest=Path(manifest))
+        producer.trickle(load(), sampled(int(every)), float(rate), seed=7, manifest=Path(manifest))
 
 
 if __name__ == "__main__":
