@@ -28,11 +28,11 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from lakehouse_assets.demo import producer
-from lakehouse_assets.engine import delta, increments
-from lakehouse_assets.engine.assets import table_asset
-from lakehouse_assets.engine.audits import REASONS
-from lakehouse_assets.engine.io_manager import DeltaIOManager
+from lakehouse_assets.engine.orchestration.assets import table_asset
+from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.spark import SparkConnect, connect, fit
+from lakehouse_assets.engine.writing import delta, increments
+from lakehouse_assets.engine.writing.audits import REASONS
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab

@@ -17,7 +17,7 @@ from dagster import DagsterEventType
 from rich.console import Console
 from rich.table import Table
 
-from lakehouse_assets.engine.pipelines import SESSION_READY
+from lakehouse_assets.engine.orchestration.pipelines import SESSION_READY
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets_tests.faults.site import Site, until
 

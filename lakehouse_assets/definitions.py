@@ -7,17 +7,17 @@ import warnings
 from dagster import BetaWarning, Definitions
 
 from lakehouse_assets import bronze, gold, serve, silver
-from lakehouse_assets.engine.assets import source_asset, table_asset
-from lakehouse_assets.engine.event_log import sweeper
-from lakehouse_assets.engine.io_manager import DeltaIOManager
-from lakehouse_assets.engine.maintenance import daily, maintenance_job
-from lakehouse_assets.engine.pipelines import increment_job
-from lakehouse_assets.engine.reconciler import reconciler
-from lakehouse_assets.engine.run_retention import retention_job
-from lakehouse_assets.engine.sensors import source_sensor
+from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
+from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
+from lakehouse_assets.engine.orchestration.pipelines import increment_job
+from lakehouse_assets.engine.orchestration.reconciler import reconciler
+from lakehouse_assets.engine.orchestration.sensors import source_sensor
+from lakehouse_assets.engine.orchestration.view_assets import view_asset
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import SourceTable, Table, View, tables_in
-from lakehouse_assets.engine.view_assets import view_asset
+from lakehouse_assets.engine.upkeep.event_log import sweeper
+from lakehouse_assets.engine.upkeep.maintenance import daily, maintenance_job
+from lakehouse_assets.engine.upkeep.run_retention import retention_job
 from lakehouse_assets.settings import load
 
 warnings.filterwarnings("ignore", category=BetaWarning)

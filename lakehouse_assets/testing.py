@@ -17,13 +17,13 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DateType, StructField, StructType
 
-from lakehouse_assets.engine.audits import REASONS, audit
-from lakehouse_assets.engine.deduplication import COORDINATE
-from lakehouse_assets.engine.increments import judged, refuse_broken, typed_rows, winners
-from lakehouse_assets.engine.position import Position
-from lakehouse_assets.engine.records import RECORD
+from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable
+from lakehouse_assets.engine.writing.audits import REASONS, audit
+from lakehouse_assets.engine.writing.deduplication import COORDINATE
+from lakehouse_assets.engine.writing.increments import judged, refuse_broken, typed_rows, winners
 
 Row = Mapping[str, Any]
 Payload = Row | bytes

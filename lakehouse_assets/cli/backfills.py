@@ -16,8 +16,8 @@ from lakehouse_assets.settings import load
 if TYPE_CHECKING:
     from datetime import date
 
-    from lakehouse_assets.engine.backfills import Preview
-    from lakehouse_assets.engine.lake import Size
+    from lakehouse_assets.engine.history.lake import Size
+    from lakehouse_assets.engine.orchestration.backfills import Preview
     from lakehouse_assets.engine.tables import Table
     from lakehouse_assets.settings import Settings
 
@@ -40,8 +40,8 @@ def backfill(
     wait: Annotated[bool, typer.Option(help="Show progress until it ends; exit code 1 when it fails")] = True,
 ) -> None:
     """Rebuild days of a table, and of those that live on it, in the running Dagster."""
-    from lakehouse_assets.engine import backfills
-    from lakehouse_assets.engine.lake import Lake
+    from lakehouse_assets.engine.history.lake import Lake
+    from lakehouse_assets.engine.orchestration import backfills
 
     settings, console, asked = load(), Console(soft_wrap=True), known_table(table)
     lake = Lake(settings)
@@ -95,8 +95,8 @@ def amount(size: Size) -> str:
 
 def _watch(settings: Settings, backfill_id: str, tables: list[Table], days: tuple[date, ...], console: Console) -> bool:
     """Shows how many days are committed until the backfill ends; whether it succeeded."""
-    from lakehouse_assets.engine import backfills
-    from lakehouse_assets.engine.lake import Lake
+    from lakehouse_assets.engine.history.lake import Lake
+    from lakehouse_assets.engine.orchestration import backfills
 
     lake, columns = Lake(settings), (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TextColumn("{task.fields[status]}"), TimeElapsedColumn(), console=console) as bar:

@@ -13,14 +13,14 @@ from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from lakehouse_assets.engine.progress import Holding, TableProgress
+    from lakehouse_assets.engine.orchestration.progress import Holding, TableProgress
 
 
 def show(settings: Settings, console: Console) -> None:
     """Prints one line per table; says why where it cannot."""
     from lakehouse_assets.definitions import TABLES
-    from lakehouse_assets.engine.lake import Lake
-    from lakehouse_assets.engine.progress import holdings, snapshot
+    from lakehouse_assets.engine.history.lake import Lake
+    from lakehouse_assets.engine.orchestration.progress import holdings, snapshot
 
     try:
         progress, held = snapshot(settings, TABLES), holdings(Lake(settings), TABLES)

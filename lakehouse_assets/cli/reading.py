@@ -50,7 +50,7 @@ def catalog(
 ) -> None:
     """Print what is known of every table: grain, source, owner, columns, rules, freshness."""
     from lakehouse_assets.definitions import TABLES, VIEWS
-    from lakehouse_assets.engine import catalog as pages
+    from lakehouse_assets.engine.display import catalog as pages
 
     text = pages.catalog((*TABLES, *VIEWS))
     if not write:

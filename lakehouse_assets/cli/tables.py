@@ -15,10 +15,10 @@ from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import load
 
 if TYPE_CHECKING:
-    from lakehouse_assets.engine.ledger import Ledger
-    from lakehouse_assets.engine.maintenance import Upkeep
-    from lakehouse_assets.engine.planning import Acceptance
+    from lakehouse_assets.engine.history.ledger import Ledger
+    from lakehouse_assets.engine.sources.planning import Acceptance
     from lakehouse_assets.engine.tables import Table
+    from lakehouse_assets.engine.upkeep.maintenance import Upkeep
 
 TABLE = Annotated[str, typer.Argument(help="A table's key, e.g. gold/sales/daily_revenue", metavar="TABLE")]
 _TEXTS = frozenset({"topic id", "dropped", "file", "etag"})
@@ -36,8 +36,8 @@ def provenance(
     version: Annotated[int | None, typer.Option(help="A Delta version; the newest by default")] = None,
 ) -> None:
     """Show the exact Kafka offsets, or dropped files, in a version of a table."""
-    from lakehouse_assets.engine.lake import Lake
-    from lakehouse_assets.engine.provenance import ledger_at
+    from lakehouse_assets.engine.history.lake import Lake
+    from lakehouse_assets.engine.history.provenance import ledger_at
 
     found = ledger_at(Lake(load()), table, version)
     Console(soft_wrap=True).print(ranges(table, found))
@@ -45,7 +45,7 @@ def provenance(
 
 def ranges(key: str, ledger: Ledger) -> RichTable:
     """A position as a table for people."""
-    from lakehouse_assets.engine.provenance import ranges as provenance_of
+    from lakehouse_assets.engine.history.provenance import ranges as provenance_of
 
     stated = f"position stated by version {ledger.position_version}" if ledger.position else "no position yet"
     shown = RichTable(title=f"{key} version {ledger.version} ({stated})", title_justify="left")
@@ -59,7 +59,7 @@ def ranges(key: str, ledger: Ledger) -> RichTable:
 
 def accept(table: TABLE) -> None:
     """Record that a loss which holds a table is known, so that it goes on after it."""
-    from lakehouse_assets.engine import acceptances
+    from lakehouse_assets.engine.history import acceptances
     from lakehouse_assets.engine.spark import connect
 
     settings = load()
@@ -77,10 +77,10 @@ def maintain(
 ) -> None:
     """Compact crowded days and delete files that no kept version needs; exit code 1 when something was not done."""
     from lakehouse_assets.definitions import TABLES
-    from lakehouse_assets.engine.increments import Engine
-    from lakehouse_assets.engine.lake import Lake
-    from lakehouse_assets.engine.maintenance import maintain as upkeep
+    from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.spark import connect
+    from lakehouse_assets.engine.upkeep.maintenance import maintain as upkeep
+    from lakehouse_assets.engine.writing.increments import Engine
 
     settings, run_id = load(), str(uuid4())
     chosen = [known_table(table)] if table else TABLES

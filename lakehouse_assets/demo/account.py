@@ -10,8 +10,8 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
-from lakehouse_assets.engine.lake import Lake
-from lakehouse_assets.engine.position import Slice, predicate
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.position import Slice, predicate
 
 BRONZE: Final = "bronze/sales/transactions"
 SILVER: Final = "silver/sales/transactions"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lakehouse_assets.engine import webserver
+from lakehouse_assets.engine.orchestration import webserver
 from lakehouse_assets.errors import UnavailableError
 
 FAILED_RUNS: Final = """query ($since: Float!) {

@@ -11,7 +11,7 @@ from typing import Final
 import pandas as pd
 
 from lakehouse_assets.bronze import sales_products as bronze
-from lakehouse_assets.engine import landing
+from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.settings import Settings
 
 FILE: Final = "products.csv"

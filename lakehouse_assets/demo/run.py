@@ -18,10 +18,10 @@ from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.demo import account, dagster_runs, producer, products, show, topic, transactions, watch
 from lakehouse_assets.demo.account import QUARANTINE, Account
 from lakehouse_assets.demo.dagster_runs import FailedRun
-from lakehouse_assets.engine import kafka
-from lakehouse_assets.engine.lake import Lake
-from lakehouse_assets.engine.position import Slice
-from lakehouse_assets.engine.progress import TableProgress, snapshot
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.orchestration.progress import TableProgress, snapshot
+from lakehouse_assets.engine.sources import kafka
 from lakehouse_assets.errors import BrokenContractError
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings, load

@@ -21,7 +21,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lakehouse_assets.demo import watch
-from lakehouse_assets.engine.file_versions import parse
+from lakehouse_assets.engine.sources.file_versions import parse
 
 
 class RateColumn(ProgressColumn):

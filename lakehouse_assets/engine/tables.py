@@ -17,9 +17,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine.contracts import Contract, compile_model
-from lakehouse_assets.engine.deduplication import Precedence
-from lakehouse_assets.engine.position import Position
-from lakehouse_assets.engine.versions import code_version, digest
+from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.history.versions import code_version, digest
+from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.errors import ContractError
 
 Transform = Callable[[DataFrame], DataFrame]

@@ -43,7 +43,7 @@ run_coordinator:
   class: DefaultRunCoordinator
 
 run_launcher:
-  module: lakehouse_assets.engine.launcher
+  module: lakehouse_assets.engine.orchestration.launcher
   class: LocalRunLauncher
 
 run_monitoring:

@@ -6,10 +6,11 @@ import pytest
 from rich.console import Console
 
 from lakehouse_assets.cli.lag import duration, rendered
-from lakehouse_assets.engine import kafka_source, progress
-from lakehouse_assets.engine.planning import TopicState
-from lakehouse_assets.engine.position import Position
-from lakehouse_assets.engine.progress import Holding, TableProgress
+from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.orchestration import progress
+from lakehouse_assets.engine.orchestration.progress import Holding, TableProgress
+from lakehouse_assets.engine.sources import kafka_source
+from lakehouse_assets.engine.sources.planning import TopicState
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.engine.lab import Lab
 from lakehouse_assets_tests.engine.local_lake import LocalLake

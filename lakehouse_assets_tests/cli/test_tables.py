@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse_assets.cli.tables import kept
-from lakehouse_assets.engine.maintenance import Upkeep
+from lakehouse_assets.engine.upkeep.maintenance import Upkeep
 
 DONE = [
     Upkeep("silver/sales/transactions", 40, 2, 17),

@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse_assets.bronze.sales_products import table
 from lakehouse_assets.demo.products import as_csv
-from lakehouse_assets.engine.csv_rows import parse
+from lakehouse_assets.engine.sources.csv_rows import parse
 
 
 def test_a_product_without_a_type_is_named_after_its_department():

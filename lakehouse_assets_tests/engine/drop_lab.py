@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from lakehouse_assets.bronze import sales_products as bronze
-from lakehouse_assets.engine import increments, landing
-from lakehouse_assets.engine.position import Slice
-from lakehouse_assets.engine.sources import source_of
+from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.sources import landing
+from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.writing import increments
 from lakehouse_assets.silver import sales_products as silver
 from lakehouse_assets_tests.engine.lab import Lab
 

@@ -18,15 +18,16 @@ from pyspark.sql import SparkSession
 
 from lakehouse_assets.access import kafka as access
 from lakehouse_assets.bronze import sales_transactions as bronze
-from lakehouse_assets.engine import increments, kafka
-from lakehouse_assets.engine.increments import Batch, Engine
-from lakehouse_assets.engine.lake import Lake
-from lakehouse_assets.engine.ledger import Commit
-from lakehouse_assets.engine.planning import TopicState, plan
-from lakehouse_assets.engine.position import Position, Slice
-from lakehouse_assets.engine.publication import Publication, publish
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.ledger import Commit
+from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.sources import kafka
+from lakehouse_assets.engine.sources.planning import TopicState, plan
 from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
+from lakehouse_assets.engine.writing import increments
+from lakehouse_assets.engine.writing.increments import Batch, Engine
+from lakehouse_assets.engine.writing.publication import Publication, publish
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.history.lake import Lake
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from decimal import Decimal
 
 import pytest
 
-from lakehouse_assets.engine import increments, rebuilds, views
-from lakehouse_assets.engine.pipelines import downstream
+from lakehouse_assets.engine.display import views
+from lakehouse_assets.engine.orchestration.pipelines import downstream
 from lakehouse_assets.engine.tables import DailyTable
+from lakehouse_assets.engine.writing import increments, rebuilds
 from lakehouse_assets.gold import sales_customer_days, sales_product_performance
 from lakehouse_assets.serve import sales_customer_value
 from lakehouse_assets.settings import load

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from lakehouse_assets.engine.position import Slice
+from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.errors import PlanError
 from lakehouse_assets_tests.engine.drop_lab import HEADER, DropLab, product
 

@@ -10,14 +10,15 @@ import pytest
 from dagster import DagsterInstance, SkipReason
 
 from lakehouse_assets.cli.tables import ranges as shown_ranges
-from lakehouse_assets.engine import delta, landing, publication, rebuilds
-from lakehouse_assets.engine.file_versions import parse
-from lakehouse_assets.engine.io_manager import DeltaIOManager
-from lakehouse_assets.engine.pipelines import increment_job
-from lakehouse_assets.engine.progress import snapshot
-from lakehouse_assets.engine.sensors import tick
+from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
+from lakehouse_assets.engine.orchestration.pipelines import increment_job
+from lakehouse_assets.engine.orchestration.progress import snapshot
+from lakehouse_assets.engine.orchestration.sensors import tick
+from lakehouse_assets.engine.sources import landing
+from lakehouse_assets.engine.sources.file_versions import parse
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import DROP_TAG
+from lakehouse_assets.engine.writing import delta, publication, rebuilds
 from lakehouse_assets.errors import PlanError, UnavailableError
 from lakehouse_assets_tests.engine.drop_lab import HEADER, PAUSE_SECONDS, DropLab, product
 

@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.demo import producer, transactions
-from lakehouse_assets.engine.progress import snapshot
+from lakehouse_assets.engine.orchestration.progress import snapshot
 from lakehouse_assets.engine.tables import TOPIC_TAG
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.services.stack import Stack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
-from lakehouse_assets.engine import landing
+from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.silver.sales_products import table as products
 from lakehouse_assets_tests.faults.site import Site
 

@@ -11,8 +11,8 @@ from datetime import date, timedelta
 import pytest
 
 from lakehouse_assets.definitions import TABLES
-from lakehouse_assets.engine import backfills
-from lakehouse_assets.engine.lake import Lake
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.orchestration import backfills
 from lakehouse_assets_tests.faults.site import Site, until
 from lakehouse_assets_tests.faults.traffic import flowing, sampled
 

@@ -12,7 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
 from pyspark.sql.types import DateType, StructField, StructType
 
-from lakehouse_assets.engine import views
+from lakehouse_assets.engine.display import views
 from lakehouse_assets.engine.tables import Reference, View
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.local_lake import LocalLake

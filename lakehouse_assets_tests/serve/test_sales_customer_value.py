@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from lakehouse_assets.engine import views
+from lakehouse_assets.engine.display import views
 from lakehouse_assets.serve.sales_customer_value import table as view
 from lakehouse_assets_tests.serve.engines import by_delta_rs, by_duckdb, by_spark, lake_of
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from lakehouse_assets.definitions import TABLES
-from lakehouse_assets.engine import views
-from lakehouse_assets.engine.catalog import columns
+from lakehouse_assets.engine.display import views
+from lakehouse_assets.engine.display.catalog import columns
 from lakehouse_assets.serve.sales_product_performance import PRODUCTS as REFERENCE
 from lakehouse_assets.serve.sales_product_performance import table as view
 from lakehouse_assets_tests.serve.engines import by_delta_rs, by_duckdb, by_spark, lake_of

@@ -12,8 +12,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from lakehouse_assets.access import kafka as access
-from lakehouse_assets.engine import kafka
-from lakehouse_assets.engine.position import Slice
+from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.sources import kafka
 from lakehouse_assets.engine.spark import connect
 from lakehouse_assets.services import endpoints
 from lakehouse_assets.services.spark import Spark

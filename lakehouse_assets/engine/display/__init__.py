@@ -1,0 +1,1 @@
+"""What people are shown: metadata, previews, plots, lineage, the catalog, views."""

@@ -1,0 +1,153 @@
+"""The tables as they lie on S3: where they are, what their history says, what days they hold. Reads no rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from lakehouse_assets.access import s3
+from lakehouse_assets.engine.history import ledger
+from lakehouse_assets.engine.history.ledger import Commit, Ledger
+from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.settings import Settings
+
+_FIRST_LOOK = 10
+_NO_TABLE = Ledger(version=-1, position=Position(), position_version=-1)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a day of a table takes up."""
+
+    rows: int
+    bytes: int
+    files: int
+
+
+@dataclass(frozen=True)
+class Lake:
+    """All tables of one bucket, read by delta-rs from their logs: no Spark session, milliseconds."""
+
+    settings: Settings
+
+    def uri(self, key: str, scheme: str = "s3") -> str:
+        """Where a table lies; Spark wants the scheme `s3a`."""
+        return f"{scheme}://{self.settings.bucket}/{key}"
+
+    def open(self, key: str) -> DeltaTable | None:
+        """The table at its newest version, None where there is none yet.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        try:
+            return DeltaTable(self.uri(key), storage_options=self.storage_options())
+        except TableNotFoundError:
+            return None
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot read the table's log: {str(error).splitlines()[0]}",
+                where=key,
+                do=f"Check that S3 answers at {self.settings.s3_endpoint or 'its endpoint'} (`lakehouse status`)",
+            ) from error
+
+    def version(self, key: str) -> int:
+        """The newest version; -1 where there is no table."""
+        table = self.open(key)
+        return table.version() if table else -1
+
+    def ledger(self, key: str, version: int | None = None) -> Ledger:
+        """What the table's history says, as of a version."""
+        table = self.open(key)
+        return ledger.read(commits(table, key, version)) if table else _NO_TABLE
+
+    def commits(self, key: str, version: int | None = None) -> Iterator[Commit]:
+        """The table's history up to a version, newest first."""
+        table = self.open(key)
+        return commits(table, key, version) if table else iter(())
+
+    def days(self, key: str) -> frozenset[date]:
+        """The days that hold rows, from the log alone."""
+        if self.version(key) < 0:
+            return frozenset()
+        table = DeltaTable(self.uri(key), storage_options=self.storage_options())
+        return frozenset(date.fromisoformat(day) for part in table.partitions() if (day := part["event_date"]))
+
+    def rows_in(self, key: str, days: Iterable[date]) -> int:
+        """How many rows the table holds in these days, from the log's file statistics."""
+        rows = self.rows_by_day(key)
+        return sum(rows.get(day, 0) for day in days)
+
+    def rows_by_day(self, key: str) -> dict[date, int]:
+        """How many rows the table holds by day, from the log's file statistics."""
+        return {day: size.rows for day, size in self.sizes(key).items()}
+
+    def sizes(self, key: str) -> dict[date, Size]:
+        """What the table holds by day, from the log's file statistics."""
+        table = self.open(key)
+        if table is None:
+            return {}
+        files = pa.table(table.get_add_actions(flatten=True)).group_by("partition.event_date")
+        summed = files.aggregate([("num_records", "sum"), ("size_bytes", "sum"), ("path", "count")]).to_pylist()
+        return {
+            each["partition.event_date"]: Size(
+                each["num_records_sum"] or 0, each["size_bytes_sum"] or 0, each["path_count"]
+            )
+            for each in summed
+        }
+
+    def rows(self, key: str) -> int:
+        """How many rows the table holds, from the log's file statistics."""
+        if self.version(key) < 0:
+            return 0
+        return int(DeltaTable(self.uri(key), storage_options=self.storage_options()).count())
+
+    def storage_options(self) -> dict[str, str]:
+        """What delta-rs needs to reach the store; holds the secret key, so never log it."""
+        return s3.delta_rs(self.settings)
+
+
+def commits(table: DeltaTable, key: str, version: int | None = None) -> Iterator[Commit]:
+    """A table's history up to a version, newest first, in growing pieces: a recent answer costs little."""
+    limit = _FIRST_LOOK
+    newest = math.inf if version is None else version
+    while True:
+        history = _history(table, limit)
+        for entry in history:
+            if entry["version"] <= newest:
+                newest = entry["version"] - 1
+                yield _commit(entry, key)
+        if len(history) < limit:
+            return
+        limit *= 10
+
+
+def _history(table: DeltaTable, limit: int) -> list[dict[str, Any]]:
+    """The newest commits. delta-rs reads the newest ones but numbers them from the version that is loaded."""
+    while True:
+        history = table.history(limit)
+        numbered_from = table.version()
+        table.update_incremental()
+        if table.version() == numbered_from:
+            return history
+
+
+def _commit(entry: dict[str, Any], key: str) -> Commit:
+    operation = entry.get("operation", "")
+    parameters = entry.get("operationParameters") or {}
+    restored = parameters.get("version") if operation == "RESTORE" else None
+    return Commit(
+        version=int(entry["version"]),
+        timestamp_ms=int(entry.get("timestamp", 0)),
+        operation=operation,
+        statement=ledger.parse(entry.get("userMetadata"), key),
+        restored_to=int(restored) if restored is not None else None,
+    )

@@ -1,0 +1,62 @@
+"""Which source records are in a version of a table: exact offset or byte ranges, from its ledger."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.ledger import Ledger
+from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.sources.file_versions import parse
+from lakehouse_assets.errors import LakehouseError
+
+Row = tuple[str, ...]
+
+OFFSETS: Final[Row] = ("topic id", "partition", "first offset", "last offset", "offsets")
+FILES: Final[Row] = ("dropped", "file", "etag", "first byte", "last byte", "bytes")
+MOST_FILES_SHOWN: Final = 50
+"""In metadata, which every event repeats."""
+
+
+def ledger_at(lake: Lake, key: str, version: int | None = None) -> Ledger:
+    """The ledger as of a version.
+
+    Raises:
+        LakehouseError: there is no such table or version, or its history states no position.
+    """
+    newest = lake.version(key)
+    if newest < 0:
+        raise LakehouseError("there is no such table", where=key, do="Give a key like gold/sales/daily_revenue")
+    if version is not None and not 0 <= version <= newest:
+        raise LakehouseError(f"there is no version {version}", where=key, do=f"Give one from 0 to {newest}")
+    return lake.ledger(key, version)
+
+
+def position_table(position: Position) -> str:
+    """A position as a Markdown table: exact ranges, or file versions, of which only the newest are listed."""
+    headings, rows = ranges(position)
+    older = max(0, len(rows) - MOST_FILES_SHOWN) if headings == FILES else 0
+    lines = [_line(headings), "|---" * len(headings) + "|", *map(_line, rows[older:])]
+    return "\n".join(lines) + (f"\n\nand {older} older ones: `lakehouse provenance` lists them" if older else "")
+
+
+def ranges(position: Position) -> tuple[Row, list[Row]]:
+    """Headings, and a row for each range that holds something; ends are inclusive."""
+    held = [part for part in position.slices() if len(part)]
+    files = [_file(part) for part in held if parse(part.topic_id)]
+    if files:
+        return FILES, sorted(files)
+    return OFFSETS, [
+        (part.topic_id, str(part.partition), str(part.start), str(part.end - 1), str(len(part))) for part in held
+    ]
+
+
+def _file(part: Slice) -> Row:
+    version = parse(part.topic_id)
+    assert version is not None
+    dropped = part.topic_id.partition(" ")[0]
+    return dropped, version.name, version.etag, str(part.start), str(part.end - 1), str(len(part))
+
+
+def _line(cells: Row) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

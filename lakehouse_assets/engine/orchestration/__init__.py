@@ -1,0 +1,1 @@
+"""How Dagster runs it: assets, jobs, sensors, checks, backfills."""

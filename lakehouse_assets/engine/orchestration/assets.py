@@ -1,0 +1,151 @@
+"""A table as a Dagster asset: partitioned by day, rebuilt by hand or by a backfill, drawn in the lineage graph."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetIn,
+    AssetsDefinition,
+    AssetSpec,
+    BackfillPolicy,
+    FreshnessPolicy,
+    Output,
+    RetryPolicy,
+    TableColumn,
+    TableColumnConstraints,
+    TableSchema,
+    asset,
+)
+from pyspark.sql.types import StructType
+
+from lakehouse_assets.engine import calendar
+from lakehouse_assets.engine.display import catalog
+from lakehouse_assets.engine.orchestration import checks
+from lakehouse_assets.engine.orchestration.io_manager import partition_days
+from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
+from lakehouse_assets.engine.orchestration.pipelines import engine_of
+from lakehouse_assets.engine.spark import SparkConnect
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.writing import rebuilds
+from lakehouse_assets.engine.writing.audits import together
+from lakehouse_assets.engine.writing.increments import Engine
+from lakehouse_assets.engine.writing.rebuilds import Rebuild
+from lakehouse_assets.settings import Settings
+
+
+def source_asset(table: SourceTable) -> AssetSpec:
+    """The source itself, so that the graph begins where the data does."""
+    return AssetSpec(
+        table.origin_key,
+        group_name="sources",
+        kinds=set(table.origin_kinds),
+        description=f"Source of {table.key}: {table.origin}",
+    )
+
+
+def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
+    """The table's asset; materializing it rebuilds the days asked for."""
+    common: dict[str, Any] = {
+        "key": table.asset_key,
+        "group_name": table.layer,
+        "owners": [table.owner],
+        "description": catalog.about(table),
+        "kinds": {"deltalake", "spark", table.layer},
+        "partitions_def": calendar.partitions(settings),
+        "backfill_policy": BackfillPolicy.single_run(),
+        "io_manager_key": "delta",
+        "check_specs": checks.specs(table),
+        "code_version": table.code_version,
+        "retry_policy": RetryPolicy(max_retries=3, delay=2),
+        "freshness_policy": freshness(table),
+        "hooks": {failures_of(table.key)},
+        "metadata": {
+            "dagster/column_schema": column_schema(catalog.columns(table)),
+            "dagster/uri": f"s3://{settings.bucket}/{table.key}",
+        },
+    }
+    if isinstance(table, SourceTable):
+        return _bronze_asset(table, common)
+    if isinstance(table, EventTable):
+        return _silver_asset(table, common)
+    assert isinstance(table, DailyTable)
+    return _gold_asset(table, common)
+
+
+def freshness(table: Table) -> FreshnessPolicy | None:
+    """After how long without a change Dagster shows the table as stale."""
+    hours = table.freshness_hours
+    return FreshnessPolicy.time_window(fail_window=timedelta(hours=hours)) if hours else None
+
+
+def column_schema(schema: StructType) -> TableSchema:
+    """As Dagster shows it."""
+    return TableSchema(
+        columns=[
+            TableColumn(
+                name=field.name,
+                type=field.dataType.simpleString(),
+                description=field.metadata.get("comment"),
+                constraints=TableColumnConstraints(nullable=field.nullable),
+            )
+            for field in schema.fields
+        ]
+    )
+
+
+def _bronze_asset(table: SourceTable, common: dict[str, Any]) -> AssetsDefinition:
+    @asset(deps=[table.origin_key], **common)
+    def repair(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
+        engine = _engine(context, spark)
+        yield from _published(context, rebuilds.repair(engine, table, _days(context)))
+
+    return repair
+
+
+def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition:
+    @asset(ins={"records": AssetIn(table.source.asset_key)}, **common)
+    def rebuild(context: AssetExecutionContext, spark: SparkConnect, records: Any) -> Iterator[Any]:
+        engine = _engine(context, spark)
+        tries = earlier_tries(context)
+        yield from _published(context, rebuilds.redo_events(engine, table, records, _days(context), tries))
+
+    return rebuild
+
+
+def _gold_asset(table: DailyTable, common: dict[str, Any]) -> AssetsDefinition:
+    @asset(deps=[table.source.asset_key], **common)
+    def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
+        engine = _engine(context, spark)
+        yield from _published(context, rebuilds.redo_answers(engine, table, _days(context), earlier_tries(context)))
+
+    return rebuild
+
+
+def _days(context: AssetExecutionContext) -> tuple[date, ...]:
+    return partition_days(context.partition_keys)
+
+
+def _engine(context: AssetExecutionContext, spark: SparkConnect) -> Engine:
+    """The engine, once whatever Spark still does for an earlier try of this run has been ended."""
+    for run_id in earlier_tries(context):
+        spark.interrupt(run_id)
+    return engine_of(context, spark)
+
+
+def earlier_tries(context: AssetExecutionContext) -> list[str]:
+    """Runs that this one is a retry of, back to the first."""
+    group = context.instance.get_run_group(context.run_id)
+    return [run.run_id for run in (group[1] if group else ()) if run.run_id != context.run_id]
+
+
+def _published(context: AssetExecutionContext, rebuild: Rebuild) -> Iterator[Any]:
+    """The rebuild for the IO manager, which goes through it; then the verdict of each rule, day by day and in all."""
+    if rebuild.done:
+        context.log.info(f"{len(rebuild.done)} of {len(rebuild.days)} days are done already")
+    yield Output(rebuild)
+    whole = together(rebuild.audits)
+    for day in rebuild.days:
+        yield from checks.evaluations(rebuild.table, whole, day)
+    yield from checks.results(rebuild.table, whole)

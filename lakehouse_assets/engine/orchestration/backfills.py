@@ -1,0 +1,168 @@
+"""Backfills asked for by name and days: what they would touch, their start through Dagster, and how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from lakehouse_assets.engine.history.lake import Lake, Size
+from lakehouse_assets.engine.history.versions import stale_days
+from lakehouse_assets.engine.orchestration import webserver
+from lakehouse_assets.engine.tables import DailyTable, EventTable, Table
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.settings import Settings
+
+ALL, STALE = "all", "stale"
+_NOTHING = Size(0, 0, 0)
+_LAUNCH = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+  __typename
+  ... on LaunchBackfillSuccess { backfillId }
+  ... on PythonError { message }
+  ... on UnauthorizedError { message }
+  ... on InvalidSubsetError { message }
+  ... on PartitionKeysNotFoundError { message }
+} }"""
+_PROGRESS = """query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
+  ... on PartitionBackfill { status runs(limit: 100) { runId status } error { message } }
+} }"""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a backfill of these days would do."""
+
+    table: Table
+    days: tuple[date, ...]
+    runs: tuple[tuple[date, date], ...]
+    """First and last day of each run: one for each unbroken range."""
+    read: Size
+    """What the days hold in the layer below; nothing for bronze, which rereads Kafka."""
+    replaced: Size
+    """What the days hold in the table now."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A backfill in flight: Dagster's status and that of each run by run id."""
+
+    status: str
+    runs: Mapping[str, str]
+    error: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether Dagster does nothing more for it."""
+        return self.status.startswith("COMPLETED") or self.status in ("FAILED", "CANCELED")
+
+    @property
+    def shown(self) -> str:
+        """In words."""
+        running = [f"run {run[:8]} {status.lower()}" for run, status in self.runs.items() if status != "SUCCESS"]
+        return ", ".join(running) or self.status.lower().replace("_", " ")
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every day was rebuilt."""
+        return self.status == "COMPLETED_SUCCESS"
+
+
+def preview(lake: Lake, table: Table, days: Collection[date]) -> Preview:
+    """What the backfill would touch, from the tables' logs alone."""
+    source = table.source.key if isinstance(table, EventTable | DailyTable) else None
+    below = lake.sizes(source) if source else {}
+    ordered = tuple(sorted(days))
+    return Preview(table, ordered, ranges(ordered), _sum(below, ordered), _sum(lake.sizes(table.key), ordered))
+
+
+def _sum(sizes: Mapping[date, Size], days: Iterable[date]) -> Size:
+    found = [sizes.get(day, _NOTHING) for day in days]
+    return Size(sum(s.rows for s in found), sum(s.bytes for s in found), sum(s.files for s in found))
+
+
+def ranges(days: Sequence[date]) -> tuple[tuple[date, date], ...]:
+    """Sorted days as unbroken ranges (first, last)."""
+    found: list[tuple[date, date]] = []
+    for day in days:
+        if found and day - found[-1][1] == timedelta(days=1):
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return tuple(found)
+
+
+def parse_days(text: str, lake: Lake, table: Table) -> tuple[date, ...]:
+    """The days that a text names: `2017-03-01`, `2017-03-01..2017-03-30`, several by comma, `all` or `stale`.
+
+    Raises:
+        LakehouseError: the text is none of these.
+    """
+    if text == ALL:
+        return tuple(sorted(_known_days(lake, table)))
+    if text == STALE:
+        return stale_days([*lake.commits(table.key)], lake.days(table.key), table.code_version)
+    days: set[date] = set()
+    for part in text.split(","):
+        days.update(_range(part.strip()))
+    return tuple(sorted(days))
+
+
+def _known_days(lake: Lake, table: Table) -> frozenset[date]:
+    source = table.source.key if isinstance(table, EventTable | DailyTable) else table.key
+    return lake.days(table.key) | lake.days(source)
+
+
+def _range(text: str) -> list[date]:
+    first, dots, last = text.partition("..")
+    try:
+        begin, end = date.fromisoformat(first), date.fromisoformat(last if dots else first)
+    except ValueError as error:
+        raise LakehouseError(
+            f"cannot read {text!r} as days",
+            where="days",
+            do="Give 2017-03-01, 2017-03-01..2017-03-30, several of them by comma, `all` or `stale`",
+        ) from error
+    return [begin + timedelta(days=n) for n in range((end - begin).days + 1)]
+
+
+def rebuilt(lake: Lake, table: Table, run_ids: Collection[str]) -> frozenset[date]:
+    """Days of a table that these runs have committed."""
+    days: set[date] = set()
+    for commit in lake.commits(table.key):
+        if commit.statement and commit.statement.kind == "rebuild" and commit.statement.run_id in run_ids:
+            days.update(commit.statement.days)
+    return frozenset(days)
+
+
+def launch(settings: Settings, tables: Sequence[Table], days: Sequence[date]) -> str:
+    """Starts the backfill in the running Dagster; its id.
+
+    Raises:
+        UnavailableError: Dagster does not answer.
+        LakehouseError: Dagster refuses it; says why.
+    """
+    params: dict[str, Any] = {
+        "assetSelection": [{"path": table.key.split("/")} for table in tables],
+        "partitionNames": [day.isoformat() for day in days],
+        "title": f"{', '.join(table.key for table in tables)}: {len(days)} days",
+    }
+    said = webserver.ask(settings.dagster_url, _LAUNCH, {"params": params})["launchPartitionBackfill"]
+    if "backfillId" not in said:
+        raise LakehouseError(
+            f"Dagster refuses the backfill: {said.get('message', said['__typename'])}",
+            where=", ".join(table.key for table in tables),
+            do="Give days inside the calendar",
+        )
+    return str(said["backfillId"])
+
+
+def progress(settings: Settings, backfill_id: str) -> Progress:
+    """How far a backfill is.
+
+    Raises:
+        UnavailableError: Dagster does not answer.
+    """
+    said = webserver.ask(settings.dagster_url, _PROGRESS, {"id": backfill_id})["partitionBackfillOrError"]
+    runs = {run["runId"]: run["status"] for run in said.get("runs") or ()}
+    return Progress(said.get("status", "UNKNOWN"), runs, (said.get("error") or {}).get("message", ""))

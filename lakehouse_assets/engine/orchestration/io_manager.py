@@ -1,0 +1,82 @@
+"""The IO manager: translates between Dagster's partitions and the Delta tables on S3. Decides nothing."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from dagster import ConfigurableIOManager, DagsterEvent, InputContext, OutputContext, ResourceDependency
+from pyspark.sql import DataFrame
+
+from lakehouse_assets.engine.display import highlights, metadata
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.orchestration import checks, pipeline_log
+from lakehouse_assets.engine.spark import SparkConnect
+from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing.publication import Publication, RefusedError, publish
+from lakehouse_assets.engine.writing.rebuilds import Rebuild
+from lakehouse_assets.settings import load
+
+
+class DeltaIOManager(ConfigurableIOManager):
+    """Loads tables lazily as Spark DataFrames and commits publications.
+
+    An input of a partitioned run is pruned to the run's days; otherwise it is the whole table. An output is a
+    `Publication` (append, merge or replaceWhere, quarantine first), a `Rebuild` of several, or None for nothing to
+    do. A run without partitions logs one materialization per touched day; in a run over days each day's
+    materialization gets the metadata of the commit that holds it.
+    """
+
+    spark: ResourceDependency[SparkConnect]
+
+    def load_input(self, context: InputContext) -> DataFrame:
+        """The upstream table: the run's days of it, or all."""
+        days = partition_days(context.asset_partition_keys) if context.has_asset_partitions else None
+        key = context.asset_key.to_user_string()
+        return delta.read(self.spark.spark_session, Lake(load()), key, days=days)
+
+    def handle_output(  # type: ignore[override]  # Dagster takes a generator of events as well
+        self, context: OutputContext, obj: Publication | Rebuild | None
+    ) -> Iterator[DagsterEvent]:
+        """Commits each publication and tells Dagster which days changed; of a refused one, which rules it broke."""
+        try:
+            for publication in [obj] if isinstance(obj, Publication) else obj or ():
+                self._commit(context, publication, worth_a_look=obj is publication or _is_last(obj, publication))
+        except RefusedError as error:
+            assert isinstance(obj, Rebuild)
+            for verdict in checks.evaluations(obj.table, error.audit):
+                yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
+            raise
+
+    def _commit(self, context: OutputContext, publication: Publication, worth_a_look: bool) -> None:
+        settings, planned, warn = load(), time.time(), context.log.warning
+        lake = Lake(settings)
+        highlights.prepare(publication.table)
+        commit = publish(self.spark.spark_session, lake, publication)
+        pipeline_log.committed(settings, publication, commit, time.time() - planned)
+        report = metadata.report(lake, publication, commit, _seconds(context, planned), warn)
+        instance, once = context.step_context.instance, {}
+        if worth_a_look:
+            once = metadata.run_metadata(report, self.spark.spark_session, lake, instance, warn)
+        for event in metadata.events(report, once):
+            if context.has_asset_partitions:
+                context.step_context.add_asset_metadata(event.metadata, partition_key=event.partition)
+            else:
+                context.log_event(event)
+
+
+def _is_last(rebuild: object, publication: Publication) -> bool:
+    return isinstance(rebuild, Rebuild) and publication.statement.days == rebuild.pieces[-1]
+
+
+def partition_days(keys: Sequence[str]) -> tuple[date, ...]:
+    """Partition keys as dates."""
+    return tuple(date.fromisoformat(key) for key in keys)
+
+
+def _seconds(context: OutputContext, planned: float) -> dict[str, float]:
+    """How long the step took until the publication was planned, and to commit it, until now."""
+    seconds = {"commit_seconds": round(time.time() - planned, 3)}
+    for step in context.step_context.instance.get_run_step_stats(context.run_id, [context.step_key]):
+        if step.start_time:
+            seconds["plan_seconds"] = round(planned - step.start_time, 3)
+    return seconds

@@ -1,0 +1,138 @@
+"""The job that carries one source's batches from bronze to gold: one op for each table, in the order of the flow."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    Config,
+    In,
+    JobDefinition,
+    Nothing,
+    OpDefinition,
+    OpExecutionContext,
+    Out,
+    Output,
+    in_process_executor,
+    job,
+    op,
+)
+
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.orchestration import checks
+from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
+from lakehouse_assets.engine.spark import SparkConnect
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.writing import increments
+from lakehouse_assets.engine.writing.increments import Batch, Engine
+from lakehouse_assets.engine.writing.publication import Publication, RefusedError, in_turn
+from lakehouse_assets.settings import load
+
+SESSION_READY = "Spark session ready after"
+MAX_RETRIES_TAG = "dagster/max_retries"
+"""None by Dagster: the sensor plans a failed batch anew."""
+_OUT = {"publication": Out(io_manager_key="delta")}
+
+
+class BatchConfig(Config):
+    """What the sensor froze for a run."""
+
+    slices: list[list[Any]] = []  # noqa: RUF012
+    """Each as `[topic_id, partition, start, end]`; none lets the later layers catch up with bronze."""
+    planned_at: str
+    """ISO time of the plan: the calendar is the one of that moment, also in a retry."""
+    dead_runs: list[str] = []  # noqa: RUF012
+    """Runs of this source that failed; whatever Spark still does for them is interrupted first."""
+
+    def batch(self) -> Batch:
+        """As the engine takes it."""
+        return Batch(tuple(Slice(*part) for part in self.slices), datetime.fromisoformat(self.planned_at))
+
+
+def downstream(source: SourceTable, tables: Sequence[Table]) -> tuple[Table, ...]:
+    """The tables that live on this one, nearest first."""
+    events = [table for table in tables if isinstance(table, EventTable) and table.source == source]
+    daily = [table for table in tables if isinstance(table, DailyTable) and table.source in events]
+    return (*events, *daily)
+
+
+def increment_job(source: SourceTable, tables: Sequence[Table]) -> JobDefinition:
+    """The job that works through one frozen batch of the source."""
+    later = {table.key: _later_op(table) for table in downstream(source, tables)}
+    first = _land_op(source)
+
+    @job(
+        name=f"ingest_{source.origin_name}",
+        description=f"Takes one frozen batch of {source.origin} from bronze to gold.",
+        executor_def=in_process_executor,
+        tags={MAX_RETRIES_TAG: "0"},
+    )
+    def ingest() -> None:
+        done = {source.key: first.with_hooks({failures_of(source.key)})()}
+        for table in downstream(source, tables):
+            step = later[table.key].with_hooks({failures_of(table.key)})
+            done[table.key] = step(done[_source_of(table)])
+
+    return ingest
+
+
+def _source_of(table: Table) -> str:
+    assert isinstance(table, EventTable | DailyTable)
+    return table.source.key
+
+
+def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkConnect) -> Engine:
+    """The engine for a run."""
+    settings, started = load(), time.monotonic()
+    session = spark.spark_session
+    context.log.debug(f"{SESSION_READY} {time.monotonic() - started:.3f} s")
+    return Engine(settings, Lake(settings), session, context.run_id)
+
+
+def _land_op(table: SourceTable) -> OpDefinition:
+    @op(name=table.name, out=_OUT, description=table.description)
+    def land(context: OpExecutionContext, config: BatchConfig, spark: SparkConnect) -> Iterator[Any]:
+        for run_id in config.dead_runs:
+            spark.interrupt(run_id)
+        engine = engine_of(context, spark)
+        yield from _published(engine, table, lambda: increments.land(engine, table, config.batch()))
+
+    return land
+
+
+def _later_op(table: Table) -> OpDefinition:
+    @op(name=table.name, ins={"after": In(Nothing)}, out=_OUT, description=table.description)
+    def later(context: OpExecutionContext, spark: SparkConnect) -> Iterator[Any]:
+        engine = engine_of(context, spark)
+        yield from _published(engine, table, lambda: _increment(engine, table))
+
+    return later
+
+
+def _increment(engine: Engine, table: Table) -> Publication | None:
+    if isinstance(table, EventTable):
+        return increments.refine(engine, table)
+    assert isinstance(table, DailyTable)
+    return increments.recompute(engine, table)
+
+
+def _published(engine: Engine, table: Table, plan: Callable[[], Publication | None]) -> Iterator[Any]:
+    """The publication for the IO manager, then the verdict of each rule; the verdicts alone when it is refused."""
+    try:
+        publication = in_turn(engine.settings, table, plan)
+    except RefusedError as error:
+        yield from checks.evaluations(table, error.audit)
+        raise
+    yield Output(publication, "publication")
+    if publication is not None:
+        yield from checks.evaluations(table, publication.audit)
+
+
+def chain(source: SourceTable, tables: Sequence[Table]) -> Iterator[tuple[Table, Table]]:
+    """(upstream, downstream) pairs of the pipeline."""
+    for table in downstream(source, tables):
+        assert isinstance(table, EventTable | DailyTable)
+        yield table.source, table

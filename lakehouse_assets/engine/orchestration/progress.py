@@ -1,0 +1,78 @@
+"""How far each table has come: for people, the CLI and the demo. Reads logs, offsets and listings, no rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.ledger import Ledger
+from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.orchestration.pipelines import downstream
+from lakehouse_assets.engine.sources.source import Source, source_of
+from lakehouse_assets.engine.tables import SourceTable, Table
+from lakehouse_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class TableProgress:
+    """One table against the source it comes from."""
+
+    key: str
+    version: int
+    """Delta version; -1 for a table that does not exist yet."""
+    position: Position
+    taken: int
+    """How much the table has taken in, in the source's unit."""
+    lag: int
+    """How far the table is behind the source, in the source's unit."""
+    unit: str
+    """`offsets` or `files`."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one table holds."""
+
+    rows: int
+    quarantined: int
+    """Rows in its quarantine; for a moment also what a dead run left there."""
+    age_seconds: float | None
+    """Since the newest increment; None before the first one."""
+
+
+def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]:
+    """Every table, in the order of the flow.
+
+    Raises:
+        UnavailableError: a source or the store does not answer; or a topic does not exist yet.
+    """
+    lake = Lake(settings)
+    progress: list[TableProgress] = []
+    for bronze in (table for table in tables if isinstance(table, SourceTable)):
+        source, chain = source_of(settings, bronze), (bronze, *downstream(bronze, tables))
+        ledgers = [lake.ledger(table.key) for table in chain]
+        lags = source.lags([ledger.position for ledger in ledgers])
+        progress += [_of(table, source, ledger, lag) for table, ledger, lag in zip(chain, ledgers, lags, strict=True)]
+    return progress
+
+
+def _of(table: Table, source: Source, ledger: Ledger, lag: int) -> TableProgress:
+    position = ledger.position
+    return TableProgress(table.key, ledger.version, position, source.taken(position), lag, unit=source.unit)
+
+
+def holdings(lake: Lake, tables: Sequence[Table]) -> dict[str, Holding]:
+    """What each table holds, by key; a table that does not exist yet holds nothing."""
+    return {
+        table.key: Holding(lake.rows(table.key), lake.rows(table.quarantine), _age_seconds(lake, table.key))
+        for table in tables
+    }
+
+
+def _age_seconds(lake: Lake, key: str) -> float | None:
+    for commit in lake.commits(key):
+        if commit.statement and commit.statement.kind == "increment":
+            return max(0.0, time.time() - commit.timestamp_ms / 1000)
+    return None

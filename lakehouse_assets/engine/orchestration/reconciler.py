@@ -1,0 +1,133 @@
+"""The reconciler: tells Dagster of commits that no run reported, so that its picture converges to the tables' truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    AssetRecordsFilter,
+    DagsterInstance,
+    DefaultSensorStatus,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    sensor,
+)
+
+from lakehouse_assets.engine.display.metadata import commit_metadata
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.ledger import Commit
+from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.settings import load
+
+_INTERVAL_SECONDS = 10
+_PAGE = 1000
+
+Seen = dict[str, int]
+"""For one table: `version` reconciled so far, and the `storage_id` of the newest event looked at."""
+
+
+def reconciler(tables: Sequence[Table]) -> SensorDefinition:
+    """The sensor that reconciles all tables."""
+
+    @sensor(
+        name="reconcile_tables",
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Reports commits to Dagster that no run reported, e.g. because it was killed in between.",
+    )
+    def reconcile(context: SensorEvaluationContext) -> SensorResult:
+        cursor: dict[str, Seen] = json.loads(context.cursor or "{}")
+        events: list[AssetMaterialization] = []
+        for table in tables:
+            try:
+                found, cursor[table.key] = missing(context.instance, Lake(load()), table, cursor.get(table.key))
+            except UnavailableError as error:
+                return SensorResult(skip_reason=str(error), cursor=context.cursor)
+            events += found
+        reason = None if events else "every commit is known to Dagster"
+        return SensorResult(skip_reason=reason, asset_events=events, cursor=json.dumps(cursor))
+
+    return reconcile
+
+
+def missing(
+    instance: DagsterInstance, lake: Lake, table: Table, seen: Seen | None
+) -> tuple[list[AssetMaterialization], Seen]:
+    """Events for days that changed unreported, and how far this look went."""
+    if seen is None:
+        return _first_look(instance, lake, table)
+    reported, storage_id = _reported(instance, table.asset_key, seen["storage_id"])
+    events: list[AssetMaterialization] = []
+    version = seen["version"]
+    for commit in _newer(lake, table.key, version):
+        if _in_progress(instance, commit):
+            break
+        events += _unreported(table, commit, reported)
+        version = commit.version
+    done = version > seen["version"]
+    return events, {"version": version, "storage_id": storage_id if done else seen["storage_id"]}
+
+
+def _first_look(instance: DagsterInstance, lake: Lake, table: Table) -> tuple[list[AssetMaterialization], Seen]:
+    """Without a memory (a new or deleted Dagster home) the table's own days are the truth."""
+    version = lake.version(table.key)
+    known = instance.get_materialized_partitions(table.asset_key)
+    days = sorted(day for day in lake.days(table.key) if day.isoformat() not in known)
+    ledger = lake.ledger(table.key)
+    commit = Commit(ledger.version, 0, "", None)
+    events = [_event(table, commit, ledger.position, day) for day in days]
+    _, storage_id = _reported(instance, table.asset_key, 0)
+    return events, {"version": version, "storage_id": storage_id}
+
+
+def _newer(lake: Lake, key: str, version: int) -> list[Commit]:
+    newer = []
+    for commit in lake.commits(key):
+        if commit.version <= version:
+            break
+        newer.append(commit)
+    return newer[::-1]
+
+
+def _in_progress(instance: DagsterInstance, commit: Commit) -> bool:
+    run = instance.get_run_by_id(commit.statement.run_id) if commit.statement else None
+    return run is not None and not run.is_finished
+
+
+def _unreported(table: Table, commit: Commit, reported: Iterable[tuple[int, str]]) -> list[AssetMaterialization]:
+    statement = commit.statement
+    if statement is None:
+        return []
+    days = [day for day in statement.days if (commit.version, day.isoformat()) not in reported]
+    return [_event(table, commit, statement.position or Position(), day) for day in days]
+
+
+def _event(table: Table, commit: Commit, position: Position, day: date) -> AssetMaterialization:
+    metadata = commit_metadata(commit, position) | {"reported_by": "reconciler"}
+    return AssetMaterialization(table.asset_key, partition=day.isoformat(), metadata=metadata)
+
+
+def _reported(instance: DagsterInstance, key: AssetKey, after: int) -> tuple[set[tuple[int, str]], int]:
+    """(Delta version, day) of every materialization after a storage id, and the newest storage id."""
+    reported: set[tuple[int, str]] = set()
+    while True:
+        wanted = AssetRecordsFilter(asset_key=key, after_storage_id=after)
+        page = instance.fetch_materializations(wanted, limit=_PAGE, ascending=True).records
+        for record in page:
+            reported.add((_delta_version(record.asset_materialization), str(record.partition_key)))
+            after = record.storage_id
+        if len(page) < _PAGE:
+            return reported, after
+
+
+def _delta_version(event: Any) -> int:
+    entry = event.metadata.get("delta_version") if event else None
+    return int(entry.value) if entry is not None else -1

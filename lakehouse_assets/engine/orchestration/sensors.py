@@ -1,0 +1,194 @@
+"""The sensor of a source: compares what it holds now with the table's ledger and starts one batch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dagster import (
+    AssetKey,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    JobDefinition,
+    RunRecord,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.ledger import Ledger
+from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.history.recovery import ledger_of
+from lakehouse_assets.engine.orchestration import in_flight
+from lakehouse_assets.engine.orchestration.pipelines import chain, downstream
+from lakehouse_assets.engine.sources.source import source_of
+from lakehouse_assets.engine.tables import SourceTable, Table
+from lakehouse_assets.engine.writing.increments import standing_ledger
+from lakehouse_assets.errors import BrokenContractError, UnavailableError
+from lakehouse_assets.settings import PROJECT, Settings, load
+
+STATE_TAG = "lakehouse/state"
+
+RECENT_RUNS = 20
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do: slices for bronze, or none when only later layers are behind."""
+
+    slices: tuple[Slice, ...]
+    state: str
+    """Digest of the tables' ledgers and of the code: as long as it stays the same, a failure would repeat."""
+
+
+def source_sensor(source: SourceTable, tables: Sequence[Table], job: JobDefinition) -> SensorDefinition:
+    """The sensor of one source; running from the start."""
+
+    @sensor(
+        name=f"watch_{source.origin_name}",
+        job=job,
+        minimum_interval_seconds=load().sensor_interval_seconds,
+        default_status=DefaultSensorStatus.RUNNING,
+        description=f"Starts a batch when {source.origin} is ahead of {source.key}.",
+    )
+    def watch(context: SensorEvaluationContext) -> RunRequest | SkipReason:
+        return tick(context.instance, load(), source, tables, datetime.now(UTC))
+
+    return watch
+
+
+def tick(
+    instance: DagsterInstance, settings: Settings, source: SourceTable, tables: Sequence[Table], now: datetime
+) -> RunRequest | SkipReason:
+    """One look at the source.
+
+    Raises:
+        LossError: records or rows are gone; the tick fails in the UI until the loss is accepted.
+    """
+    if running := in_flight.increments(instance, source):
+        return SkipReason(f"run {running[0].run_id[:8]} of {source.origin} is in flight")
+    runs = instance.get_run_records(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS)
+    try:
+        work = look(settings, source, tables)
+    except UnavailableError as error:
+        return SkipReason(str(error))
+    if work is None:
+        return SkipReason(f"nothing new on {source.origin}")
+    tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
+    waiting = hold(instance, settings, tried, now)
+    if waiting:
+        return SkipReason(waiting)
+    keys = [table.asset_key for table in (source, *downstream(source, tables))]
+    return request(source, work, runs, now, dead_rebuilds(instance, keys, runs))
+
+
+def look(settings: Settings, source: SourceTable, tables: Sequence[Table]) -> Work | None:
+    """The work there is; None when every table has caught up with the source."""
+    lake = Lake(settings)
+    ledger = standing_ledger(lake, source)
+    ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in downstream(source, tables)}
+    behind = any(ledgers[up.key].position.since(ledgers[down.key].position) for up, down in chain(source, tables))
+    try:
+        slices = source_of(settings, source).plan(ledger)
+    except UnavailableError:
+        if not behind:
+            raise
+        return Work((), _digest(ledgers))
+    return Work(slices, _digest(ledgers)) if slices or behind else None
+
+
+def hold(instance: DagsterInstance, settings: Settings, tried: Sequence[RunRecord], now: datetime) -> str | None:
+    """Why not to try again yet; None to go on. `tried` are the runs from this very state, newest first."""
+    if not tried:
+        return None
+    last = tried[0]
+    broken = broken_contract(instance, last.dagster_run.run_id)
+    if broken:
+        return f"held until code, contract or an acceptance changes: {broken}"
+    wait = min(settings.retry_base_seconds * 2 ** (len(tried) - 1), settings.retry_cap_seconds)
+    left = (last.end_time or time.time()) + wait - now.timestamp()
+    if left <= 0:
+        return None
+    return f"try {len(tried)} failed (run {last.dagster_run.run_id[:8]}); the next one in {left:.0f} s"
+
+
+def broken_contract(instance: DagsterInstance, run_id: str) -> str | None:
+    """The message of the broken contract that ended a run; None when something else did."""
+    family = {error.__name__ for error in _descendants(BrokenContractError)}
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
+        error: Any = entry.get_dagster_event().step_failure_data.error
+        while error is not None:
+            if error.cls_name in family:
+                return str(error.message).strip()
+            error = error.cause
+    return None
+
+
+def _descendants(error: type[Exception]) -> set[type[Exception]]:
+    return {error}.union(*(_descendants(child) for child in error.__subclasses__()))
+
+
+def request(
+    source: SourceTable, work: Work, runs: Sequence[RunRecord], now: datetime, rebuilds: Sequence[str] = ()
+) -> RunRequest:
+    """The run for one batch; its key holds state and predecessor, so that a retry is never taken for a repeat."""
+    predecessor = runs[0].dagster_run.run_id if runs else "none"
+    config = {
+        "slices": [part.to_json() for part in work.slices],
+        "planned_at": now.isoformat(),
+        "dead_runs": [*dead_runs(runs), *rebuilds],
+    }
+    return RunRequest(
+        run_key=f"{source.run_tag[1]}:{work.state}:{predecessor}",
+        run_config={"ops": {source.name: {"config": config}}},
+        tags=dict([source.run_tag]) | {STATE_TAG: work.state},
+    )
+
+
+def dead_runs(runs: Sequence[RunRecord]) -> list[str]:
+    """Runs that failed since the last one that succeeded."""
+    dead = []
+    for record in runs:
+        if record.dagster_run.status == DagsterRunStatus.SUCCESS:
+            break
+        dead.append(record.dagster_run.run_id)
+    return dead
+
+
+def dead_rebuilds(instance: DagsterInstance, keys: Sequence[AssetKey], runs: Sequence[RunRecord]) -> list[str]:
+    """Rebuilds of these tables that failed since the last good batch: a killed one may leave Spark at work."""
+    good = (record for record in runs if record.dagster_run.status == DagsterRunStatus.SUCCESS)
+    since = next((record.start_time or 0.0 for record in good), 0.0)
+    ended = RunsFilter(statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED])
+    return [
+        record.dagster_run.run_id
+        for record in instance.get_run_records(ended, limit=RECENT_RUNS)
+        if set(keys) & set(record.dagster_run.asset_selection or ()) and (record.end_time or since) >= since
+    ]
+
+
+def _digest(ledgers: dict[str, Ledger]) -> str:
+    said = {key: [ledger.position.to_json(), ledger.stated_version] for key, ledger in ledgers.items()}
+    text = json.dumps(said, sort_keys=True) + CODE_VERSION
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _code_version() -> str:
+    digest = hashlib.sha256()
+    for path in sorted((PROJECT / "lakehouse_assets").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+CODE_VERSION = _code_version()

@@ -1,0 +1,41 @@
+"""A view as a Dagster asset: downstream of its sources, holds no data; materializing it examines its answer."""
+
+from collections.abc import Sequence
+
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, asset
+
+from lakehouse_assets.engine.display import catalog, views
+from lakehouse_assets.engine.display.preview import shown
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.orchestration.assets import column_schema
+from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
+from lakehouse_assets.engine.tables import Table, View
+from lakehouse_assets.settings import load
+
+
+def view_asset(view: View, tables: Sequence[Table]) -> AssetsDefinition:
+    """The view's asset; a source that no table file declares is left out of the graph."""
+    known = {table.key for table in tables}
+
+    @asset(
+        key=view.asset_key,
+        deps=[AssetKey(source.key.split("/")) for source in view.sources if source.key in known],
+        group_name=view.layer,
+        owners=[view.owner],
+        description=catalog.about(view),
+        kinds={"view", "sql"},
+        code_version=view.code_version,
+        hooks={failures_of(view.key)},
+        metadata={
+            "dagster/column_schema": column_schema(view.contract.fields),
+            "sql": MetadataValue.md(f"```sql\n{view.sql.strip()}\n```"),
+        },
+    )
+    def examine(context: AssetExecutionContext) -> MaterializeResult:
+        found = views.examine(Lake(load()), view)
+        context.log.info(f"{found.rows} rows; nothing was written")
+        rows = found.preview.to_pylist()
+        preview = {"preview": MetadataValue.md(shown(view, rows))} if rows else {}
+        return MaterializeResult(metadata={"dagster/row_count": found.rows, **preview})
+
+    return examine

@@ -1,0 +1,1 @@
+"""Where rows come from: Kafka topics and dropped files, planned and read by exact ranges."""

@@ -1,0 +1,98 @@
+"""Which dropped files an increment may take: pure decisions over a listing and a table's position.
+
+A file version is one slice: its rows' coordinates are byte offsets, so the slice ends at the file's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.sources.file_versions import FileVersion, parse
+
+_HIDDEN_BEGINNINGS = ("_", ".")
+_HALF_WRITTEN_ENDINGS = (".tmp", ".part")
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """One file as the store lists it."""
+
+    version: FileVersion
+    size: int
+    """Bytes."""
+
+    def slice(self) -> Slice:
+        """All of the file; an empty one still has a coordinate to be set aside under."""
+        return Slice(self.version.id, 0, 0, max(1, self.size))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a drop at one moment, by the store's own clock."""
+
+    files: tuple[Dropped, ...]
+    now: datetime
+
+
+def plan(listing: Listing, position: Position, settle_seconds: float, most_bytes: int) -> tuple[Slice, ...]:
+    """The next whole files to take, oldest first; a file that may still be replaced is left to settle."""
+    settled = listing.now - timedelta(seconds=settle_seconds)
+    ready = [part for part, version in _new(listing, position) if version.modified <= settled]
+    return whole_files(ready, most_bytes)
+
+
+def pending(listing: Listing, position: Position) -> tuple[Slice, ...]:
+    """Every file version still to be taken, also those that have not settled."""
+    return tuple(part for part, _ in _new(listing, position))
+
+
+def _new(listing: Listing, position: Position) -> list[tuple[Slice, FileVersion]]:
+    taken = newest_taken(position)
+    found = [file for file in listing.files if not is_hidden(file.version.name) and _is_new(file, position, taken)]
+    return sorted(((file.slice(), file.version) for file in found), key=lambda each: each[0])
+
+
+def _is_new(file: Dropped, position: Position, taken: dict[str, FileVersion]) -> bool:
+    """A file whose newest taken version has the same content is a repetition, whatever its time says."""
+    version = file.version
+    known = taken.get(version.name)
+    return version.id not in position.epochs and (known is None or known.etag != version.etag)
+
+
+def newest_taken(position: Position) -> dict[str, FileVersion]:
+    """The newest version taken of each file, by its name."""
+    versions = [version for topic_id in sorted(position.topic_ids) if (version := parse(topic_id))]
+    return {version.name: version for version in versions}
+
+
+def is_hidden(name: str) -> bool:
+    """Whether writers mean a file of this name to be overlooked: `_SUCCESS`, `.part-0`, `x.csv.tmp`, `folder/`."""
+    if not name or name.endswith("/"):
+        return True
+    has_hidden_part = any(part.startswith(_HIDDEN_BEGINNINGS) for part in name.split("/"))
+    return has_hidden_part or name.lower().endswith(_HALF_WRITTEN_ENDINGS)
+
+
+def whole_files(slices: Iterable[Slice], most_bytes: int) -> tuple[Slice, ...]:
+    """The first files that fit into `most_bytes` together; at least one, so that a big one cannot stop the flow."""
+    taken: list[Slice] = []
+    for part in slices:
+        if taken and sum(map(len, taken)) + len(part) > most_bytes:
+            break
+        taken.append(part)
+    return tuple(taken)
+
+
+def still_held(listing: Listing, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+    """The slices of a position dropped on these days whose content is still there, not deleted and not replaced."""
+    current = {(file.version.name, file.version.etag) for file in listing.files}
+    return tuple(
+        part
+        for part in position.slices()
+        if (version := parse(part.topic_id))
+        and version.modified.date() in days
+        and (version.name, version.etag) in current
+    )

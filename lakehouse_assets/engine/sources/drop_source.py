@@ -1,0 +1,114 @@
+"""Files dropped into an S3 prefix as a source: each file version is one slice, its rows' offsets are bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+
+from lakehouse_assets.engine.history.ledger import Ledger
+from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.sources import csv_rows, drop_planning, file_versions, landing
+from lakehouse_assets.engine.sources.csv_rows import Row
+from lakehouse_assets.engine.sources.file_versions import FileVersion
+from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.sources.records import RECORD
+from lakehouse_assets.engine.tables import DropTable
+from lakehouse_assets.engine.writing.audits import REASONS
+from lakehouse_assets.settings import Settings
+
+SHOWN_BYTES = 64 * 1024
+"""So much of a file that is set aside is kept in the quarantine."""
+_BYTES_A_ROW = 16
+_READ = StructType([*RECORD.fields, StructField(REASONS, ArrayType(StringType()))])
+
+
+@dataclass(frozen=True)
+class DropSource:
+    """The verbs of `source.Source` over one prefix. A file that leaves after it was taken is no loss."""
+
+    settings: Settings
+    table: DropTable
+    unit: str = "files"
+
+    def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
+        """Whole new files that have settled, oldest first."""
+        settle, most = self.settings.drop_settle_seconds, self.settings.max_bytes_per_batch
+        return drop_planning.plan(self._listing(), ledger.position, settle, most)
+
+    def cap(self, slices: Sequence[Slice]) -> tuple[Slice, ...]:
+        """Whole files, up to `max_bytes_per_batch`."""
+        return drop_planning.whole_files(slices, self.settings.max_bytes_per_batch)
+
+    def records(self, slices: Sequence[Slice]) -> int:
+        """By their size in bytes."""
+        return sum(map(len, slices)) // _BYTES_A_ROW
+
+    def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
+        """One record for each row of a good file, one for the whole of a bad one; reads the files now."""
+        schema = to_arrow_schema(_READ, timezone="UTC")
+        tables = [self._records(part, schema) for part in slices]
+        return spark.createDataFrame(pa.concat_tables(tables or [schema.empty_table()]), _READ)
+
+    def faults(self) -> Column:
+        """Why a file cannot be trusted."""
+        return F.col(REASONS)
+
+    def check(self, slices: Sequence[Slice]) -> None:
+        """Nothing: what was read was the content that was planned, by its etag."""
+
+    def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+        """The files dropped on these days that still have the content that was taken."""
+        return drop_planning.still_held(self._listing(), position, days)
+
+    def lags(self, positions: Sequence[Position]) -> list[int]:
+        """File versions that bronze has not taken yet, and those that a later table is behind bronze."""
+        bronze = positions[0]
+        pending = len(drop_planning.pending(self._listing(), bronze))
+        return [pending + len(bronze.since(position)) for position in positions]
+
+    def taken(self, position: Position) -> int:
+        """File versions."""
+        return len(position.topic_ids)
+
+    def acceptance(self, ledger: Ledger) -> Acceptance:
+        """Goes on from the position its rows stand for: what was taken after it and is still there is taken again."""
+        return Acceptance(topic_id="", resume={})
+
+    def _listing(self) -> drop_planning.Listing:
+        return landing.listing(self.settings, self.table.prefix)
+
+    def _records(self, part: Slice, schema: pa.Schema) -> pa.Table:
+        version = file_versions.parse(part.topic_id)
+        assert version is not None
+        rows, faults = self._rows(part, version)
+        count = len(rows)
+        columns = {
+            "topic_id": [part.topic_id] * count,
+            "partition": [part.partition] * count,
+            "offset": [row.offset for row in rows],
+            "timestamp": [version.modified] * count,
+            "key": [version.name.encode()] * count,
+            "value": [row.value for row in rows],
+            "headers": [None] * count,
+            REASONS: [faults] * count,
+        }
+        return pa.table(columns, schema)
+
+    def _rows(self, part: Slice, version: FileVersion) -> tuple[tuple[Row, ...], list[str]]:
+        """The rows of a good file, or the beginning of a bad one as a single row, and what is wrong with it."""
+        most = self.settings.max_bytes_per_file
+        if len(part) > most:
+            start = landing.content(self.settings, self.table.prefix, version, SHOWN_BYTES)
+            return (Row(part.start, start),), [f"file: {len(part)} bytes, at most {most} are read: split it"]
+        body = landing.content(self.settings, self.table.prefix, version)
+        parsed = csv_rows.parse(body, self.table.required)
+        if parsed.fault is None:
+            return parsed.rows, []
+        return (Row(part.start, body[:SHOWN_BYTES]),), [f"file: {parsed.fault}"]

@@ -1,0 +1,71 @@
+"""A Kafka topic as a source: slices are offset ranges of its partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, SparkSession
+
+from lakehouse_assets.engine.history import position
+from lakehouse_assets.engine.history.ledger import Ledger
+from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.sources import kafka, planning
+from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.tables import KafkaTable
+from lakehouse_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class KafkaSource:
+    """The verbs of `source.Source` over one topic."""
+
+    settings: Settings
+    table: KafkaTable
+    unit: str = "offsets"
+
+    def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
+        """The next offsets up to the last stable ones, shared among the partitions."""
+        most = self.settings.max_records_per_batch
+        return planning.plan(self.table.key, self._state(), ledger.position, ledger.acceptances, most)
+
+    def cap(self, slices: Sequence[Slice]) -> tuple[Slice, ...]:
+        """At most `max_records_per_batch`."""
+        return position.cap(slices, self.settings.max_records_per_batch)
+
+    def records(self, slices: Sequence[Slice]) -> int:
+        """One for each offset."""
+        return sum(map(len, slices))
+
+    def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
+        """The committed records."""
+        return kafka.read(spark, self.settings, self.table.topic, slices)
+
+    def faults(self) -> Column | None:
+        """None: any bytes are a record."""
+        return None
+
+    def check(self, slices: Sequence[Slice]) -> None:
+        """The topic must not have been recreated."""
+        kafka.check_topic_id(self.settings, self.table.topic, slices)
+
+    def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+        """What retention has left; any offset can be of any day."""
+        return planning.still_held(self._state(), position)
+
+    def lags(self, positions: Sequence[Position]) -> list[int]:
+        """Offsets up to the last stable ones."""
+        state = self._state()
+        return [planning.lag(state, position) for position in positions]
+
+    def taken(self, position: Position) -> int:
+        """Offsets, gaps of compaction and transactions included."""
+        return sum(map(len, position.slices()))
+
+    def acceptance(self, ledger: Ledger) -> Acceptance:
+        """Goes on with the topic as it is now."""
+        return planning.acceptance(self._state(), ledger.position, ledger.acceptances)
+
+    def _state(self) -> planning.TopicState:
+        return kafka.topic_state(self.settings, self.table.topic)

@@ -1,0 +1,66 @@
+"""What the engine asks of a source, and which source a bronze table has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
+from typing import Any, Protocol
+
+from pyspark.sql import Column, DataFrame, SparkSession
+
+from lakehouse_assets.engine.history.ledger import Ledger
+from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.sources.drop_source import DropSource
+from lakehouse_assets.engine.sources.kafka_source import KafkaSource
+from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.tables import DropTable, KafkaTable, SourceTable
+from lakehouse_assets.settings import Settings
+
+
+class Source(Protocol):
+    """The verbs of a source. Each one that reaches it raises UnavailableError when it does not answer."""
+
+    @property
+    def unit(self) -> str:
+        """What lag and progress are counted in."""
+
+    def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
+        """The next slices to read; raises LossError where records are gone that the table has not read."""
+
+    def cap(self, slices: Sequence[Slice]) -> tuple[Slice, ...]:
+        """As much of `slices` as a batch of a later layer may take."""
+
+    def records(self, slices: Sequence[Slice]) -> int:
+        """About how many records these slices hold, rather too many than too few."""
+
+    def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
+        """The records of exactly these slices: `records.RECORD`, and `reasons` where the source finds faults."""
+
+    def faults(self) -> Column | None:
+        """array<string>: what the source found wrong with a record, over the columns of `read`; None for nothing."""
+
+    def check(self, slices: Sequence[Slice]) -> None:
+        """Just before the commit: raises LossError when the source is no longer the one that was planned on."""
+
+    def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+        """What the source still holds of the records in a position that can be of these days, for a repair."""
+
+    def lags(self, positions: Sequence[Position]) -> list[int]:
+        """In `unit`, how far each table is behind the source now; the first position is the bronze table's."""
+
+    def taken(self, position: Position) -> int:
+        """In `unit`, how much a position holds."""
+
+    def acceptance(self, ledger: Ledger) -> Acceptance:
+        """The word that lets the table go on from the source as it is now."""
+
+
+_KINDS: Mapping[type[SourceTable], Callable[[Settings, Any], Source]] = {
+    KafkaTable: KafkaSource,
+    DropTable: DropSource,
+}
+
+
+def source_of(settings: Settings, table: SourceTable) -> Source:
+    """The source of a bronze table."""
+    return _KINDS[type(table)](settings, table)

@@ -1,0 +1,1 @@
+"""What keeps tables, logs and Dagster's database small."""

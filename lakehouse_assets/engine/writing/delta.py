@@ -1,0 +1,202 @@
+"""Reading and writing Delta tables through Spark: what to read, three ways to write, each one atomic commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import pyspark.sql.functions as F
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.history.position import Slice, predicate
+from lakehouse_assets.engine.writing import deduplication
+from lakehouse_assets.engine.writing.deduplication import Precedence
+
+PARTITION_COLUMN = "event_date"
+WRITE_TRIES = 3
+_PROPERTIES = {"delta.isolationLevel": "Serializable", "delta.enableInCommitTimestamps": "true"}
+_CONF = "spark.databricks.delta"
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Delta's guard against a batch that was already written: a later version of the same id is required."""
+
+    app_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table to write to."""
+
+    spark: SparkSession
+    lake: Lake
+    key: str
+
+    @property
+    def sql(self) -> str:
+        """The table's name in SQL."""
+        return f"delta.`{self.lake.uri(self.key, 's3a')}`"
+
+    def exists(self) -> bool:
+        """Whether the table has been created."""
+        return self.lake.version(self.key) >= 0
+
+    def create(self, schema: StructType, *, append_only: bool = False, partitioned: bool = True) -> None:
+        """Creates the table where there is none."""
+        if self.exists():
+            return
+        properties = _PROPERTIES | ({"delta.appendOnly": "true"} if append_only else {})
+        shown = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
+        by_day = f"PARTITIONED BY ({PARTITION_COLUMN})" if partitioned else ""
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self.sql} ({ddl(schema)}) USING delta {by_day} TBLPROPERTIES ({shown})"
+        )
+
+
+def ddl(schema: StructType) -> str:
+    """The columns of a CREATE TABLE."""
+    return ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in schema.fields)
+
+
+def in_days(days: Iterable[date], alias: str = "") -> str:
+    """A SQL condition that prunes to these days; false for none."""
+    dot = f"{alias}." if alias else ""
+    shown = ", ".join(f"DATE'{day.isoformat()}'" for day in sorted(days))
+    return f"{dot}{PARTITION_COLUMN} IN ({shown})" if shown else "FALSE"
+
+
+def read(
+    spark: SparkSession,
+    lake: Lake,
+    key: str,
+    *,
+    days: Iterable[date] | None = None,
+    slices: Iterable[Slice] | None = None,
+    version: int | None = None,
+) -> DataFrame:
+    """A table, lazily: all of it, or pruned to days, to coordinates, or as of a version."""
+    reader = spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    rows = reader.load(lake.uri(key, "s3a"))
+    if days is not None:
+        rows = rows.where(in_days(days))
+    if slices is not None:
+        rows = rows.where(predicate(slices))
+    return rows
+
+
+def append(
+    target: Target,
+    rows: DataFrame,
+    slices: Sequence[Slice],
+    statement: Statement,
+    transaction: Transaction | None,
+) -> None:
+    """Inserts the rows whose coordinate the table lacks; looks only at files that can hold these slices."""
+    rows.createOrReplaceTempView("batch")
+    with _committing(target.spark, statement, transaction):
+        target.spark.sql(
+            f"MERGE INTO {target.sql} t USING batch s"
+            " ON t.topic_id = s.topic_id AND t.`partition` = s.`partition` AND t.`offset` = s.`offset`"
+            f" AND {predicate(slices, 't')} WHEN NOT MATCHED THEN INSERT *"
+        ).collect()
+
+
+def merge(
+    target: Target,
+    winners: DataFrame,
+    grain: Sequence[str],
+    days: Iterable[date],
+    precedence: Precedence,
+    statement: Statement,
+    transaction: Transaction | None,
+) -> None:
+    """Brings in one row per grain: one coordinate wins, every other one joins the winner's losers."""
+    winners.createOrReplaceTempView("batch")
+    same_grain = " AND ".join(f"t.`{name}` = s.`{name}`" for name in grain)
+    columns = [name for name in winners.columns if name != deduplication.LOSERS]
+    taken_over = ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
+    with _committing(target.spark, statement, transaction):
+        target.spark.sql(
+            f"MERGE INTO {target.sql} t USING batch s ON {in_days(days, 't')} AND {same_grain}"
+            f" WHEN MATCHED AND {precedence.wins('s', 't')} THEN UPDATE SET {taken_over},"
+            f" t.losers = {deduplication.losers_of('s', 't')}"
+            f" WHEN MATCHED THEN UPDATE SET t.losers = {deduplication.losers_of('t', 's')}"
+            " WHEN NOT MATCHED THEN INSERT *"
+        ).collect()
+
+
+def replace(
+    target: Target, rows: DataFrame, where: str, statement: Statement, transaction: Transaction | None = None
+) -> None:
+    """Puts `rows` in the place of those that meet `where`; a row outside of it is refused by Delta.
+
+    A day's rows are brought together first, or each task would write a file of its own for each day; a MERGE does so
+    by itself.
+    """
+    options = {"replaceWhere": where, "userMetadata": statement.to_json()} | _options(transaction)
+    gathered = rows.hint("rebalance", PARTITION_COLUMN)
+    gathered.write.format("delta").mode("overwrite").options(**options).save(target.lake.uri(target.key, "s3a"))
+
+
+def state(target: Target, statement: Statement, transaction: Transaction) -> None:
+    """A commit without rows, only to say something."""
+    nothing = target.spark.read.format("delta").load(target.lake.uri(target.key, "s3a")).where(F.lit(False))
+    options = {"userMetadata": statement.to_json()} | _options(transaction)
+    nothing.write.format("delta").mode("append").options(**options).save(target.lake.uri(target.key, "s3a"))
+
+
+def _options(transaction: Transaction | None) -> dict[str, str]:
+    if transaction is None:
+        return {}
+    return {"txnAppId": transaction.app_id, "txnVersion": str(transaction.version)}
+
+
+@contextmanager
+def _committing(spark: SparkSession, statement: Statement, transaction: Transaction | None) -> Iterator[None]:
+    """Delta takes a DML statement's metadata and transaction from the session."""
+    said = {f"{_CONF}.commitInfo.userMetadata": statement.to_json()}
+    guarded = {f"{_CONF}.write.{name}": value for name, value in _options(transaction).items()}
+    with configured(spark, said | guarded):
+        yield
+
+
+@contextmanager
+def configured(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """The session with these settings for a while: set, run, unset."""
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name in settings:
+            spark.conf.unset(name)
+
+
+def is_conflict(error: Exception) -> bool:
+    """Whether Delta refused a commit because another one came first."""
+    return "DELTA_CONCURRENT" in str(error)
+
+
+def past_compaction(write: Callable[[], None], may_repeat: Callable[[], bool]) -> None:
+    """Writes again when a compaction moved rows between files meanwhile: they are the same rows, so the plan holds.
+
+    `may_repeat` says whether nothing but maintenance has been committed since the plan.
+    """
+    for last in (False,) * (WRITE_TRIES - 1) + (True,):
+        try:
+            write()
+        except PySparkException as error:
+            if last or not is_conflict(error) or not may_repeat():
+                raise
+        else:
+            break

@@ -1,0 +1,217 @@
+"""Rebuilds: the rows of some days computed anew from the layer below, no further than the table's own position.
+
+A rebuild of many days works through them in pieces. Each piece is one commit, planned when its turn comes, so that
+increments of live data go on in between and a killed rebuild keeps what it has done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame
+
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.history.position import Position, predicate
+from lakehouse_assets.engine.sources.source import source_of
+from lakehouse_assets.engine.spark import fit
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing.audits import REASONS, Audit, audit
+from lakehouse_assets.engine.writing.increments import (
+    Engine,
+    answers,
+    date_records,
+    set_aside,
+    standing_ledger,
+    typed_rows,
+    winners,
+)
+from lakehouse_assets.engine.writing.publication import Publication, in_turn
+from lakehouse_assets.errors import PlanError
+from lakehouse_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """The days asked for, and what is left of them to publish, piece by piece."""
+
+    table: Table
+    days: tuple[date, ...]
+    done: frozenset[date]
+    """Days that an earlier try of the same run has committed."""
+    pieces: tuple[tuple[date, ...], ...]
+    plan: Callable[[Sequence[date]], Publication]
+    settings: Settings
+    audits: list[Audit] = field(default_factory=list)
+    """Of the pieces planned so far."""
+
+    def __iter__(self) -> Iterator[Publication]:
+        """Plans each piece when the one before it has been published."""
+        for days in self.pieces:
+            planned = self._planned(days)
+            self.audits.append(planned.audit)
+            yield planned
+
+    def _planned(self, days: Sequence[date]) -> Publication:
+        planned = in_turn(self.settings, self.table, lambda: self.plan(days))
+        assert planned is not None
+        return planned
+
+
+def repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Rebuild:
+    """Bronze: rereads what the source still holds below the position and inserts what is missing; deletes nothing."""
+
+    return Rebuild(
+        table, tuple(days), frozenset(), (tuple(days),), lambda piece: _repair(engine, table, piece), engine.settings
+    )
+
+
+def redo_events(
+    engine: Engine, table: EventTable, records: DataFrame, days: Sequence[date], tries: Collection[str] = ()
+) -> Rebuild:
+    """Silver: the days' bronze records through today's transform and contract. `tries` are earlier runs of this one."""
+
+    def plan(piece: Sequence[date]) -> Publication:
+        return _redo_events(engine, table, records.where(delta.in_days(piece)), piece)
+
+    return _in_pieces(engine, table, table.source.key, days, tries, plan)
+
+
+def redo_answers(engine: Engine, table: DailyTable, days: Sequence[date], tries: Collection[str] = ()) -> Rebuild:
+    """Gold: the days recomputed from its source as it was at the table's own position."""
+
+    return _in_pieces(engine, table, table.source.key, days, tries, lambda piece: _redo_answers(engine, table, piece))
+
+
+def _in_pieces(
+    engine: Engine,
+    table: Table,
+    source: str,
+    days: Sequence[date],
+    tries: Collection[str],
+    plan: Callable[[Sequence[date]], Publication],
+) -> Rebuild:
+    done = committed_days(engine.lake, table, {engine.run_id, *tries})
+    left = [day for day in days if day not in done]
+    sizes = engine.lake.rows_by_day(source)
+    pieces = tuple(pieces_of(left, sizes, engine.settings.max_rows_per_piece))
+    return Rebuild(table, tuple(days), done & {*days}, pieces, plan, engine.settings)
+
+
+def pieces_of(days: Sequence[date], sizes: Mapping[date, int], most: int) -> Iterator[tuple[date, ...]]:
+    """Days in order, cut so that a piece holds at most `most` rows of the source, or one day."""
+    piece: list[date] = []
+    rows = 0
+    for day in sorted(days):
+        if piece and rows + sizes.get(day, 0) > most:
+            yield tuple(piece)
+            piece, rows = [], 0
+        piece.append(day)
+        rows += sizes.get(day, 0)
+    if piece:
+        yield tuple(piece)
+
+
+def committed_days(lake: Lake, table: Table, run_ids: Collection[str]) -> frozenset[date]:
+    """Days that these runs have rebuilt with today's code since the table's newest other rebuild."""
+    done: set[date] = set()
+    for commit in lake.commits(table.key):
+        statement = commit.statement
+        if statement is None or statement.kind == "acceptance":
+            continue
+        if statement.kind == "rebuild" and statement.run_id in run_ids and statement.code == table.code_version:
+            done.update(statement.days)
+        elif statement.kind == "rebuild":
+            break
+    return frozenset(done)
+
+
+def _repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Publication:
+    ledger = standing_ledger(engine.lake, table)
+    source = source_of(engine.settings, table)
+    slices = source.held(ledger.position, days)
+    fit(engine.spark, source.records(slices))
+    records = source.read(engine.spark, slices)
+    now = datetime.now(UTC)
+    dated = date_records(engine.settings, table, records, now, source.faults()).where(F.col("event_date").isin([*days]))
+    checked = dated.where(F.size(REASONS) == 0).localCheckpoint(eager=False)
+    return Publication(
+        table=table,
+        mode="append",
+        rows=checked.drop(REASONS),
+        statement=_statement(engine, table, days),
+        before=ledger,
+        audit=audit(checked),
+        slices=slices,
+    )
+
+
+def _redo_events(engine: Engine, table: EventTable, records: DataFrame, days: Sequence[date]) -> Publication:
+    ledger = standing_ledger(engine.lake, table)
+    held = tuple(ledger.position.slices())
+    fit(engine.spark, engine.lake.rows_in(table.source.key, days))
+    typed = typed_rows(table, records.where(predicate(held))).localCheckpoint(eager=False)
+    counted = audit(typed)
+    has_quarantine = engine.lake.version(table.quarantine) >= 0
+    return Publication(
+        table=table,
+        mode="replace",
+        rows=winners(table, typed, ledger.position),
+        statement=_statement(engine, table, days, contract=table.contract.version),
+        before=ledger,
+        audit=counted,
+        quarantined=set_aside(table, typed) if counted.bad_rows or has_quarantine else None,
+        quarantine_where=f"{delta.in_days(days)} AND {predicate(held)}",
+    )
+
+
+def _redo_answers(engine: Engine, table: DailyTable, days: Sequence[date]) -> Publication:
+    ledger = standing_ledger(engine.lake, table)
+    version = version_at(engine.lake, table.source.key, ledger.position)
+    fit(engine.spark, engine.lake.rows_in(table.source.key, days))
+    rows, counted = answers(engine, table, tuple(days), version)
+    return Publication(
+        table=table,
+        mode="replace",
+        rows=rows,
+        statement=_statement(engine, table, days, contract=table.contract.version, source_version=version),
+        before=ledger,
+        audit=counted,
+    )
+
+
+def _statement(
+    engine: Engine, table: Table, days: Sequence[date], contract: str = "", source_version: int = -1
+) -> Statement:
+    return Statement(
+        "rebuild",
+        engine.run_id,
+        tuple(days),
+        contract=contract,
+        code=table.code_version,
+        source_version=source_version,
+    )
+
+
+def version_at(lake: Lake, key: str, position: Position) -> int:
+    """The newest version of a table that holds exactly this position.
+
+    Raises:
+        PlanError: the table's history no longer reaches it.
+    """
+    end = None
+    for commit in lake.commits(key):
+        end = commit.version + 1 if end is None else end
+        stated = commit.statement.position if commit.statement else None
+        if stated == position:
+            return end - 1
+        end = commit.version if stated is not None else end
+    raise PlanError(
+        "its history no longer holds the position of the table that is to be rebuilt from it",
+        where=key,
+        do="Let the next increment run first: it brings both to the same position",
+    )

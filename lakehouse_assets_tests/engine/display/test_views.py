@@ -1,0 +1,115 @@
+"""Views: what is read, what an examination refuses, and what of it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+import pyspark.sql.types as T
+import pytest
+from dagster import materialize
+from deltalake import write_deltalake
+from pandera.pyspark import Field
+from typer.testing import CliRunner
+
+from lakehouse_assets import serve
+from lakehouse_assets.cli import app
+from lakehouse_assets.engine.display import views
+from lakehouse_assets.engine.orchestration import view_assets
+from lakehouse_assets.errors import ContractError, LakehouseError
+from lakehouse_assets.serve.sales_customer_value import table as view
+from lakehouse_assets_tests.engine.local_lake import LocalLake
+from lakehouse_assets_tests.serve.engines import lake_of
+
+KEY = "gold/sales/customer_days"
+ROWS = [
+    {
+        "event_date": date(2017, 3, day),
+        "CustomerNo": 4711,
+        "orders": 1,
+        "revenue": Decimal("2.50"),
+        "last_purchase": None,
+        "lines": 1,
+    }
+    for day in (1, 2)
+]
+
+
+@pytest.fixture
+def lake(tmp_path) -> LocalLake:
+    return lake_of(tmp_path, view, {KEY: ROWS})
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        (view.sql.replace("AS revenue", "AS income"), "income is .*revenue is missing"),
+        (view.sql.replace("AS BIGINT", "AS INT"), "orders is int32, not int64"),
+        (
+            view.sql.replace("GROUP BY CustomerNo", "GROUP BY CustomerNo, event_date"),
+            "2 rows stand for 1 of CustomerNo",
+        ),
+        (view.sql.replace("sum(orders)", "NULL"), "orders is null in 1 rows"),
+        (view.sql.replace("max(last_purchase)", "max(nothing)"), "the query cannot be run: .*nothing"),
+    ],
+    ids=["another column", "another type", "doubled grain", "null", "unknown column"],
+)
+def test_an_answer_other_than_the_schema_says_is_refused(lake, sql, why):
+    """Each way in which a view and its schema disagree is named."""
+    with pytest.raises(ContractError, match=why):
+        views.examine(lake, replace(view, sql=sql))
+
+
+def test_a_rule_that_nothing_would_enforce_is_refused():
+    """No rule is left out in silence."""
+
+    class Ruled(view.schema):
+        orders: T.LongType = Field(ge=0)
+
+    with pytest.raises(ContractError, match=r"'orders: greater_than_or_equal_to.0.' would not be examined"):
+        replace(view, schema=Ruled).contract  # noqa: B018
+
+
+def test_materializing_a_view_shows_rows_and_a_masked_preview_and_writes_nothing(lake, monkeypatch):
+    monkeypatch.setattr(view_assets, "Lake", lambda _settings: lake)
+    before = sorted(path for path in lake.folder.rglob("*"))
+
+    done = materialize([view_assets.view_asset(view, ())])
+
+    [event] = done.asset_materializations_for_node(view.asset_key.to_python_identifier())
+    assert event.metadata["dagster/row_count"].value == 1
+    shown = event.metadata["preview"].value
+    assert "5.00" in shown
+    assert "4711" not in shown
+    assert sorted(path for path in lake.folder.rglob("*")) == before
+
+
+def test_a_table_is_read_by_key_and_a_condition_that_makes_no_sense_is_explained(lake):
+    assert views.read_table(lake, KEY, where="event_date = DATE '2017-03-02'").num_rows == 1
+    with pytest.raises(LakehouseError, match=r"cannot be run: .*nope"):
+        views.read_table(lake, KEY, where="nope = 1")
+    with pytest.raises(LakehouseError, match="gold/sales/other: there is no such table yet"):
+        views.read_table(lake, "gold/sales/other")
+
+
+def test_quarantined_rows_beyond_the_tables_position_are_not_read(lake):
+    """A dead run left them; here the table has no position at all."""
+    rows = pa.table({"topic_id": ["t"], "partition": [0], "offset": [1], "reasons": [["why"]]})
+    write_deltalake(lake.uri(f"{KEY}_quarantine"), rows)
+
+    assert views.read_table(lake, f"{KEY}_quarantine").num_rows == 0
+
+
+def test_one_command_shows_any_table_or_view(lake, monkeypatch):
+    """Rows, a condition, a limit; the same reader serves Python."""
+    monkeypatch.setattr(serve, "Lake", lambda _settings: lake)
+    shown = CliRunner().invoke(app, ["show", view.key, "--where", "orders = 2"])
+    one = CliRunner().invoke(app, ["show", KEY, "--limit", "1"])
+
+    assert (shown.exit_code, one.exit_code) == (0, 0)
+    assert "(1 rows shown)" in shown.stdout
+    assert "4711" in shown.stdout
+    assert "(1 rows shown)" in one.stdout
+    assert serve.read(view.key, where="orders = 2").to_pylist() == views.read_view(lake, view).to_pylist()

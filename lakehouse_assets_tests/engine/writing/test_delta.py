@@ -1,0 +1,79 @@
+"""Writing: one atomic commit each, and a predicate problem is fatal."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from pyspark.errors.exceptions.connect import SparkConnectException
+
+from lakehouse_assets.engine.history import ledger
+from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.writing import delta
+from lakehouse_assets_tests.engine.lab import Lab
+
+MARCH_1, MARCH_2 = date(2017, 3, 1), date(2017, 3, 2)
+
+
+def test_days_are_pruned_by_literals():
+    """Delta skips the files of other days; without days nothing is touched, never everything."""
+    assert delta.in_days([MARCH_2, MARCH_1], "t") == "t.event_date IN (DATE'2017-03-01', DATE'2017-03-02')"
+    assert delta.in_days([]) == "FALSE"
+
+
+@pytest.fixture
+def target(lab: Lab) -> delta.Target:
+    """A table of two days, one row each."""
+    target = delta.Target(lab.spark, lab.lake, lab.gold.key)
+    rows = days(lab, MARCH_1, MARCH_2)
+    target.create(rows.schema)
+    delta.replace(target, rows, "TRUE", Statement("increment", "run-1"))
+    return target
+
+
+def days(lab: Lab, *dates: date):
+    return lab.spark.createDataFrame([(each, 1) for each in dates], "event_date date, lines int")
+
+
+@pytest.mark.services
+def test_a_row_outside_of_the_days_to_be_replaced_is_refused(lab: Lab, target: delta.Target):
+    """The table stays at its version: nothing falls back to overwriting more than was asked for."""
+    before = (lab.lake.version(lab.gold.key), lab.rows(lab.gold.key))
+
+    with pytest.raises(SparkConnectException, match="DELTA_REPLACE_WHERE_MISMATCH"):
+        delta.replace(target, days(lab, MARCH_1, MARCH_2), delta.in_days([MARCH_1]), Statement("rebuild", "run-2"))
+
+    assert (lab.lake.version(lab.gold.key), lab.rows(lab.gold.key)) == before
+
+
+@pytest.mark.services
+def test_replacing_a_day_leaves_the_others_and_says_who_did_it(lab: Lab, target: delta.Target):
+    """Rows and statement are one commit; a day replaced by nothing is gone."""
+    said = Statement("rebuild", "run-2", (MARCH_1,), {"good": 0})
+    delta.replace(target, days(lab), delta.in_days([MARCH_1]), said)
+
+    assert [row["event_date"] for row in lab.rows(lab.gold.key)] == [MARCH_2]
+    assert next(iter(lab.lake.commits(lab.gold.key))).statement == said
+
+
+@pytest.mark.services
+def test_a_commit_that_only_says_something_is_made_once(lab: Lab, target: delta.Target):
+    """No row changes; the same transaction again makes no second commit."""
+    version, rows = lab.lake.version(lab.gold.key), lab.rows(lab.gold.key)
+    for _ in range(2):
+        delta.state(target, Statement("increment", "run-2"), delta.Transaction("t", 1))
+
+    assert lab.lake.version(lab.gold.key) == version + 1
+    assert lab.rows(lab.gold.key) == rows
+    assert lab.lake.rows(lab.gold.key) == 2
+    assert lab.lake.days(lab.gold.key) == {MARCH_1, MARCH_2}
+
+
+@pytest.mark.services
+def test_maintenance_moves_no_position(lab: Lab, target: delta.Target):
+    """OPTIMIZE makes a version that states nothing; provenance of every older version stays readable."""
+    lab.spark.sql(f"OPTIMIZE {target.sql}").collect()
+    lab.spark.sql(f"ALTER TABLE {target.sql} SET TBLPROPERTIES ('x' = 'y')").collect()
+
+    assert ledger.read(lab.lake.commits(lab.gold.key)).stated_version == 1
+    assert lab.lake.version(lab.gold.key) > 1
