@@ -28,6 +28,7 @@ from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, T
 from lakehouse_assets.engine.writing import increments
 from lakehouse_assets.engine.writing.increments import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication, publish
+from lakehouse_assets.engine.writing.rebuilds import Rebuild
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.settings import Settings
@@ -149,6 +150,10 @@ class Lab:
 
     def publish(self, publication: Publication | None) -> Commit | None:
         return publish(self.spark, self.lake, publication) if publication else None
+
+    def publish_all(self, rebuild: Rebuild) -> None:
+        for publication in rebuild:
+            self.publish(publication)
 
     def ingest(self) -> Lab:
         self.land()

@@ -166,9 +166,9 @@ def test_a_repair_and_a_rebuild_give_the_same_rows(drops: DropLab):
     before = [drops.rows(key) for key in keys]
     days = sorted({row["event_date"] for row in before[0]})
 
-    drops.publish(rebuilds.repair(drops.engine(), drops.bronze, days))
+    drops.publish_all(rebuilds.repair(drops.engine(), drops.bronze, days))
     records = delta.read(drops.spark, drops.lake, drops.bronze.key, days=days)
-    drops.publish(rebuilds.redo_events(drops.engine(), drops.silver, records, days))
+    drops.publish_all(rebuilds.redo_events(drops.engine(), drops.silver, records, days))
 
     assert [drops.rows(key) for key in keys] == before
 

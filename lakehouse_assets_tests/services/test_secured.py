@@ -22,7 +22,7 @@ from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab, sale
 from lakehouse_assets_tests.services import secrets
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 TIMEOUT_SECONDS = 10
 
 

@@ -45,13 +45,8 @@ def test_rebuilt_days_equal_the_increments(lab: Lab):
 
 def rebuild(lab: Lab, days: list[date]) -> None:
     records = delta.read(lab.spark, lab.lake, lab.bronze.key, days=days)
-    publish_all(lab, rebuilds.redo_events(lab.engine(), lab.silver, records, days))
-    publish_all(lab, rebuilds.redo_answers(lab.engine(), lab.gold, days))
-
-
-def publish_all(lab: Lab, rebuild: rebuilds.Rebuild) -> None:
-    for publication in rebuild:
-        lab.publish(publication)
+    lab.publish_all(rebuilds.redo_events(lab.engine(), lab.silver, records, days))
+    lab.publish_all(rebuilds.redo_answers(lab.engine(), lab.gold, days))
 
 
 @pytest.mark.services
@@ -73,13 +68,13 @@ def test_a_rebuild_and_an_increment_planned_beside_it_do_not_undo_each_other(lab
 def test_a_repair_inserts_what_is_missing_and_deletes_nothing(lab: Lab):
     """Rows lost from bronze come back from Kafka, only on the days asked for; a repair with nothing to do succeeds."""
     lab.send(sale(1), sale(2), sale(3, date="2017-03-02")).land()
-    publish_all(lab, rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
+    lab.publish_all(rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
     whole, position = lab.rows(lab.bronze.key), lab.position(lab.bronze)
     lose(lab, "`offset` > 0")
 
-    publish_all(lab, rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
+    lab.publish_all(rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
     assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 1)]
-    publish_all(lab, rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1, MARCH_2]))
+    lab.publish_all(rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1, MARCH_2]))
 
     assert lab.rows(lab.bronze.key) == whole
     assert lab.position(lab.bronze) == position
@@ -105,4 +100,4 @@ def test_gold_cannot_be_rebuilt_from_a_source_that_forgot_its_position(lab: Lab)
     lab.refine()
 
     with pytest.raises(PlanError, match="no longer holds the position"):
-        publish_all(lab, rebuilds.redo_answers(lab.engine(run_id=str(uuid4())), lab.gold, [MARCH_1]))
+        lab.publish_all(rebuilds.redo_answers(lab.engine(run_id=str(uuid4())), lab.gold, [MARCH_1]))
