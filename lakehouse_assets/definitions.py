@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from dagster import BetaWarning, Definitions
+from dagster import BetaWarning, Definitions, in_process_executor
 
 from lakehouse_assets import bronze, gold, serve, silver
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
@@ -45,6 +45,7 @@ def definitions() -> Definitions:
         schedules=[daily(each, settings) for each in upkeep],
         sensors=[*watches, reconciler(TABLES), sweeper()],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
+        executor=in_process_executor,
     )
 
 

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
-from lakehouse_assets.cli.tables import TABLE, known_table
-from lakehouse_assets.settings import load
+from lakehouse_assets.cli.tables import TABLE, known_table, started
 
 if TYPE_CHECKING:
     from datetime import date
@@ -43,7 +42,7 @@ def backfill(
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.orchestration import backfills
 
-    settings, console, asked = load(), Console(soft_wrap=True), known_table(table)
+    console, asked, settings = Console(soft_wrap=True), known_table(table), started()
     lake = Lake(settings)
     wanted = backfills.parse_days(days, lake, asked)
     tables = [asked, *(_downstream(asked) if downstream else [])]
@@ -53,9 +52,9 @@ def backfill(
     console.print(shown([backfills.preview(lake, each, wanted) for each in tables]))
     if dry_run:
         return
-    started = backfills.launch(settings, tables, wanted)
-    console.print(f"Backfill {started}: {settings.dagster_url}/runs/b/{started}")
-    if wait and not _watch(settings, started, tables, wanted, console):
+    launched = backfills.launch(settings, tables, wanted)
+    console.print(f"Backfill {launched}: {settings.dagster_url}/runs/b/{launched}")
+    if wait and not _watch(settings, launched, tables, wanted, console):
         raise typer.Exit(1)
 
 

@@ -45,6 +45,7 @@ def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> 
 def _numbers(each: TableProgress, holding: Holding) -> tuple[str, str, str, str]:
     unit = "" if each.unit == "offsets" else f" {each.unit}"
     lag = f"[{'green' if not each.lag else 'yellow'}]{each.lag:,}{unit}[/]"
+    lag = "[dim]no topic yet[/]" if each.waits_for_source else lag
     if each.version < 0:
         return "-", "-", lag, "-"
     last = "-" if holding.age_seconds is None else duration(max(1.0, holding.age_seconds))

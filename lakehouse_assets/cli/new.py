@@ -15,6 +15,7 @@ from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import PROJECT
 
 _KEY = re.compile(r"(bronze|silver|gold)/([a-z][a-z0-9_]*)/([a-z][a-z0-9_]*)")
+_BELOW = {"silver": "bronze", "gold": "silver"}
 _TESTS = "lakehouse_assets_tests"
 
 
@@ -32,8 +33,8 @@ def _drafts() -> None:
 
 def table(
     key: Annotated[str, typer.Argument(help="layer/domain/table, e.g. gold/sales/daily_payments", metavar="KEY")],
-    topic: Annotated[str, typer.Option(help="For bronze: the Kafka topic; silver is drafted too")] = "",
-    source: Annotated[str, typer.Option("--from", help="For silver and gold: the key of the table below")] = "",
+    topic: Annotated[str, typer.Option(help="Bronze needs it: the Kafka topic; a silver table is drafted, too")] = "",
+    source: Annotated[str, typer.Option("--from", help="Silver and gold need it: the key of the table below")] = "",
 ) -> None:
     """Write a first draft of a table's file and its test; both run as they are."""
     console = Console(soft_wrap=True)
@@ -49,19 +50,27 @@ def drafted(key: str, topic: str, source: str) -> dict[str, str]:
         LakehouseError: the key or the options make no table; says which do.
     """
     layer, domain, name = parts(key)
-    if layer == "bronze" and topic and not source:
+    _check_options(key, layer, topic, source)
+    if layer == "bronze":
         silver = f"silver/{domain}/{name}"
         bronze = {_path(key): drafts.bronze(key, topic)}
         return bronze | {_path(silver): drafts.silver(silver, key), _test_path(silver): drafts.silver_test(silver)}
-    if layer == "silver" and parts(source)[0] == "bronze" and not topic:
+    if layer == "silver":
         return {_path(key): drafts.silver(key, source), _test_path(key): drafts.silver_test(key)}
-    if layer == "gold" and parts(source)[0] == "silver" and not topic:
-        return {_path(key): drafts.gold(key, source), _test_path(key): drafts.gold_test(key)}
-    raise LakehouseError(
-        "these options make no table",
-        where=key,
-        do="Give --topic for bronze, --from a bronze key for silver, --from a silver key for gold",
-    )
+    return {_path(key): drafts.gold(key, source), _test_path(key): drafts.gold_test(key)}
+
+
+def _check_options(key: str, layer: str, topic: str, source: str) -> None:
+    below = _BELOW.get(layer)
+    if bool(topic) != (below is None) or bool(source) != (below is not None):
+        needed = "--topic, the Kafka topic" if below is None else f"--from, the key of a {below} table"
+        raise LakehouseError(f"a {layer} table needs {needed}, and nothing else", where=key, do="Give that option")
+    if below is None:
+        return
+    if parts(source)[0] != below or not (PROJECT / _path(source)).exists():
+        raise LakehouseError(
+            f"there is no {below} table {source}", where=key, do="`lakehouse catalog` lists the tables there are"
+        )
 
 
 def parts(key: str) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from lakehouse_assets.cli.tables import TABLE
+from lakehouse_assets.cli.tables import TABLE, started
 from lakehouse_assets.settings import PROJECT
 
 CATALOG = PROJECT / "docs" / "catalog.md"
@@ -29,6 +29,7 @@ def show(
     """Show rows of a table, a view or a quarantine; reads without Spark."""
     from lakehouse_assets import serve
 
+    started()
     found = serve.read(table, where=where, limit=limit)
     shown = RichTable(title=f"{table} ({found.num_rows} rows shown)", title_justify="left")
     for name in found.column_names:

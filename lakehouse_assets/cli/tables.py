@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.settings import load
+from lakehouse_assets.errors import LakehouseError, UnavailableError
+from lakehouse_assets.settings import Settings, load
 
 if TYPE_CHECKING:
     from lakehouse_assets.engine.history.ledger import Ledger
@@ -39,7 +39,7 @@ def provenance(
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.history.provenance import ledger_at
 
-    found = ledger_at(Lake(load()), table, version)
+    found = ledger_at(Lake(started()), table, version)
     Console(soft_wrap=True).print(ranges(table, found))
 
 
@@ -62,7 +62,7 @@ def accept(table: TABLE) -> None:
     from lakehouse_assets.engine.history import acceptances
     from lakehouse_assets.engine.spark import connect
 
-    settings = load()
+    settings = started()
     session = connect(settings.spark_remote, str(uuid4()))
     try:
         accepted = acceptances.record(session, settings, known_table(table), by=getpass.getuser())
@@ -82,7 +82,7 @@ def maintain(
     from lakehouse_assets.engine.upkeep.maintenance import maintain as upkeep
     from lakehouse_assets.engine.writing.increments import Engine
 
-    settings, run_id = load(), str(uuid4())
+    settings, run_id = started(), str(uuid4())
     chosen = [known_table(table)] if table else TABLES
     session = connect(settings.spark_remote, run_id)
     try:
@@ -107,6 +107,18 @@ def explain(accepted: Acceptance) -> str:
     lost = ", ".join(f"partition {part.partition} offsets {part.start} to {part.end - 1}" for part in accepted.lost)
     onward = ", ".join(f"{partition} at {offset}" for partition, offset in sorted(accepted.resume.items()))
     return f"Lost: {lost or 'no known offsets'}. Topic id {accepted.topic_id} goes on with partition {onward}."
+
+
+def started() -> Settings:
+    """The settings, once there is a store to read from.
+
+    Raises:
+        UnavailableError: nothing was ever started in this state folder.
+    """
+    settings = load()
+    if settings.embedded_s3 and not settings.s3_endpoint:
+        raise UnavailableError("nothing was started here yet", where=str(settings.home), do="Run `lakehouse up`")
+    return settings
 
 
 def known_table(key: str) -> Table:

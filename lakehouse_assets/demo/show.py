@@ -70,15 +70,21 @@ def catching_up(console: Console) -> Iterator[watch.Show]:
 
 
 def summary(result: dict[str, Any]) -> Table:
-    """The result as a table: asset, rows, days, quarantined, position, seconds."""
+    """The result as a table: asset, rows, days, quarantined, seconds; below it bronze's positions."""
     table = Table(Column("asset", no_wrap=True), title="What the tables hold now", box=box.SIMPLE_HEAD)
-    for name in ("rows", "days", "quarantined", "position", "seconds"):
-        is_text = name == "position"
-        table.add_column(name, justify="left" if is_text else "right", no_wrap=not is_text)
+    for name in ("rows", "days", "quarantined", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in result["tables"]:
         numbers = [f"{row[name]:,}" for name in ("rows", "partitions", "quarantined")]
-        table.add_row(row["asset"], *numbers, ends(row["position"]), f"{result['seconds'][row['asset']]:.1f}")
+        table.add_row(row["asset"], *numbers, f"{result['seconds'][row['asset']]:.1f}")
+    positions = [f"{row['asset']} {ends(row['position'])}" for row in result["tables"] if is_bronze(row["asset"])]
+    table.caption = "\n".join(["position, the next offset of each partition:", *positions])
     return table
+
+
+def is_bronze(key: str) -> bool:
+    """Only bronze's position is shown: the layers above have the same one when they have caught up."""
+    return key.startswith("bronze/")
 
 
 def ends(position: Sequence[dict[str, Any]]) -> str:

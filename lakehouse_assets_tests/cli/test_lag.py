@@ -61,6 +61,10 @@ def test_durations_as_people_write_them(seconds, shown):
     assert duration(seconds) == shown
 
 
+def absent(*_):
+    raise kafka_source.kafka.TopicNotFoundError("does not exist yet", where="topic t", do="Create it")
+
+
 def test_tables_that_do_not_exist_yet_are_shown_with_their_lag(tmp_path, monkeypatch):
     """Before the first run: no rows, no age, the whole topic to go."""
     lab = Lab(Settings(home=tmp_path), None)
@@ -72,4 +76,8 @@ def test_tables_that_do_not_exist_yet_are_shown_with_their_lag(tmp_path, monkeyp
     found, held = progress.snapshot(lab.settings, lab.tables), progress.holdings(lake, lab.tables)
 
     assert [(each.version, each.lag) for each in found] == [(-1, 7)] * 3
+    monkeypatch.setattr(kafka_source.kafka, "topic_state", absent)
+    assert [(each.lag, each.waits_for_source) for each in progress.snapshot(lab.settings, lab.tables)] == [
+        (0, True)
+    ] * 3
     assert set(held.values()) == {Holding(0, 0, None)}

@@ -1,25 +1,34 @@
-"""`lakehouse maintain`: what it says."""
+"""Commands about tables, before anything was started and with keys that nothing has."""
 
 from __future__ import annotations
 
-from lakehouse_assets.cli.tables import kept
-from lakehouse_assets.engine.upkeep.maintenance import Upkeep
+import pytest
+from typer.testing import CliRunner
 
-DONE = [
-    Upkeep("silver/sales/transactions", 40, 2, 17),
-    Upkeep("silver/sales/transactions_quarantine"),
-    Upkeep("gold/sales/daily_revenue", skipped=("not vacuumed: why",)),
+from lakehouse_assets.cli import app
+from lakehouse_assets.errors import LakehouseError, UnavailableError
+
+COMMANDS = [
+    ["show", "gold/sales/daily_revenue"],
+    ["provenance", "gold/sales/daily_revenue"],
+    ["backfill", "gold/sales/daily_revenue", "all", "--dry-run"],
+    ["maintain", "--dry-run"],
+    ["accept", "bronze/sales/transactions"],
 ]
 
 
-def test_one_line_a_table_says_what_was_done_and_what_was_not():
-    assert kept(DONE, dry_run=False).splitlines() == [
-        "silver/sales/transactions: 40 small files into 2; 17 old files deleted",
-        "silver/sales/transactions_quarantine: nothing to do",
-        "gold/sales/daily_revenue: not vacuumed: why",
-    ]
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_before_the_first_start_a_command_says_how_to_start(command, tmp_path, monkeypatch):
+    """At once, and without asking anybody on the network."""
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path / "home"))
+    failed = CliRunner().invoke(app, command).exception
+
+    assert isinstance(failed, UnavailableError)
+    assert "lakehouse up" in failed.do
 
 
-def test_a_dry_run_says_so():
-    assert "what would be" in kept(DONE, dry_run=True).splitlines()[0]
-    assert "no table yet" in kept([], dry_run=False)
+def test_a_key_that_no_table_has_is_answered_with_those_there_are():
+    failed = CliRunner().invoke(app, ["backfill", "gold/sales/nope", "all"]).exception
+
+    assert isinstance(failed, LakehouseError)
+    assert "gold/sales/daily_revenue" in failed.do

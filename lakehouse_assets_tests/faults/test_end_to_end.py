@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
+from lakehouse_assets.definitions import TABLES
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.orchestration import backfills
 from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.silver.sales_products import table as products
-from lakehouse_assets_tests.faults.site import Site
+from lakehouse_assets_tests.faults.site import Site, until
 
 pytestmark = pytest.mark.services
 
@@ -25,6 +28,26 @@ def test_a_run_killed_in_the_middle_loses_and_doubles_nothing(site: Site):
     site.send(ROWS)
     site.kill_next_run(known, MID_RUN_SECONDS)
     site.assert_consistent()
+
+
+def test_a_backfill_is_one_run_through_silver_and_gold(site: Site):
+    """Started as `lakehouse backfill` does; every day of every table is committed by it, and nothing changed."""
+    lake = Lake(site.settings)
+    tables = [table for table in TABLES if table.key == "silver/sales/transactions" or table.layer == "gold"]
+    days = sorted(lake.days("silver/sales/transactions"))
+
+    started = backfills.launch(site.settings, tables, days)
+    done = until(lambda: ended(site, started), 180, "the backfill to end", poll_seconds=1.0)
+
+    assert (done.succeeded, len(done.runs)) == (True, 1)
+    for table in tables:
+        assert backfills.rebuilt(lake, table, done.runs) == {*days}
+    site.assert_consistent()
+
+
+def ended(site: Site, backfill_id: str) -> backfills.Progress | None:
+    now = backfills.progress(site.settings, backfill_id)
+    return now if now.ended else None
 
 
 def test_a_dropped_file_reaches_silver_by_the_sensor_alone(site: Site):

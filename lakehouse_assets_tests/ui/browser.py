@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FloatRect, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 HOW_TO_GET = "no Chromium: `apt-get install chromium` (as root), or put one on the PATH"
@@ -41,9 +41,27 @@ class Ui:
         """A view of an asset's page: overview, partitions, events, checks, lineage."""
         return self.open(f"/assets/{key}?view={view}", *texts)
 
-    def shoot(self, file: Path) -> None:
-        """A picture of the page as it is now."""
-        self.page.screenshot(path=str(file))
+    def lineage(self) -> Page:
+        """The graph of all assets, every group open."""
+        self.open("/asset-groups", "bronze")
+        self.page.keyboard.press("Alt+e")
+        self.page.get_by_text("daily_revenue").first.wait_for(timeout=TIMEOUT_MS)
+        self.page.get_by_text("Hide navigation").click()
+        self.page.wait_for_timeout(SETTLE_MS)
+        return self.page
+
+    def resize(self, width: int, height: int) -> None:
+        """Another size of the window; a graph fits itself into it when it is opened."""
+        self.page.set_viewport_size({"width": width, "height": height})
+
+    def scroll_to(self, text: str) -> None:
+        """Brings the last place with this text into view."""
+        self.page.get_by_text(text, exact=True).last.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(SETTLE_MS)
+
+    def shoot(self, file: Path, clip: FloatRect | None = None) -> None:
+        """A picture of the page as it is now, or of a part of it."""
+        self.page.screenshot(path=str(file), clip=clip)
 
 
 @contextmanager

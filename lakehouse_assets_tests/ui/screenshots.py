@@ -8,25 +8,39 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lakehouse_assets.settings import bypass_proxy_on_loopback, load
-from lakehouse_assets_tests.ui.browser import Ui, browsing
+from playwright.sync_api import FloatRect
 
+from lakehouse_assets.settings import bypass_proxy_on_loopback, load
+from lakehouse_assets_tests.ui.browser import HEIGHT, SETTLE_MS, WIDTH, Ui, browsing
+
+GRAPH = (2400, 1900)
+MAP: FloatRect = {"x": 400, "y": 110, "width": 1820, "height": 1790}
 REVENUE, TRANSACTIONS = "gold/sales/daily_revenue", "silver/sales/transactions"
 
 
 def shoot(ui: Ui, folder: Path) -> None:
     """Every picture."""
-    ui.open("/asset-groups", "daily_revenue")
-    ui.shoot(folder / "lineage.png")
+    ui.resize(*GRAPH)
+    ui.lineage()
+    ui.page.mouse.move(GRAPH[0] / 2, GRAPH[1] / 2)
+    ui.page.mouse.wheel(0, -120)
+    ui.page.wait_for_timeout(SETTLE_MS)
+    ui.shoot(folder / "lineage.png", MAP)
+    ui.resize(WIDTH, HEIGHT)
     ui.asset(REVENUE, "overview", "Sum of line totals")
-    ui.shoot(folder / "gold_asset.png")
+    ui.shoot(folder / "gold_table.png")
     ui.asset(REVENUE, "events", "delta_version")
-    ui.shoot(folder / "gold_events.png")
+    ui.scroll_to("plot")
+    ui.page.get_by_text("[Show Markdown]").last.click()
+    ui.page.wait_for_timeout(2 * SETTLE_MS)
+    ui.shoot(folder / "gold_plot.png")
     ui.asset(TRANSACTIONS, "checks", "Price_not_null")
+    ui.page.get_by_text("Price_not_null").first.click()
+    ui.page.wait_for_timeout(SETTLE_MS)
     ui.shoot(folder / "checks.png")
-    ui.asset(TRANSACTIONS, "partitions")
-    ui.shoot(folder / "partitions.png")
-    ui.open("/overview/backfills")
+    ui.open("/runs?view=backfills", "Launched by")
+    ui.page.get_by_text("View", exact=True).first.click()
+    ui.page.wait_for_timeout(2 * SETTLE_MS)
     ui.shoot(folder / "backfill.png")
 
 

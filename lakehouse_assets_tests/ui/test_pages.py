@@ -13,8 +13,7 @@ REVENUE = "gold/sales/daily_revenue"
 
 
 def test_the_graph_shows_every_table_in_the_group_of_its_layer(ui: Ui):
-    page = ui.open("/asset-groups", "daily_revenue")
-    shown = page.inner_text("body")
+    shown = ui.lineage().inner_text("body")
 
     for table in TABLES:
         assert table.key.split("/")[-1] in shown

@@ -136,8 +136,8 @@ def _engine(context: AssetExecutionContext, spark: SparkConnect) -> Engine:
 
 def earlier_tries(context: AssetExecutionContext) -> list[str]:
     """Runs that this one is a retry of, back to the first."""
-    group = context.instance.get_run_group(context.run_id)
-    return [run.run_id for run in (group[1] if group else ()) if run.run_id != context.run_id]
+    group = context.instance.get_run_group(context.run.run_id)
+    return [run.run_id for run in (group[1] if group else ()) if run.run_id != context.run.run_id]
 
 
 def _published(context: AssetExecutionContext, rebuild: Rebuild) -> Iterator[Any]:

@@ -19,10 +19,7 @@ _NOTHING = Size(0, 0, 0)
 _LAUNCH = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
   __typename
   ... on LaunchBackfillSuccess { backfillId }
-  ... on PythonError { message }
-  ... on UnauthorizedError { message }
-  ... on InvalidSubsetError { message }
-  ... on PartitionKeysNotFoundError { message }
+  ... on Error { message }
 } }"""
 _PROGRESS = """query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
   ... on PartitionBackfill { status runs(limit: 100) { runId status } error { message } }
@@ -145,7 +142,6 @@ def launch(settings: Settings, tables: Sequence[Table], days: Sequence[date]) ->
     params: dict[str, Any] = {
         "assetSelection": [{"path": table.key.split("/")} for table in tables],
         "partitionNames": [day.isoformat() for day in days],
-        "title": f"{', '.join(table.key for table in tables)}: {len(days)} days",
     }
     said = webserver.ask(settings.dagster_url, _LAUNCH, {"params": params})["launchPartitionBackfill"]
     if "backfillId" not in said:

@@ -89,7 +89,7 @@ def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkC
     settings, started = load(), time.monotonic()
     session = spark.spark_session
     context.log.debug(f"{SESSION_READY} {time.monotonic() - started:.3f} s")
-    return Engine(settings, Lake(settings), session, context.run_id)
+    return Engine(settings, Lake(settings), session, context.run.run_id)
 
 
 def _land_op(table: SourceTable) -> OpDefinition:

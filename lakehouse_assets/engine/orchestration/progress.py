@@ -10,6 +10,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.orchestration.pipelines import downstream
+from lakehouse_assets.engine.sources.kafka import TopicNotFoundError
 from lakehouse_assets.engine.sources.source import Source, source_of
 from lakehouse_assets.engine.tables import SourceTable, Table
 from lakehouse_assets.settings import Settings
@@ -26,9 +27,11 @@ class TableProgress:
     taken: int
     """How much the table has taken in, in the source's unit."""
     lag: int
-    """How far the table is behind the source, in the source's unit."""
+    """How far the table is behind the source, in the source's unit; 0 for a source that does not exist yet."""
     unit: str
     """`offsets` or `files`."""
+    waits_for_source: bool = False
+    """Nobody has made the topic yet."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +49,30 @@ def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]
     """Every table, in the order of the flow.
 
     Raises:
-        UnavailableError: a source or the store does not answer; or a topic does not exist yet.
+        UnavailableError: a source or the store does not answer.
     """
     lake = Lake(settings)
     progress: list[TableProgress] = []
     for bronze in (table for table in tables if isinstance(table, SourceTable)):
         source, chain = source_of(settings, bronze), (bronze, *downstream(bronze, tables))
         ledgers = [lake.ledger(table.key) for table in chain]
-        lags = source.lags([ledger.position for ledger in ledgers])
-        progress += [_of(table, source, ledger, lag) for table, ledger, lag in zip(chain, ledgers, lags, strict=True)]
+        lags = _lags(source, [ledger.position for ledger in ledgers])
+        for number, (table, ledger) in enumerate(zip(chain, ledgers, strict=True)):
+            progress.append(_of(table, source, ledger, None if lags is None else lags[number]))
     return progress
 
 
-def _of(table: Table, source: Source, ledger: Ledger, lag: int) -> TableProgress:
+def _lags(source: Source, positions: Sequence[Position]) -> Sequence[int] | None:
+    try:
+        return source.lags(positions)
+    except TopicNotFoundError:
+        return None
+
+
+def _of(table: Table, source: Source, ledger: Ledger, lag: int | None) -> TableProgress:
     position = ledger.position
-    return TableProgress(table.key, ledger.version, position, source.taken(position), lag, unit=source.unit)
+    taken = source.taken(position)
+    return TableProgress(table.key, ledger.version, position, taken, lag or 0, source.unit, lag is None)
 
 
 def holdings(lake: Lake, tables: Sequence[Table]) -> dict[str, Holding]:

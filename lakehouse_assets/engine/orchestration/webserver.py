@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from typing import Any, Final
+from urllib.error import HTTPError
 
 from lakehouse_assets.errors import UnavailableError
 
@@ -23,6 +24,8 @@ def ask(dagster_url: str, query: str, variables: dict[str, Any] | None = None) -
     try:
         with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
             said: dict[str, Any] = json.load(answer)
+    except HTTPError as error:
+        raise _unavailable(dagster_url, f"{error}: {error.read().decode(errors='replace')[:300]}") from error
     except (OSError, ValueError) as error:
         raise _unavailable(dagster_url, str(error)) from error
     if not said.get("data"):
