@@ -14,10 +14,11 @@ from lakehouse_assets.engine.orchestration.reconciler import reconciler
 from lakehouse_assets.engine.orchestration.sensors import source_sensor
 from lakehouse_assets.engine.orchestration.view_assets import view_asset
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import SourceTable, Table, View, tables_in
+from lakehouse_assets.engine.tables import SourceTable, Table, tables_in
 from lakehouse_assets.engine.upkeep.event_log import sweeper
 from lakehouse_assets.engine.upkeep.maintenance import daily, maintenance_job
 from lakehouse_assets.engine.upkeep.run_retention import retention_job
+from lakehouse_assets.engine.views import View
 from lakehouse_assets.settings import load
 
 warnings.filterwarnings("ignore", category=BetaWarning)

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from lakehouse_assets.engine.display.views import read_table, read_view
+from lakehouse_assets.engine.display.reading import read_table, read_view
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.tables import View, tables_in
+from lakehouse_assets.engine.tables import tables_in
+from lakehouse_assets.engine.views import View
 from lakehouse_assets.settings import load
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyspark.sql.types as T
 from pandera.pyspark import DataFrameModel, Field
 
-from lakehouse_assets.engine.tables import View
+from lakehouse_assets.engine.views import View
 from lakehouse_assets.gold import sales_customer_days as gold
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyspark.sql.types as T
 from pandera.pyspark import DataFrameModel, Field
 
-from lakehouse_assets.engine.tables import Reference, View
+from lakehouse_assets.engine.views import Reference, View
 from lakehouse_assets.gold import sales_product_performance as gold
 
 MONEY = T.DecimalType(28, 2)

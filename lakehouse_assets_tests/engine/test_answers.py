@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from lakehouse_assets.engine.display import views
+from lakehouse_assets.engine.display import reading
 from lakehouse_assets.engine.orchestration.pipelines import downstream
 from lakehouse_assets.engine.tables import DailyTable
 from lakehouse_assets.engine.writing import increments, rebuilds
@@ -91,7 +91,7 @@ def check_view(lab: Lab) -> None:
     source = gold_tables(lab)[1]
     sql = sales_customer_value.SQL.replace(sales_customer_days.table.name, source.name)
     view = replace(sales_customer_value.table, sources=(source,), sql=sql)
-    found = {row["CustomerNo"]: row for row in views.read_view(lab.lake, view).to_pylist()}
+    found = {row["CustomerNo"]: row for row in reading.read_view(lab.lake, view).to_pylist()}
 
     assert {number: (row["orders"], row["revenue"]) for number, row in found.items()} == {
         7: (1, Decimal("1.25")),

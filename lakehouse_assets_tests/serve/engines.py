@@ -12,8 +12,8 @@ from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
 from pyspark.sql.types import DateType, StructField, StructType
 
-from lakehouse_assets.engine.display import views
-from lakehouse_assets.engine.tables import Reference, View
+from lakehouse_assets.engine.display import reading
+from lakehouse_assets.engine.views import Reference, View
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.local_lake import LocalLake
 
@@ -26,7 +26,7 @@ def lake_of(folder: Path, view: View, rows: Mapping[str, Sequence[Row]]) -> Loca
     for source in view.sources:
         if source.key in rows:
             fields = source.fields if isinstance(source, Reference) else source.contract.fields
-            table = pa.Table.from_pylist(list(rows[source.key]), schema=views.arrow_schema(_dated(fields)))
+            table = pa.Table.from_pylist(list(rows[source.key]), schema=reading.arrow_schema(_dated(fields)))
             write_deltalake(lake.uri(source.key), table, partition_by=["event_date"])
     return lake
 
@@ -36,7 +36,7 @@ def _dated(fields: StructType) -> StructType:
 
 
 def by_delta_rs(lake: LocalLake, view: View) -> list[Row]:
-    return _sorted(views.read_view(lake, view))
+    return _sorted(reading.read_view(lake, view))
 
 
 def by_duckdb(lake: LocalLake, view: View) -> list[Row]:
@@ -55,7 +55,7 @@ def by_spark(lake: LocalLake, view: View, spark: SparkSession) -> list[Row]:
 def _sorted(found: pa.Table, view: View | None = None) -> list[Row]:
     """Rows of the declared columns and types: a value that does not fit them fails the cast."""
     if view is not None:
-        schema = views.arrow_schema(view.contract.fields)
+        schema = reading.arrow_schema(view.contract.fields)
         assert found.column_names == schema.names
         found = found.cast(schema)
     return sorted(found.to_pylist(), key=repr)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from lakehouse_assets.engine.display import views
+from lakehouse_assets.engine.display import reading
 from lakehouse_assets.serve.sales_customer_value import table as view
 from lakehouse_assets_tests.serve.engines import by_delta_rs, by_duckdb, by_spark, lake_of
 
@@ -64,7 +64,7 @@ def test_delta_rs_and_duckdb_agree_with_plain_python(tmp_path):
 
     assert expected(ROWS) == by_delta_rs(lake, view) == by_duckdb(lake, view)
     assert None in {row["first_purchase_day"] for row in expected(ROWS)}
-    assert views.examine(lake, view).rows == len(expected(ROWS))
+    assert reading.examine(lake, view).rows == len(expected(ROWS))
 
 
 @pytest.mark.services
@@ -78,12 +78,12 @@ def test_a_view_over_a_table_that_does_not_exist_yet_is_empty(tmp_path):
     lake = lake_of(tmp_path, view, {})
 
     assert by_delta_rs(lake, view) == []
-    assert views.examine(lake, view).rows == 0
+    assert reading.examine(lake, view).rows == 0
 
 
 def test_conditions_and_limits_are_on_the_views_columns(tmp_path):
     lake = lake_of(tmp_path, view, {CUSTOMER_DAYS: ROWS})
     wanted = sum(row["orders"] > 5 for row in expected(ROWS))
 
-    assert 1 < wanted == views.read_view(lake, view, where="orders > 5").num_rows
-    assert views.read_view(lake, view, where="orders > 5", limit=1).num_rows == 1
+    assert 1 < wanted == reading.read_view(lake, view, where="orders > 5").num_rows
+    assert reading.read_view(lake, view, where="orders > 5", limit=1).num_rows == 1

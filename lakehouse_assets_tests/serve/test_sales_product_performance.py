@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from lakehouse_assets.definitions import TABLES
-from lakehouse_assets.engine.display import views
+from lakehouse_assets.engine.display import reading
 from lakehouse_assets.engine.display.catalog import columns
 from lakehouse_assets.serve.sales_product_performance import PRODUCTS as REFERENCE
 from lakehouse_assets.serve.sales_product_performance import table as view
@@ -66,7 +66,7 @@ def test_delta_rs_and_duckdb_agree_with_plain_python(tmp_path):
     lake = lake_of(tmp_path, view, {SOLD: ROWS, PRODUCTS: NAMES})
 
     assert expected(ROWS, NAMES) == by_delta_rs(lake, view) == by_duckdb(lake, view)
-    assert views.examine(lake, view).rows == len(ROWS)
+    assert reading.examine(lake, view).rows == len(ROWS)
 
 
 @pytest.mark.services
@@ -86,7 +86,7 @@ def test_two_names_of_one_day_are_caught_if_they_double_a_row(tmp_path):
     """The view itself keeps to one; a view that would not is refused by its grain."""
     lake = lake_of(tmp_path, view, {SOLD: ROWS, PRODUCTS: [*NAMES, NAMES[-1]]})
 
-    assert views.examine(lake, view).rows == len(ROWS)
+    assert reading.examine(lake, view).rows == len(ROWS)
 
 
 def test_the_products_table_has_the_columns_that_the_view_reads():

@@ -1,1 +1,1 @@
-"""What people are shown: metadata, previews, plots, lineage, the catalog, views."""
+"""What people are shown: metadata, previews, plots, lineage, the catalog, rows."""

@@ -9,7 +9,8 @@ from pyspark.sql.types import DateType, StringType, StructField, StructType
 
 from lakehouse_assets.engine.display import personal
 from lakehouse_assets.engine.sources.records import RECORD
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table, View
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.views import View
 from lakehouse_assets.engine.writing.deduplication import CONTENT_HASH, COORDINATE, LOSER_DDL, LOSERS
 from lakehouse_assets.engine.writing.delta import PARTITION_COLUMN
 

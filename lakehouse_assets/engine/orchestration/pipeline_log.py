@@ -43,7 +43,7 @@ def committed(settings: Settings, publication: Publication, commit: Commit, seco
         "kind": statement.kind,
         "version": commit.version,
         "rows": sum(publication.rows_by_day.values()),
-        "quarantined": statement.counts.get("quarantined", 0),
+        "quarantined": publication.audit.bad_rows,
         "days": len(statement.days),
         "seconds": round(seconds, 3),
     }

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, asset
 
-from lakehouse_assets.engine.display import catalog, views
+from lakehouse_assets.engine.display import catalog, reading
 from lakehouse_assets.engine.display.preview import shown
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.orchestration.assets import column_schema
 from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
-from lakehouse_assets.engine.tables import Table, View
+from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.views import View
 from lakehouse_assets.settings import load
 
 
@@ -32,7 +33,7 @@ def view_asset(view: View, tables: Sequence[Table]) -> AssetsDefinition:
         },
     )
     def examine(context: AssetExecutionContext) -> MaterializeResult:
-        found = views.examine(Lake(load()), view)
+        found = reading.examine(Lake(load()), view)
         context.log.info(f"{found.rows} rows; nothing was written")
         rows = found.preview.to_pylist()
         preview = {"preview": MetadataValue.md(shown(view, rows))} if rows else {}

@@ -39,9 +39,9 @@ def lines(settings) -> list[dict[str, object]]:
 
 
 def test_a_commit_is_one_line(settings):
-    statement = Statement("increment", "run-1", counts={"good": 5, "quarantined": 2})
+    statement = Statement("increment", "run-1")
     publication = Publication(
-        table, "merge", None, statement, Ledger(3, Position(), 3), audit=Audit(good={date(2017, 3, 1): 5})
+        table, "merge", None, statement, Ledger(3, Position(), 3), audit=Audit({date(2017, 3, 1): 5}, {None: 2})
     )
 
     pipeline_log.committed(settings, publication, Commit(4, 0, "MERGE", statement), 1.23456)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from lakehouse_assets import serve
 from lakehouse_assets.cli import app
-from lakehouse_assets.engine.display import views
+from lakehouse_assets.engine.display import reading
 from lakehouse_assets.engine.orchestration import view_assets
 from lakehouse_assets.errors import ContractError, LakehouseError
 from lakehouse_assets.serve.sales_customer_value import table as view
@@ -59,7 +59,7 @@ def lake(tmp_path) -> LocalLake:
 def test_an_answer_other_than_the_schema_says_is_refused(lake, sql, why):
     """Each way in which a view and its schema disagree is named."""
     with pytest.raises(ContractError, match=why):
-        views.examine(lake, replace(view, sql=sql))
+        reading.examine(lake, replace(view, sql=sql))
 
 
 def test_a_rule_that_nothing_would_enforce_is_refused():
@@ -87,11 +87,11 @@ def test_materializing_a_view_shows_rows_and_a_masked_preview_and_writes_nothing
 
 
 def test_a_table_is_read_by_key_and_a_condition_that_makes_no_sense_is_explained(lake):
-    assert views.read_table(lake, KEY, where="event_date = DATE '2017-03-02'").num_rows == 1
+    assert reading.read_table(lake, KEY, where="event_date = DATE '2017-03-02'").num_rows == 1
     with pytest.raises(LakehouseError, match=r"cannot be run: .*nope"):
-        views.read_table(lake, KEY, where="nope = 1")
+        reading.read_table(lake, KEY, where="nope = 1")
     with pytest.raises(LakehouseError, match="gold/sales/other: there is no such table yet"):
-        views.read_table(lake, "gold/sales/other")
+        reading.read_table(lake, "gold/sales/other")
 
 
 def test_quarantined_rows_beyond_the_tables_position_are_not_read(lake):
@@ -99,11 +99,12 @@ def test_quarantined_rows_beyond_the_tables_position_are_not_read(lake):
     rows = pa.table({"topic_id": ["t"], "partition": [0], "offset": [1], "reasons": [["why"]]})
     write_deltalake(lake.uri(f"{KEY}_quarantine"), rows)
 
-    assert views.read_table(lake, f"{KEY}_quarantine").num_rows == 0
+    assert reading.read_table(lake, f"{KEY}_quarantine").num_rows == 0
 
 
 def test_one_command_shows_any_table_or_view(lake, monkeypatch):
     """Rows, a condition, a limit; the same reader serves Python."""
+    monkeypatch.setenv("LAKEHOUSE_S3_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(serve, "Lake", lambda _settings: lake)
     shown = CliRunner().invoke(app, ["show", view.key, "--where", "orders = 2"])
     one = CliRunner().invoke(app, ["show", KEY, "--limit", "1"])
@@ -112,4 +113,4 @@ def test_one_command_shows_any_table_or_view(lake, monkeypatch):
     assert "(1 rows shown)" in shown.stdout
     assert "4711" in shown.stdout
     assert "(1 rows shown)" in one.stdout
-    assert serve.read(view.key, where="orders = 2").to_pylist() == views.read_view(lake, view).to_pylist()
+    assert serve.read(view.key, where="orders = 2").to_pylist() == reading.read_view(lake, view).to_pylist()

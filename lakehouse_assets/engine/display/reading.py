@@ -13,7 +13,7 @@ from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import predicate
-from lakehouse_assets.engine.tables import Reference, Source, View
+from lakehouse_assets.engine.views import Reference, Source, View
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.errors import ContractError, LakehouseError
 
