@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,7 +28,7 @@ DROP_TAG = "lakehouse/drop"
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(ABC):
     """What every table has; `key` is `layer/domain/table`."""
 
     key: str
@@ -51,10 +52,10 @@ class Table:
         """The key as an identifier, e.g. `silver_sales_transactions`."""
         return self.key.replace("/", "_")
 
-    @cached_property
+    @property
+    @abstractmethod
     def code_version(self) -> str:
         """Changes when the code or the contract that makes the table's rows does."""
-        raise NotImplementedError
 
     @property
     def quarantine(self) -> str:
@@ -70,24 +71,24 @@ class SourceTable(Table):
     """Over a record's columns: the event's own time, null where it can't be read (then the timestamp counts)."""
 
     @property
+    @abstractmethod
     def origin(self) -> str:
         """The source in words, e.g. `topic sales.transactions`."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def origin_key(self) -> AssetKey:
         """The source's own asset key."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def origin_name(self) -> str:
         """The source as an identifier, e.g. `sales_transactions`."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def origin_kinds(self) -> frozenset[str]:
         """What the source is, as the lineage graph shows it."""
-        raise NotImplementedError
 
     @property
     def promise(self) -> str:
@@ -100,13 +101,13 @@ class SourceTable(Table):
         return code_version(self.event_time)
 
     @property
+    @abstractmethod
     def run_tag(self) -> tuple[str, str]:
         """The tag, name and value, of every run that takes in a batch of the source."""
-        raise NotImplementedError
 
+    @abstractmethod
     def order(self, position: Position) -> tuple[str, ...] | None:
         """The topic ids in the order of the source; None where they sort by themselves."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
