@@ -100,7 +100,7 @@ def test_the_demo_on_a_cluster_of_two_workers(house, monkeypatch):
         os.kill(house.stack.pid(program), signal.SIGKILL)
         assert table_rows(session) > 0
     session.stop()
-    kept = endpoints.read(house.home)
+    kept = endpoints.read(house.stack.home)
     assert secrets.shown(house.stack, secrets.of(kept)) == []
 
 
@@ -110,7 +110,7 @@ def test_the_demo_with_passwords_for_kafka_and_dagster_in_postgresql(house, monk
     house.demo()
 
     assert f"all promises hold for {ROWS} records" in house.check()
-    kept = endpoints.read(house.home)
+    kept = endpoints.read(house.stack.home)
     assert runs_in(kept.postgres_url) > 0
     assert not list((house.home / "dagster").rglob("runs.db"))
     assert secrets.shown(house.stack, secrets.of(kept)) == []
