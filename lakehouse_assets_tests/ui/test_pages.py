@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from lakehouse_assets.definitions import TABLES
@@ -16,8 +18,13 @@ def test_the_graph_shows_every_table_in_the_group_of_its_layer(ui: Ui):
     shown = ui.lineage().inner_text("body")
 
     for table in TABLES:
-        assert table.key.split("/")[-1] in shown
+        assert re.search(shortened(table.key.split("/")[-1]), shown)
     assert all(layer in shown for layer in ("bronze", "silver", "gold"))
+
+
+def shortened(name: str) -> str:
+    """A name as the graph writes it: whole, or with its middle left out where the box is too small."""
+    return rf"{name[:4]}\S*{name[-4:]}"
 
 
 def test_a_gold_table_says_what_it_holds_and_draws_it(ui: Ui):
