@@ -23,7 +23,7 @@ from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable
 from lakehouse_assets.engine.writing.audits import REASONS, audit
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
-from lakehouse_assets.engine.writing.increments import judged, refuse_broken, typed_rows, winners
+from lakehouse_assets.engine.writing.verdicts import judged, refuse_broken, typed_rows, winners
 
 Row = Mapping[str, Any]
 Payload = Row | bytes

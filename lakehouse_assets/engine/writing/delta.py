@@ -136,14 +136,21 @@ def merge(
 
 
 def replace(
-    target: Target, rows: DataFrame, where: str, statement: Statement, transaction: Transaction | None = None
+    target: Target,
+    rows: DataFrame,
+    where: str,
+    statement: Statement,
+    transaction: Transaction | None = None,
+    *,
+    new_columns: bool = False,
 ) -> None:
     """Puts `rows` in the place of those that meet `where`; a row outside of it is refused by Delta.
 
     A day's rows are brought together first, or each task would write a file of its own for each day; a MERGE does so
-    by itself.
+    by itself. With `new_columns` the table gets those that it lacks.
     """
-    options = {"replaceWhere": where, "userMetadata": statement.to_json()} | _options(transaction)
+    options = {"replaceWhere": where, "userMetadata": statement.to_json(), "mergeSchema": str(new_columns).lower()}
+    options |= _options(transaction)
     gathered = rows.hint("rebalance", PARTITION_COLUMN)
     gathered.write.format("delta").mode("overwrite").options(**options).save(target.lake.uri(target.key, "s3a"))
 
@@ -153,6 +160,12 @@ def state(target: Target, statement: Statement, transaction: Transaction) -> Non
     nothing = target.spark.read.format("delta").load(target.lake.uri(target.key, "s3a")).where(F.lit(False))
     options = {"userMetadata": statement.to_json()} | _options(transaction)
     nothing.write.format("delta").mode("append").options(**options).save(target.lake.uri(target.key, "s3a"))
+
+
+def execute(spark: SparkSession, sql: str, statement: Statement) -> None:
+    """One DML statement, with what its commit says."""
+    with _committing(spark, statement, None):
+        spark.sql(sql).collect()
 
 
 def _options(transaction: Transaction | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.tables import EventTable, Table
-from lakehouse_assets.engine.writing import delta, turns
+from lakehouse_assets.engine.writing import delta, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.turns import Turn
 from lakehouse_assets.errors import ContractError, PlanError
@@ -45,6 +45,8 @@ class Publication:
     """Rows set aside; None when there are none."""
     quarantine_where: str = "FALSE"
     """Which quarantined rows these take the place of."""
+    settle: tuple[date, ...] = ()
+    """Days on which the quarantine held rows before: those that the table holds afterwards are taken out of it."""
     audit: Audit = field(default_factory=Audit)
     """How many rows broke which rule on which day."""
     turn: Turn | None = None
@@ -94,7 +96,10 @@ def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commi
     target = delta.Target(spark, lake, publication.table.key)
     target.create(publication.rows.schema, append_only=publication.mode == "append")
     delta.past_compaction(lambda: _write(target, publication), lambda: _is_next(lake, publication))
-    return _confirm(lake, publication)
+    commit = _confirm(lake, publication)
+    if publication.settle:
+        quarantine.settle(spark, lake, publication.table, publication.settle, publication.statement.run_id)
+    return commit
 
 
 def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> None:
@@ -103,8 +108,11 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
         return
     target = delta.Target(spark, lake, publication.table.quarantine)
     target.create(rows.schema, partitioned=isinstance(publication.table, EventTable))
+    said = publication.statement
+    if publication.settle:
+        said = quarantine.open_statement(said)
     delta.past_compaction(
-        lambda: delta.replace(target, rows, publication.quarantine_where, publication.statement),
+        lambda: delta.replace(target, rows, publication.quarantine_where, said, new_columns=True),
         lambda: _is_next(lake, publication),
     )
 
