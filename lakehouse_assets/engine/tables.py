@@ -273,6 +273,23 @@ class DailyTable(Table):
         return code_version(self.transform, self.contract.version)
 
 
+@dataclass(frozen=True)
+class Quarantine(Table):
+    """What a table set aside, one row per coordinate; a day of it is replayed by materializing it."""
+
+    of: SourceTable | EventTable
+
+    @property
+    def code_version(self) -> str:
+        """That of the table whose rows they are."""
+        return self.of.code_version
+
+
+def quarantine_of(table: SourceTable | EventTable) -> Quarantine:
+    """The quarantine of a table, as an asset."""
+    return Quarantine(table.quarantine, table.owner, f"Rows set aside from {table.key}: where, and why.", of=table)
+
+
 def tables_in(layer: ModuleType) -> Iterator[Table]:
     """The `table` of every file in a layer."""
     for module in iter_modules(layer.__path__, f"{layer.__name__}."):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -109,6 +109,13 @@ class Lake:
         if self.version(key) < 0:
             return 0
         return int(DeltaTable(self.uri(key), storage_options=self.storage_options()).count())
+
+    def least(self, key: str, column: str) -> datetime | None:
+        """The least time in a column, from the log's file statistics; None where there is no row, or no statistics."""
+        table = self.open(key)
+        files = pa.table(table.get_add_actions(flatten=True)).to_pydict() if table else {}
+        found = [each for each in files.get(f"min.{column}", ()) if each is not None]
+        return min(found, default=None)
 
     def storage_options(self) -> dict[str, str]:
         """What delta-rs needs to reach the store; holds the secret key, so never log it."""

@@ -74,6 +74,8 @@ class DeltaIOManager(ConfigurableIOManager):
                 context.step_context.add_asset_metadata(event.metadata, partition_key=event.partition)
             else:
                 context.log_event(event)
+        for event in metadata.quarantine_events(publication):
+            context.log_event(event)
         return events
 
 

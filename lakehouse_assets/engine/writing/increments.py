@@ -166,7 +166,7 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     rows = winners(table, typed, position)
     if table.contract.spanning:
         rows = rows.localCheckpoint(eager=False)
-        counted = together([counted, _spanning(engine, table, rows, position, counted.good)])
+        counted = together([counted, over_table(engine, table, rows, position, counted.good)])
     refuse_broken(table, counted, ledger.accepted_rules)
     fit(engine.spark, source.records(slices) + engine.lake.rows_in(table.key, counted.good))
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
@@ -183,7 +183,7 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     )
 
 
-def _spanning(engine: Engine, table: EventTable, rows: DataFrame, position: Position, days: Collection[date]) -> Audit:
+def over_table(engine: Engine, table: EventTable, rows: DataFrame, position: Position, days: Collection[date]) -> Audit:
     """The verdict of the rules over several rows, on the days as they will be."""
     if spanning.looks_at_table(table.contract.spanning) and engine.lake.version(table.key) >= 0:
         columns = [*table.contract.fields.names, "event_date", *COORDINATE]

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
-from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.tables import EventTable, Table
 from lakehouse_assets.engine.writing import delta, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
@@ -129,7 +129,7 @@ def _write(target: delta.Target, publication: Publication) -> None:
     elif publication.mode == "merge":
         assert isinstance(publication.table, EventTable)
         grain = publication.table.full_grain
-        precedence = publication.table.precedence(statement.position or Position())
+        precedence = publication.table.precedence(statement.position or publication.before.position)
         delta.merge(target, publication.rows, grain, statement.days, precedence, statement, transaction)
     elif statement.days:
         delta.replace(target, publication.rows, delta.in_days(statement.days), statement, transaction)

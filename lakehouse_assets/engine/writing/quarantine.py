@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.tables import EventTable, Table
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 
@@ -67,10 +67,10 @@ def settle(spark: SparkSession, lake: Lake, table: Table, days: Sequence[date], 
     """Takes out of the quarantine what its table holds on these days, as a row or among its losers."""
     target, where = delta.Target(spark, lake, table.quarantine), delta.in_days(days)
     rows = f"delta.`{lake.uri(table.key, 's3a')}`"
-    held = (
-        f"SELECT {_COLUMNS} FROM {rows} WHERE {where} UNION ALL"
-        f" SELECT l.topic_id, l.`partition`, l.`offset` FROM (SELECT explode(losers) AS l FROM {rows} WHERE {where})"
-    )
+    held = f"SELECT {_COLUMNS} FROM {rows} WHERE {where}"
+    if isinstance(table, EventTable):
+        losers = f"SELECT explode(losers) AS l FROM {rows} WHERE {where}"
+        held += f" UNION ALL SELECT l.topic_id, l.`partition`, l.`offset` FROM ({losers})"
     same = " AND ".join(f"q.`{name}` = h.`{name}`" for name in COORDINATE)
     delta.execute(
         spark,

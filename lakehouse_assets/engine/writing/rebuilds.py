@@ -160,6 +160,7 @@ def _repair(engine: Engine, table: SourceTable, days: Sequence[date], audits: li
         before=ledger,
         audit=audits[-1],
         slices=slices,
+        settle=tuple(days) if engine.lake.rows(table.quarantine) else (),
     )
 
 
@@ -220,7 +221,11 @@ def _redo_answers(engine: Engine, table: DailyTable, days: Sequence[date], audit
 
 
 def _statement(
-    engine: Engine, table: Table, days: Sequence[date], contract: str = "", source_version: int = -1
+    engine: Engine,
+    table: Table,
+    days: Sequence[date],
+    contract: str = "",
+    source_version: int = -1,
 ) -> Statement:
     return Statement(
         "rebuild",
