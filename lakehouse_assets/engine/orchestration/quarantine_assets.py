@@ -39,7 +39,7 @@ _COLUMNS = """| column | what it says |
 | `fields` | what could be read of it, personal values masked |
 | `contract_version`, `set_aside_at` | under which contract, and since when |"""
 _OF_SOURCE = (
-    "\n\nRecords whole, as they came: dated outside the calendar, or of a faulty file. Without partitions, because their"
+    "\n\nRecords whole, as they came: dated outside the calendar, or of a faulty file. It has no partitions: their"
     " days need not exist."
 )
 _REPLAY = "\n\nMaterialize days of it after a fix: rows that meet the contract now are merged into the table."
