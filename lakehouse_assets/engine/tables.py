@@ -23,6 +23,8 @@ from lakehouse_assets.engine.writing.deduplication import Precedence
 
 Transform = Callable[[DataFrame], DataFrame]
 
+Drift = Literal["evolve", "freeze", "quarantine"]
+
 TOPIC_TAG = "lakehouse/topic"
 DROP_TAG = "lakehouse/drop"
 
@@ -212,6 +214,9 @@ class EventTable(Table):
     """Columns that identify an event, besides event_date."""
     transform: Transform
     """Bronze records to typed rows; keeps the coordinate, adds `unreadable` where a field can't be read."""
+    drift: Drift = "evolve"
+    """What a field does that the transform does not read: becomes a nullable column, stops the run, or sets the record
+    aside. A field that is absent stops the run or sets the record aside."""
     keep: Literal["first", "last"] = "first"
     """Which record of a grain wins: the one with the lowest or with the highest coordinate."""
 

@@ -12,8 +12,8 @@ from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta
-from lakehouse_assets.engine.writing.verdicts import fatal, published_schema
+from lakehouse_assets.engine.writing import delta, drift
+from lakehouse_assets.engine.writing.verdicts import fatal_rules, published_schema
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
 
@@ -44,8 +44,8 @@ def record_rules(spark: SparkSession, settings: Settings, table: Table, rules: S
     Raises:
         LakehouseError: the table has no such rule that fails.
     """
-    known = fatal(table) if isinstance(table, EventTable | DailyTable) else frozenset()
-    if unknown := sorted({*rules} - known):
+    known = fatal_rules(table) if isinstance(table, EventTable | DailyTable) else frozenset()
+    if unknown := [rule for rule in rules if rule not in known and not drift.can_be_accepted(rule)]:
         raise LakehouseError(
             f"no rule that fails is called {', '.join(map(repr, unknown))}",
             where=table.key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from pyspark.sql.types import StructType
 
 from lakehouse_assets.access import s3
 from lakehouse_assets.engine.history import ledger
@@ -103,6 +105,11 @@ class Lake:
             )
             for each in summed
         }
+
+    def schema(self, key: str) -> StructType | None:
+        """The table's columns, with comments; None where there is no table."""
+        table = self.open(key)
+        return StructType.fromJson(json.loads(table.schema().to_json())) if table else None
 
     def rows(self, key: str) -> int:
         """How many rows the table holds, from the log's file statistics."""

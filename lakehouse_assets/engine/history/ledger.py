@@ -19,7 +19,7 @@ from lakehouse_assets.errors import BrokenContractError
 FORMAT = 1
 ENVELOPE = "lakehouse"
 
-Kind = Literal["increment", "rebuild", "replay", "settled", "acceptance"]
+Kind = Literal["increment", "rebuild", "replay", "settled", "widened", "acceptance"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Statement:
     """Version of the code that computed the rows."""
     source_version: int = -1
     """For an answer: the Delta version of its source that it was computed from."""
+    columns: tuple[str, ...] = ()
+    """Columns that joined the table with this commit, were widened, or were let go."""
     accepted_rules: tuple[str, ...] = ()
     """For an acceptance: rules whose breach lets the next batch pass."""
 
@@ -57,6 +59,8 @@ class Statement:
             body["position"] = self.position.to_json()
         if self.acceptance is not None:
             body["acceptance"] = _acceptance_to_json(self.acceptance)
+        if self.columns:
+            body["columns"] = list(self.columns)
         if self.accepted_rules:
             body["accepted_rules"] = list(self.accepted_rules)
         return json.dumps({ENVELOPE: body}, separators=(",", ":"))
@@ -87,6 +91,7 @@ def parse(user_metadata: str | None, table: str) -> Statement | None:
         acceptance=_acceptance_from_json(body["acceptance"]) if "acceptance" in body else None,
         code=body.get("code", ""),
         source_version=body.get("source_version", -1),
+        columns=tuple(body.get("columns", ())),
         accepted_rules=tuple(body.get("accepted_rules", ())),
     )
 

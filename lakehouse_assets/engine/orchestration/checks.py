@@ -18,13 +18,23 @@ from dagster import (
 
 from lakehouse_assets.engine.contracts import Rule
 from lakehouse_assets.engine.rules import RowRule, Severity, SpanningRule
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.tables import DailyTable, Drift, EventTable, SourceTable, Table
 from lakehouse_assets.engine.writing.audits import MOST_SAMPLES, Audit, Sample
+from lakehouse_assets.engine.writing.drift import is_drift
 
 CONSEQUENCES: Mapping[Severity, str] = {
     "quarantine": "Rows that break it are set aside in the quarantine, with their coordinate.",
     "fail": "If it is broken, nothing is published.",
     "warn": "What breaks it is reported, and published.",
+}
+
+
+DECLARED = "fields_as_declared"
+_DRIFTS: Mapping[Drift, Severity] = {"evolve": "warn", "freeze": "fail", "quarantine": "quarantine"}
+_ON_DRIFT: Mapping[Drift, str] = {
+    "evolve": "A record has the declared fields, or is set aside; further ones join the table as text",
+    "freeze": "Every record has the declared fields and no others",
+    "quarantine": "Every record has the declared fields and no others",
 }
 
 
@@ -56,7 +66,8 @@ def checks_of(table: Table) -> tuple[Check, ...]:
     if isinstance(table, SourceTable):
         return (Check("landable", None, table.promise, "quarantine"),)
     if isinstance(table, EventTable):
-        return (Check("readable", None, "Each field can be read as its type", "quarantine"), *_rules(table))
+        readable = Check("readable", None, "Each field can be read as its type", "quarantine")
+        return (readable, Check(DECLARED, None, _ON_DRIFT[table.drift], _DRIFTS[table.drift]), *_rules(table))
     assert isinstance(table, DailyTable)
     once = table.grain_rule
     return (Check(check_name(once), frozenset({once}), f"There is {once}", "fail"), *_rules(table))
@@ -149,4 +160,5 @@ def _reasons(table: Table, check: Check, audit: Audit) -> frozenset[str]:
     if check.rules is not None:
         return check.rules
     named = {rule for other in checks_of(table) for rule in other.rules or ()}
-    return frozenset({rule for rules in audit.broken.values() for rule in rules} - named)
+    of_drift = check.name == DECLARED
+    return frozenset(rule for rule in audit.broken_rules - named if is_drift(rule) == of_drift)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -73,10 +73,14 @@ class Audit:
         """Rows of these days that break a rule."""
         return sum(self.broken.get(day, {}).get(rule, 0) for day in days)
 
-    def breaks(self, rules: Iterable[str]) -> dict[date | None, list[str]]:
-        """Which of these rules are broken on which days, in the order of the days."""
-        wanted = frozenset(rules)
-        found = {day: [rule for rule in names if rule in wanted] for day, names in self.broken.items()}
+    @property
+    def broken_rules(self) -> frozenset[str]:
+        """Every rule that any row breaks."""
+        return frozenset(rule for names in self.broken.values() for rule in names)
+
+    def breaks(self, counts: Callable[[str], bool]) -> dict[date | None, list[str]]:
+        """The broken rules that count, by day, in the order of the days."""
+        found = {day: [rule for rule in names if counts(rule)] for day, names in self.broken.items()}
         return {day: found[day] for day in sorted(found, key=str) if found[day]}
 
     def without(self, days: Collection[date | None]) -> Audit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import pyspark.sql.functions as F
@@ -18,9 +18,10 @@ from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta, quarantine, spanning
+from lakehouse_assets.engine.writing import delta, drift, quarantine, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
+from lakehouse_assets.engine.writing.drift import Columns
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.verdicts import (
     coordinate,
@@ -163,24 +164,31 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     records = delta.read(engine.spark, engine.lake, table.source.key, slices=slices)
     typed = typed_rows(table, records, ledger.accepted_rules).localCheckpoint(eager=False)
     counted = audit(typed, sampling(table))
-    rows = winners(table, typed, position)
+    rows = winners(table, typed, position, columns(engine, table, counted, ledger))
     if table.contract.spanning:
         rows = rows.localCheckpoint(eager=False)
         counted = together([counted, over_table(engine, table, rows, position, counted.good)])
     refuse_broken(table, counted, ledger.accepted_rules)
+    change = drift.change(engine.lake, table, rows.schema, ledger.accepted_rules)
     fit(engine.spark, source.records(slices) + engine.lake.rows_in(table.key, counted.good))
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
         mode="merge",
         rows=rows,
-        statement=_increment(engine, table, position, counted),
+        statement=replace(_increment(engine, table, position, counted), columns=change.columns),
         before=ledger,
+        change=change,
         audit=counted,
         slices=slices,
         quarantined=set_aside(table, typed) if counted.bad_rows or leftovers else None,
         quarantine_where=quarantine.replaced(slices, leftovers),
     )
+
+
+def columns(engine: Engine, table: EventTable, counted: Audit, ledger: Ledger) -> Columns:
+    """The columns beyond the model that the batch's rows need."""
+    return drift.columns_of(engine.lake, table, counted.broken_rules, ledger.accepted_rules)
 
 
 def over_table(engine: Engine, table: EventTable, rows: DataFrame, position: Position, days: Collection[date]) -> Audit:
@@ -205,6 +213,7 @@ def recompute(engine: Engine, table: DailyTable) -> Publication | None:
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     rows, counted = answers(engine, table, days, source.version)
     refuse_broken(table, counted, ledger.accepted_rules)
+    change = drift.change(engine.lake, table, table.contract.fields, ledger.accepted_rules)
     return Publication(
         table=table,
         mode="replace",
@@ -218,8 +227,10 @@ def recompute(engine: Engine, table: DailyTable) -> Publication | None:
             source.position,
             code=table.code_version,
             source_version=source.version,
+            columns=change.columns,
         ),
         before=ledger,
+        change=change,
         audit=counted,
     )
 

@@ -16,6 +16,7 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.tables import EventTable, Table
 from lakehouse_assets.engine.writing import delta, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
+from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.engine.writing.turns import Turn
 from lakehouse_assets.errors import ContractError, PlanError
 from lakehouse_assets.settings import Settings
@@ -47,6 +48,8 @@ class Publication:
     """Which quarantined rows these take the place of."""
     settle: tuple[date, ...] = ()
     """Days on which the quarantine held rows before: those that the table holds afterwards are taken out of it."""
+    change: Change = field(default_factory=Change)
+    """What the table's columns need first."""
     audit: Audit = field(default_factory=Audit)
     """How many rows broke which rule on which day."""
     turn: Turn | None = None
@@ -95,6 +98,8 @@ def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commi
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
     target.create(publication.rows.schema, append_only=publication.mode == "append")
+    if publication.change:
+        target.alter(publication.change, publication.statement.run_id)
     delta.past_compaction(lambda: _write(target, publication), lambda: _is_next(lake, publication))
     commit = _confirm(lake, publication)
     if publication.settle:

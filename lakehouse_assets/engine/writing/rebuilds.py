@@ -20,11 +20,12 @@ from lakehouse_assets.engine.history.position import Position, predicate
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta, quarantine, spanning
+from lakehouse_assets.engine.writing import delta, drift, quarantine, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, audit, together
 from lakehouse_assets.engine.writing.increments import (
     Engine,
     answers,
+    columns,
     date_records,
     settled_ledger,
     standing_ledger,
@@ -171,9 +172,9 @@ def _redo_events(
     held = tuple(ledger.position.slices())
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     typed = typed_rows(table, records.where(predicate(held)), ledger.accepted_rules).localCheckpoint(eager=False)
-    rows = winners(table, typed, ledger.position)
-    over_all = spanning.audit(engine.spark, engine.lake, table.contract, rows, days)
-    counted = together([audit(typed, sampling(table)), over_all])
+    counted = audit(typed, sampling(table))
+    rows = winners(table, typed, ledger.position, columns(engine, table, counted, ledger))
+    counted = together([counted, spanning.audit(engine.spark, engine.lake, table.contract, rows, days)])
     audits.append(counted)
     passed = _passed(table, counted, days, ledger)
     if not passed:
@@ -192,6 +193,7 @@ def _redo_events(
         audit=published,
         quarantined=bad if had or published.bad_rows else None,
         quarantine_where=f"{delta.in_days(passed)} AND {predicate(held)}",
+        change=drift.change(engine.lake, table, rows.schema, ledger.accepted_rules),
         settle=passed if had else (),
     )
 
@@ -214,6 +216,7 @@ def _redo_answers(engine: Engine, table: DailyTable, days: Sequence[date], audit
         table=table,
         mode="replace",
         rows=rows.where(delta.in_days(passed)),
+        change=drift.change(engine.lake, table, table.contract.fields, ledger.accepted_rules),
         statement=_statement(engine, table, passed, contract=table.contract.version, source_version=version),
         before=ledger,
         audit=counted.without({*days} - {*passed}),

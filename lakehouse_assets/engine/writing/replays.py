@@ -10,10 +10,10 @@ from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import EventTable
-from lakehouse_assets.engine.writing import delta, quarantine
+from lakehouse_assets.engine.writing import delta, drift, quarantine
 from lakehouse_assets.engine.writing.audits import Audit, audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
-from lakehouse_assets.engine.writing.increments import Engine, over_table, settled_ledger
+from lakehouse_assets.engine.writing.increments import Engine, columns, over_table, settled_ledger
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild, pieces_of
 from lakehouse_assets.engine.writing.verdicts import fatal, sampling, set_aside, typed_rows, winners
@@ -44,7 +44,8 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: lis
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     records = bronze.join(aside.select(*COORDINATE), on=[*COORDINATE], how="left_semi")
     typed = typed_rows(table, records, row_rules(table)).localCheckpoint(eager=False)
-    rows, counted = winners(table, typed, ledger.position), audit(typed, sampling(table))
+    counted = audit(typed, sampling(table))
+    rows = winners(table, typed, ledger.position, columns(engine, table, counted, ledger))
     if table.contract.spanning:
         counted = together([counted, over_table(engine, table, rows, ledger.position, counted.good)])
     audits.append(counted)
@@ -61,4 +62,5 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: lis
         quarantined=quarantine.kept(aside, set_aside(table, typed)).where(delta.in_days(passed)),
         quarantine_where=f"{delta.in_days(passed)} AND {predicate(held)}",
         settle=passed,
+        change=drift.change(engine.lake, table, rows.schema, ledger.accepted_rules),
     )

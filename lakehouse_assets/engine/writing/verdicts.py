@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql.types import DateType, StructField, StructType
 
-from lakehouse_assets.engine.contracts import Contract
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.payload import UNREADABLE
+from lakehouse_assets.engine.payload import UNDECLARED, UNREADABLE
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.tables import DailyTable, EventTable
-from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling
+from lakehouse_assets.engine.writing import drift
+from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, no_remarks
 from lakehouse_assets.engine.writing.deduplication import COORDINATE, deduplicate, with_content_hash
+from lakehouse_assets.engine.writing.drift import AS_DECLARED, Columns
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import ContractError
 
@@ -31,31 +32,32 @@ def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] 
         ContractError: the transform leaves out a column of the contract.
     """
     rows = table.transform(records)
-    wanted = [*table.contract.fields.names, "event_date", *COORDINATE]
-    missing = [name for name in wanted if name not in rows.columns]
-    if missing:
+    columns, wanted = rows.columns, [*table.contract.fields.names, "event_date", *COORDINATE]
+    if missing := [name for name in wanted if name not in columns]:
         raise ContractError(
             f"the transform yields no column {', '.join(missing)}",
             where=table.key,
-            do=f"Add it to the transform's select; it yields {', '.join(rows.columns)}",
+            do=f"Add it to the transform's select; it yields {', '.join(columns)}",
         )
-    unreadable = F.col(UNREADABLE) if UNREADABLE in rows.columns else F.array().cast("array<string>")
-    readable = F.size(unreadable) == 0
+    kept = [*wanted, *([UNDECLARED] if UNDECLARED in columns else [])]
     contract = table.contract.accepting(accepted)
-    reasons = F.when(readable, contract.broken("quarantine")).otherwise(unreadable)
-    return rows.select(*wanted, reasons.alias(REASONS), _remarks(contract, readable))
+    found = {
+        "_unreadable": F.col(UNREADABLE) if UNREADABLE in columns else no_remarks(),
+        "_broken": contract.broken("quarantine"),
+        "_remarks": F.concat(contract.broken("fail", "warn"), drift.remarks(table, columns)),
+        "_drift": drift.reasons(table, columns),
+    }
+    judged = rows.select(*kept, *[column.alias(name) for name, column in found.items()])
+    readable, broken = F.size("_unreadable") == 0, F.col("_broken")
+    reasons = F.when(~readable, F.col("_unreadable")).when(F.size(broken) > 0, broken).otherwise(F.col("_drift"))
+    remarks = F.when(readable, F.col("_remarks")).otherwise(no_remarks())
+    return judged.select(*kept, reasons.alias(REASONS), remarks.alias(REMARKS))
 
 
-def _remarks(contract: Contract, readable: Column) -> Column:
-    broken = contract.broken("fail", "warn")
-    is_empty = not any(rule.severity != "quarantine" for rule in contract.rules)
-    return (broken if is_empty else F.when(readable, broken).otherwise(F.array().cast("array<string>"))).alias(REMARKS)
-
-
-def winners(table: EventTable, typed: DataFrame, position: Position) -> DataFrame:
-    """The good rows, one per grain."""
+def winners(table: EventTable, typed: DataFrame, position: Position, columns: Columns = AS_DECLARED) -> DataFrame:
+    """The good rows, one per grain, with the undeclared fields that are columns of the table."""
     good = typed.where(F.size(REASONS) == 0).drop(REASONS, REMARKS)
-    hashed = with_content_hash(good, table.contract.fields.names)
+    hashed = with_content_hash(drift.with_columns(good, columns), table.contract.fields.names)
     return deduplicate(hashed, table.full_grain, table.precedence(position))
 
 
@@ -101,10 +103,16 @@ def _grain(table: DailyTable) -> Column:
     return F.concat_ws(", ", *[F.concat(F.lit(f"{name} "), shown[name]) for name in table.full_grain])
 
 
-def fatal(table: EventTable | DailyTable, accepted: Collection[str] = ()) -> frozenset[str]:
-    """The rules that let nothing pass when they are broken, but for those whose breach was accepted."""
+def fatal_rules(table: EventTable | DailyTable) -> frozenset[str]:
+    """The rules that let nothing pass when they are broken."""
     grain = {table.grain_rule} if isinstance(table, DailyTable) else set()
-    return (table.contract.of_severity("fail") | grain).difference(accepted)
+    return table.contract.of_severity("fail") | grain
+
+
+def fatal(table: EventTable | DailyTable, accepted: Collection[str] = ()) -> Callable[[str], bool]:
+    """Tells whether a broken rule, or a field that came or went, lets nothing pass and was not accepted."""
+    rules = fatal_rules(table)
+    return lambda rule: (rule in rules or drift.is_fatal(table, rule)) and rule not in accepted
 
 
 def refuse_broken(table: EventTable | DailyTable, counted: Audit, accepted: Collection[str] = ()) -> None:
