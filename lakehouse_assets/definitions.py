@@ -10,7 +10,11 @@ from lakehouse_assets import bronze, gold, serve, silver
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
-from lakehouse_assets.engine.orchestration.quarantine_assets import quarantine_asset, quarantine_checks
+from lakehouse_assets.engine.orchestration.quarantine_assets import (
+    quarantine_asset,
+    quarantine_checks,
+    quarantine_schedule,
+)
 from lakehouse_assets.engine.orchestration.reconciler import reconciler
 from lakehouse_assets.engine.orchestration.sensors import source_sensor
 from lakehouse_assets.engine.orchestration.view_assets import view_asset
@@ -47,7 +51,7 @@ def definitions() -> Definitions:
         ],
         asset_checks=[quarantine_checks(quarantine) for quarantine in QUARANTINES],
         jobs=[*jobs.values(), *upkeep],
-        schedules=[daily(each, settings) for each in upkeep],
+        schedules=[*(daily(each, settings) for each in upkeep), quarantine_schedule(QUARANTINES, settings)],
         sensors=[*watches, reconciler(TABLES), sweeper()],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
         executor=in_process_executor,

@@ -8,7 +8,7 @@ import pytest
 from dagster import AssetKey
 
 from lakehouse_assets import definitions
-from lakehouse_assets.definitions import TABLES, VIEWS, defs
+from lakehouse_assets.definitions import QUARANTINES, TABLES, VIEWS, defs
 
 
 def test_definitions_load_without_any_service():
@@ -55,6 +55,17 @@ def test_a_table_says_what_it_is(table):
     columns = node.metadata["dagster/column_schema"].columns
     assert columns
     assert all(column.description for column in columns)
+
+
+@pytest.mark.parametrize("quarantine", QUARANTINES, ids=lambda quarantine: quarantine.key)
+def test_every_quarantine_is_an_asset_beside_its_table(quarantine):
+    """Browsable, owned by the table's owner, checked; that of an event table by day, so that it can be replayed."""
+    graph = defs.resolve_asset_graph()
+    node, table = graph.get(quarantine.asset_key), graph.get(quarantine.of.asset_key)
+    assert (node.group_name, node.owners) == ("quarantine", table.owners)
+    assert node.parent_keys == table.parent_keys
+    assert {key.name for key in node.check_keys} == {"size", "age"}
+    assert (node.partitions_def is not None) is (quarantine.of.layer == "silver") is node.is_executable
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.key)

@@ -1,4 +1,4 @@
-"""`lakehouse backfill`: rebuild days of a table, or see first what that would touch."""
+"""`lakehouse backfill` and `lakehouse replay`: days of a table anew, or what was set aside of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as RichTable
 
 from lakehouse_assets.cli.tables import TABLE, known_table, started
+from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -27,8 +28,9 @@ POLL_SECONDS = 1.0
 
 
 def register(app: typer.Typer) -> None:
-    """Adds this module's command."""
+    """Adds this module's commands."""
     app.command()(backfill)
+    app.command()(replay)
 
 
 def backfill(
@@ -56,6 +58,48 @@ def backfill(
     console.print(f"Backfill {launched}: {settings.dagster_url}/runs/b/{launched}")
     if wait and not _watch(settings, launched, tables, wanted, console):
         raise typer.Exit(1)
+
+
+def replay(
+    table: TABLE,
+    days: DAYS = "all",
+    wait: Annotated[bool, typer.Option(help="Wait until it ends; exit code 1 when it fails")] = True,
+) -> None:
+    """Try what a table has set aside once more, in the running Dagster: rows that meet the contract now are merged."""
+    from lakehouse_assets.engine.history.lake import Lake
+    from lakehouse_assets.engine.orchestration import backfills
+    from lakehouse_assets.engine.tables import EventTable, quarantine_of
+
+    console, asked, settings = Console(soft_wrap=True), known_table(table), started()
+    if not isinstance(asked, EventTable):
+        raise LakehouseError("only a silver table's quarantine can be replayed", where=table, do="Rebuild it instead")
+    lake, quarantine = Lake(settings), quarantine_of(asked)
+    held = lake.rows_by_day(quarantine.key)
+    wanted = tuple(day for day in backfills.parse_days(days, lake, asked) if day in held)
+    if not wanted:
+        console.print(f"{quarantine.key}: nothing is set aside on {days}.")
+        return
+    before = sum(held[day] for day in wanted)
+    launched = backfills.launch(settings, [quarantine], wanted)
+    console.print(f"{before:,} rows of {len(wanted)} days: {settings.dagster_url}/runs/b/{launched}")
+    if not wait:
+        return
+    done = _wait(settings, launched, console)
+    left = lake.rows_by_day(quarantine.key)
+    remain = sum(left.get(day, 0) for day in wanted)
+    console.print(f"{before - remain:,} rows meet the contract now; {remain:,} stay set aside.")
+    raise typer.Exit(int(not done))
+
+
+def _wait(settings: Settings, backfill_id: str, console: Console) -> bool:
+    """Whether it succeeded."""
+    from lakehouse_assets.engine.orchestration import backfills
+
+    with console.status("replaying") as status:
+        while not (now := backfills.progress(settings, backfill_id)).ended:
+            status.update(now.shown)
+            time.sleep(POLL_SECONDS)
+    return now.succeeded
 
 
 def _downstream(table: Table) -> list[Table]:

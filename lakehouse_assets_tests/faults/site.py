@@ -97,7 +97,11 @@ class Site:
     def kill_next_run(self, known: set[str], after_seconds: float) -> str:
         """Kills the next run's process so long after its start; what it was doing then."""
         run_id, pid, started = self.next_process(known)
-        time.sleep(max(0.0, started + after_seconds - time.time()))
+        return self.kill_at(run_id, pid, started + after_seconds)
+
+    def kill_at(self, run_id: str, pid: int, instant: float) -> str:
+        """Kills a run's process at a time; what it was doing then."""
+        time.sleep(max(0.0, instant - time.time()))
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         return self.phase(run_id)

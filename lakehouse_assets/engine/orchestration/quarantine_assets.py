@@ -1,6 +1,6 @@
 """A quarantine as a Dagster asset: browsable by day, checked for its age and size, replayed by materializing it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +11,14 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     AssetsDefinition,
+    AssetSelection,
     AssetSpec,
     BackfillPolicy,
+    DefaultScheduleStatus,
     MaterializeResult,
+    ScheduleDefinition,
     asset,
+    define_asset_job,
     multi_asset_check,
 )
 
@@ -107,6 +111,18 @@ def quarantine_checks(quarantine: Quarantine) -> AssetChecksDefinition:
         yield from verdicts(settings, Lake(settings), quarantine, datetime.now(UTC))
 
     return check
+
+
+def quarantine_schedule(quarantines: Sequence[Quarantine], settings: Settings) -> ScheduleDefinition:
+    """Has every quarantine checked once a day; running from the start."""
+    checked = AssetSelection.checks_for_assets(*(quarantine.asset_key for quarantine in quarantines))
+    return ScheduleDefinition(
+        name="check_quarantines_daily",
+        target=define_asset_job("check_quarantines", checked, description="Size and age of every quarantine."),
+        cron_schedule=settings.maintenance_cron,
+        execution_timezone="UTC",
+        default_status=DefaultScheduleStatus.RUNNING,
+    )
 
 
 def _promise(name: str) -> str:

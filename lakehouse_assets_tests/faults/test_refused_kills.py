@@ -1,0 +1,93 @@
+"""Promise 3 under kill -9: a batch that breaks a `fail` rule publishes nothing, whenever the run that tries it dies."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+from confluent_kafka import Producer
+from dagster import DagsterRunStatus
+from deltalake import DeltaTable
+
+from lakehouse_assets.access import kafka
+from lakehouse_assets.demo import topic
+from lakehouse_assets.engine.history import acceptances
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.silver.sales_transactions import table as silver
+from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, sale
+from lakehouse_assets_tests.faults.site import TOPIC, Site, until
+from lakehouse_assets_tests.oracle.stock import Stock, assert_stock
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(3000)]
+
+KILLS = 20
+RULE = "Price: less_than_or_equal_to(1000000)"
+GUARDED = (silver.key, silver.quarantine, "gold/sales/daily_revenue", "gold/sales/customer_days")
+
+Files = list[tuple[str, int]]
+
+
+def send(site: Site, *records: bytes) -> None:
+    producer = Producer(kafka.client(site.settings))
+    for record in records:
+        producer.produce(TOPIC, record, timestamp=EVENT_TIME_MS)
+    assert producer.flush(20) == 0
+
+
+def state(site: Site) -> dict[str, tuple[int, Files]]:
+    """Version, and name and size of each file, of every guarded table, as delta-rs reads them."""
+    found = {}
+    for key in GUARDED:
+        table = DeltaTable(f"s3://{site.settings.bucket}/{key}", storage_options=site.storage_options)
+        actions = table.get_add_actions(flatten=True)
+        columns = (actions.column(name).to_pylist() for name in ("path", "size_bytes"))
+        found[key] = (table.version(), sorted(zip(*columns, strict=True)))
+    return found
+
+
+def refused(site: Site, known: set[str]) -> str | None:
+    """The first run since then that ended by itself."""
+    for run_id, run in site.runs().items():
+        if run_id not in known and run.status == DagsterRunStatus.FAILURE and "STEP_FAILURE" in site.phase(run_id):
+            return run_id
+    return None
+
+
+def accept(site: Site, spark) -> None:
+    acceptances.record_rules(spark, site.settings, silver, [RULE], "a test")
+    site.wait_caught_up()
+
+
+def stock(site: Site) -> Stock:
+    slices = Lake(site.settings).ledger(silver.key).position.slices()
+    position = {(part.topic_id, part.partition): part.end for part in slices}
+    root = f"s3://{site.settings.bucket}"
+    return assert_stock(f"{root}/{silver.source.key}", f"{root}/{silver.key}", position, site.storage_options)
+
+
+def test_a_refused_batch_killed_at_20_instants_publishes_nothing(site: Site, spark, capsys):
+    """Killed, tried again, refused, held; then accepted: its bad row is set aside and the rest is published, once."""
+    topic.ensure(site.settings)
+    send(site, sale(1), b"set aside")
+    site.wait_caught_up()
+    seconds, hits = 0.0, []
+    for kill in range(KILLS + 1):
+        before, known, first = state(site), set(site.runs()), 10 + 3 * kill
+        send(site, sale(first), sale(first + 1, price=1_000_001), sale(first + 2))
+        run_id, pid, started = site.next_process(known)
+        if kill:
+            instant = seconds * (kill - 0.5) / KILLS
+            hit = site.kill_at(run_id, pid, started + instant)
+            hits.append(f"{kill:2}. after {instant:4.1f} of {seconds:4.1f} s: {hit}")
+            assert state(site) == before, hits[-1]
+        until(lambda known=known: refused(site, known), 200, "a run to be refused")
+        ended = time.time()
+        assert state(site) == before, hits[-1:]
+        seconds = seconds or ended - started
+        accept(site, spark)
+        assert state(site) != before
+    found = stock(site)
+    assert (len(found.published), len(found.quarantined)) == (1 + 2 * (KILLS + 1), 1 + KILLS + 1)
+    with capsys.disabled():
+        sys.stdout.write("\n" + "\n".join(hits) + "\n")
