@@ -10,11 +10,7 @@ from lakehouse_assets import bronze, gold, serve, silver
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
-from lakehouse_assets.engine.orchestration.quarantine_assets import (
-    quarantine_asset,
-    quarantine_checks,
-    quarantine_schedule,
-)
+from lakehouse_assets.engine.orchestration.quarantine_assets import quarantines
 from lakehouse_assets.engine.orchestration.reconciler import reconciler
 from lakehouse_assets.engine.orchestration.sensors import source_sensor
 from lakehouse_assets.engine.orchestration.view_assets import view_asset
@@ -42,20 +38,19 @@ def definitions() -> Definitions:
     jobs = {source.key: increment_job(source, TABLES) for source in sources}
     watches = [source_sensor(source, TABLES, jobs[source.key]) for source in sources]
     upkeep = [maintenance_job(TABLES), retention_job(TABLES)]
-    return Definitions(
+    tables = Definitions(
         assets=[
             *map(source_asset, sources),
             *(table_asset(table, settings) for table in TABLES),
-            *(quarantine_asset(quarantine, settings) for quarantine in QUARANTINES),
             *(view_asset(view, TABLES) for view in VIEWS),
         ],
-        asset_checks=[quarantine_checks(quarantine) for quarantine in QUARANTINES],
         jobs=[*jobs.values(), *upkeep],
-        schedules=[*(daily(each, settings) for each in upkeep), quarantine_schedule(QUARANTINES, settings)],
+        schedules=[daily(each, settings) for each in upkeep],
         sensors=[*watches, reconciler(TABLES), sweeper()],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
         executor=in_process_executor,
     )
+    return Definitions.merge(tables, quarantines(QUARANTINES, settings))
 
 
 defs = definitions()

@@ -15,6 +15,7 @@ from dagster import (
     AssetSpec,
     BackfillPolicy,
     DefaultScheduleStatus,
+    Definitions,
     MaterializeResult,
     ScheduleDefinition,
     asset,
@@ -47,6 +48,15 @@ _OF_SOURCE = (
     " days need not exist."
 )
 _REPLAY = "\n\nMaterialize days of it after a fix: rows that meet the contract now are merged into the table."
+
+
+def quarantines(found: Sequence[Quarantine], settings: Settings) -> Definitions:
+    """Every quarantine, its checks, and the schedule that has them checked."""
+    return Definitions(
+        assets=[quarantine_asset(quarantine, settings) for quarantine in found],
+        asset_checks=[quarantine_checks(quarantine) for quarantine in found],
+        schedules=[quarantine_schedule(found, settings)],
+    )
 
 
 def quarantine_asset(quarantine: Quarantine, settings: Settings) -> AssetsDefinition | AssetSpec:
