@@ -8,6 +8,7 @@ from typing import Final
 from pyspark.sql.types import DateType, StringType, StructField, StructType
 
 from lakehouse_assets.engine.display import personal
+from lakehouse_assets.engine.rules import Severity
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.engine.views import View
@@ -119,10 +120,13 @@ def _rules(table: Table) -> Iterator[str]:
         yield f"- **Rules**: {table.promise[0].lower()}{table.promise[1:]}; others go to the quarantine whole"
         return
     assert isinstance(table, EventTable | DailyTable)
-    checks = [rule.name for rule in table.contract.every_rule if getattr(rule, "check", "") != "not_null"]
+    usual: Severity = "quarantine" if isinstance(table, EventTable) else "fail"
+    checks = [rule for rule in table.contract.every_rule if getattr(rule, "check", "") != "not_null"]
+    shown = "; ".join(f"`{rule.name}`{'' if rule.severity == usual else f' ({rule.severity})'}" for rule in checks)
     breach = "others go to the quarantine" if isinstance(table, EventTable) else "a breach publishes nothing"
-    shown = "; ".join(f"`{name}`" for name in checks)
     yield f"- **Rules**: types and nulls as below{f'; {shown}' if shown else ''}; {breach}"
+    if isinstance(table, EventTable):
+        yield f"- **Drift**: {table.drift}"
 
 
 def _column_table(table: Table) -> Iterator[str]:
