@@ -14,6 +14,7 @@ from lakehouse_assets.access import kafka
 from lakehouse_assets.demo import topic
 from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.orchestration.holding import breach
 from lakehouse_assets.silver.sales_transactions import table as silver
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, sale
 from lakehouse_assets_tests.faults.site import TOPIC, Site, until
@@ -47,11 +48,10 @@ def state(site: Site) -> dict[str, tuple[int, Files]]:
 
 
 def refused(site: Site, known: set[str]) -> str | None:
-    """The first run since then that ended by itself."""
-    for run_id, run in site.runs().items():
-        if run_id not in known and run.status == DagsterRunStatus.FAILURE and "STEP_FAILURE" in site.phase(run_id):
-            return run_id
-    return None
+    """A run since then that ended by itself, because the table refused its batch."""
+    failed = [run_id for run_id, run in site.runs().items() if run.status == DagsterRunStatus.FAILURE]
+    with site.instance as instance:
+        return next((run_id for run_id in failed if run_id not in known and breach(instance, run_id)), None)
 
 
 def accept(site: Site, spark) -> None:
