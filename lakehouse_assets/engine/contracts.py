@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,23 +12,9 @@ from pandera.pyspark import DataFrameModel
 from pyspark.sql import Column
 from pyspark.sql.types import StructField, StructType
 
+from lakehouse_assets.engine.expressions import CHECKS, ordered
+from lakehouse_assets.engine.refusals import refusal
 from lakehouse_assets.errors import ContractError
-
-_CHECKS: Mapping[str, Callable[[Column, Mapping[str, Any]], Column]] = {
-    "not_null": lambda c, s: c.isNotNull(),
-    "equal_to": lambda c, s: c == F.lit(s["value"]),
-    "not_equal_to": lambda c, s: c != F.lit(s["value"]),
-    "greater_than": lambda c, s: c > F.lit(s["min_value"]),
-    "greater_than_or_equal_to": lambda c, s: c >= F.lit(s["min_value"]),
-    "less_than": lambda c, s: c < F.lit(s["max_value"]),
-    "less_than_or_equal_to": lambda c, s: c <= F.lit(s["max_value"]),
-    "isin": lambda c, s: c.isin(list(s["allowed_values"])),
-    "notin": lambda c, s: ~c.isin(list(s["forbidden_values"])),
-    "str_matches": lambda c, s: c.rlike(f"^(?:{s['pattern']})"),
-    "str_contains": lambda c, s: c.rlike(s["pattern"]),
-    "str_startswith": lambda c, s: c.startswith(s["string"]),
-    "str_endswith": lambda c, s: c.endswith(s["string"]),
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +28,7 @@ class Rule:
 
     def holds(self) -> Column:
         """Null or true where a row meets the condition."""
-        return _CHECKS[self.check](F.col(self.column), self.statistics)
+        return CHECKS[self.check](F.col(self.column), self.statistics)
 
 
 @dataclass(frozen=True)
@@ -73,7 +59,7 @@ def compile_model(model: type[DataFrameModel], table: str) -> Contract:
     """
     schema = model.to_schema()
     if schema.checks:
-        raise _unsupported(table, "the whole frame", schema.checks[0].name)
+        raise _unsupported(table, "the whole frame", schema.checks[0].name, "it is not about one row")
     fields, rules = [], []
     for name, column in schema.columns.items():
         metadata = {"comment": column.description} if column.description else {}
@@ -85,24 +71,29 @@ def compile_model(model: type[DataFrameModel], table: str) -> Contract:
 def _column_rules(name: str, column: Any, table: str) -> list[Rule]:
     rules = [] if column.nullable else [Rule(f"{name}: not null", name, "not_null", {})]
     for check in column.checks:
-        if check.name not in _CHECKS:
-            raise _unsupported(table, name, check.name)
-        shown = ", ".join(str(value) for value in check.statistics.values())
-        rules.append(Rule(f"{name}: {check.name}({shown})", name, check.name, check.statistics))
+        if reason := refusal(check, column.dtype.type):
+            raise _unsupported(table, name, check.name, reason)
+        statistics = ordered(check.statistics)
+        shown = ", ".join(str(value) for value in statistics.values())
+        rules.append(Rule(f"{name}: {check.name}({shown})", name, check.name, statistics))
     return rules
 
 
-def _unsupported(table: str, column: str, check: str | None) -> ContractError:
+def _unsupported(table: str, column: str, check: str | None, reason: str) -> ContractError:
     return ContractError(
-        f"check {check!r} on {column} cannot be enforced by Spark",
+        f"check {check!r} on {column} cannot be enforced by Spark: {reason}",
         where=table,
-        do=f"Use one of: {', '.join(sorted(_CHECKS))}",
+        do=f"Use one of: {', '.join(sorted(CHECKS))}",
     )
 
 
 def _version(schema: Any) -> str:
     parts = [
-        f"{name} {column.dtype} {column.nullable} {[(c.name, sorted(c.statistics.items())) for c in column.checks]}"
+        f"{name} {column.dtype} {column.nullable} {[(c.name, _arguments(c)) for c in column.checks]}"
         for name, column in schema.columns.items()
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _arguments(check: Any) -> list[tuple[str, Any]]:
+    return sorted(ordered(check.statistics).items())
