@@ -6,7 +6,7 @@ any number, -0.0 equals 0.0, numbers are compared as doubles where one is a floa
 date is the first instant of its day in the session's time zone, strings are equal when their bytes are, lengths count
 code points, and regular expressions are Java's.
 
-Where Pandera's own verdict is left, and why, is in `lakehouse_assets_tests/engine/test_parity.py`.
+Where Pandera's own verdict is left, and why, is in `lakehouse_assets_tests/engine/test_parity_differences.py`.
 """
 
 from __future__ import annotations

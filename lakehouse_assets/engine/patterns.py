@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_ESCAPES = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = re.compile(r"\\(0[0-7]|.)", re.DOTALL)
 _CLASSES = re.compile(r"\[\^?\]?([^\]]*)\]")
 _BACKSPACE = "\b"
 _GROUPS = re.compile(r"\(\?(?:P|#|\(|[a-zA-Z-]*[aLx])")

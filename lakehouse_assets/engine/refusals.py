@@ -61,11 +61,12 @@ def _of_text(name: str, statistics: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_values(statistics: Mapping[str, Any], dtype: T.DataType) -> Iterator[str]:
-    for name in _LISTS:
-        if name in statistics and not isinstance(statistics[name], Collection):
-            yield "its values can be read only once; give a list"
-            return
+    if any(name in statistics and not isinstance(statistics[name], Collection) for name in _LISTS):
+        yield "its values can be read only once; give a list"
+        return
     values = _values(statistics)
+    if "allowed_values" in statistics and not values:
+        yield "it allows no value"
     yield from (reason for value in values if (reason := _of_value(value, dtype)))
     if not any(isinstance(value, float) for value in values) and _digits(dtype, values) > _MAX_DIGITS:
         yield f"its values and {dtype.simpleString()} have no common decimal type of {_MAX_DIGITS} digits"
@@ -86,8 +87,10 @@ def _of_value(value: Any, dtype: T.DataType) -> str | None:
         return f"its value {value!r} has no time zone: it would mean another instant on each machine"
     if isinstance(value, Decimal) and not value.is_finite():
         return f"its value {value!r} is no number to Spark"
-    if isinstance(value, int) and not isinstance(value, bool) and value not in _LONG:
+    if isinstance(value, int) and value not in _LONG:
         return f"its value {value!r} is beyond 64 bits"
+    if isinstance(value, Decimal) and isinstance(dtype, WHOLE) and not _LONG[0] <= value <= _LONG[-1]:
+        return f"its value {value!r} is beyond 64 bits, where Spark's answer for nulls is not null"
     return None
 
 
