@@ -83,7 +83,7 @@ def _unsupported(table: str, column: str, check: str | None, reason: str) -> Con
     return ContractError(
         f"check {check!r} on {column} cannot be enforced by Spark: {reason}",
         where=table,
-        do=f"Use one of: {', '.join(sorted(CHECKS))}",
+        do=f"Change it, or use another of: {', '.join(sorted(CHECKS))}",
     )
 
 

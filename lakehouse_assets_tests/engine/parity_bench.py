@@ -81,18 +81,26 @@ def _argument(check: str) -> str:
     return _ARGUMENTS.get(name, name)
 
 
-def assert_parity(spark: SparkSession, cases: Sequence[Case]) -> None:
-    """The three agree on each rule: on its verdict, on the rows that break it, and on their number."""
-    generated, rows = model(cases), frame(spark, cases)
-    contract = compile_model(generated, "generated")
-    expected = {(f"c{i}", field): at for i, case in enumerate(cases) for field, at in case.broken().items()}
-    counts = {key: len(at) for key, at in expected.items()}
-    verdicts = {key: bool(at) or (cases[int(key[0][1:])].dtype, key[1]) in CANNOT for key, at in expected.items()}
-    found = pandera_verdict(generated, rows)
+def assert_exact(spark: SparkSession, cases: Sequence[Case]) -> None:
+    """The contract names the rows that break each rule, and counts them, as plain Python does."""
+    rows, contract, expected = frame(spark, cases), compile_model(model(cases), "generated"), _expected(cases)
 
     _agree("rows named by the contract", compiled_rows(contract, rows), expected, cases)
+    counts = {key: len(at) for key, at in expected.items()}
     _agree("counts of the contract", compiled_counts(contract, rows), counts, cases)
+
+
+def assert_parity(spark: SparkSession, cases: Sequence[Case]) -> None:
+    """The same, and Pandera finds each rule broken that any row breaks."""
+    expected, found = _expected(cases), pandera_verdict(model(cases), frame(spark, cases))
+    verdicts = {key: bool(at) or (cases[int(key[0][1:])].dtype, key[1]) in CANNOT for key, at in expected.items()}
+
     _agree("Pandera's verdict", {key: key in found for key in expected}, verdicts, cases)
+    assert_exact(spark, cases)
+
+
+def _expected(cases: Sequence[Case]) -> dict[Key, list[int]]:
+    return {(f"c{i}", field): at for i, case in enumerate(cases) for field, at in case.broken().items()}
 
 
 def _agree(what: str, found: Mapping[Key, Any], expected: Mapping[Key, Any], cases: Sequence[Case]) -> None:

@@ -67,6 +67,12 @@ def one_of_each(kind: Kind, at: int) -> dict[str, Any]:
     return {field: several[at % len(several)] for field, several in arguments.items()}
 
 
+def whole(kind: Kind) -> Iterator[Case]:
+    """For each rule, a column of all values and a null."""
+    for field, argument in rules_of(kind):
+        yield Case(kind.dtype, {field: argument}, [None, *kind.values])
+
+
 def met(kind: Kind, field: str, argument: Any, nulls: int) -> Iterator[Case]:
     """The column of all values that meet a rule, if there are any."""
     if good := [value for value in kind.values if meets(field, argument, value)]:
@@ -85,7 +91,10 @@ def few(kind: Kind, at: int) -> Iterator[Case]:
     """For each check, a column without nulls that meets a rule, and one with nulls and a single row that breaks it."""
     for field, argument in one_of_each(kind, at).items():
         yield from met(kind, field, argument, nulls=0)
-        yield from list(unmet(kind, field, argument, nulls=2))[:1]
+        broken = list(unmet(kind, field, argument, nulls=2))
+        yield from (
+            broken[:1] if field in ("lt", "le") else broken[-1:]
+        )  # values are in order: the one nearest the bound
 
 
 def every(kind: Kind) -> Iterator[Case]:

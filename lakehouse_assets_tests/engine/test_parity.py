@@ -18,8 +18,16 @@ from pandera.pyspark import DataFrameModel
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.contracts import compile_model
-from lakehouse_assets_tests.engine.parity_bench import assert_all, assert_parity, errors, frame, model
-from lakehouse_assets_tests.engine.parity_cases import Case, every, few, one_of_each, several
+from lakehouse_assets_tests.engine.parity_bench import (
+    assert_all,
+    assert_exact,
+    assert_parity,
+    batches,
+    errors,
+    frame,
+    model,
+)
+from lakehouse_assets_tests.engine.parity_cases import Case, every, few, one_of_each, several, whole
 from lakehouse_assets_tests.engine.parity_oracle import ORDER
 from lakehouse_assets_tests.engine.parity_values import DECIMALS, FLAT, FLOATING, NESTED, TEXT, TIMES, WHOLE, Kind
 
@@ -29,6 +37,12 @@ SOME = (WHOLE[2], FLOATING[1], DECIMALS[0], TIMES[1], TEXT)
 
 def _named(kind: Kind) -> str:
     return kind.dtype.simpleString()
+
+
+def test_each_rule_names_and_counts_the_rows_that_break_it(interpreted):
+    """Every rule on every value of its type, without Pandera, which tells neither."""
+    for group in batches(chain.from_iterable(whole(kind) for kind in FLAT), 60):
+        assert_exact(interpreted, group)
 
 
 def test_each_check_agrees_on_each_type(interpreted):
