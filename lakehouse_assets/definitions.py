@@ -10,11 +10,12 @@ from lakehouse_assets import bronze, gold, serve, silver
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
+from lakehouse_assets.engine.orchestration.quarantine_assets import quarantine_asset, quarantine_checks
 from lakehouse_assets.engine.orchestration.reconciler import reconciler
 from lakehouse_assets.engine.orchestration.sensors import source_sensor
 from lakehouse_assets.engine.orchestration.view_assets import view_asset
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import SourceTable, Table, tables_in
+from lakehouse_assets.engine.tables import EventTable, SourceTable, Table, quarantine_of, tables_in
 from lakehouse_assets.engine.upkeep.event_log import sweeper
 from lakehouse_assets.engine.upkeep.maintenance import daily, maintenance_job
 from lakehouse_assets.engine.upkeep.run_retention import retention_job
@@ -25,6 +26,7 @@ warnings.filterwarnings("ignore", category=BetaWarning)
 
 
 TABLES: tuple[Table, ...] = tuple(table for layer in (bronze, silver, gold) for table in tables_in(layer))
+QUARANTINES = tuple(quarantine_of(table) for table in TABLES if isinstance(table, SourceTable | EventTable))
 VIEWS: tuple[View, ...] = tuple(serve.views())
 
 
@@ -40,8 +42,10 @@ def definitions() -> Definitions:
         assets=[
             *map(source_asset, sources),
             *(table_asset(table, settings) for table in TABLES),
+            *(quarantine_asset(quarantine, settings) for quarantine in QUARANTINES),
             *(view_asset(view, TABLES) for view in VIEWS),
         ],
+        asset_checks=[quarantine_checks(quarantine) for quarantine in QUARANTINES],
         jobs=[*jobs.values(), *upkeep],
         schedules=[daily(each, settings) for each in upkeep],
         sensors=[*watches, reconciler(TABLES), sweeper()],

@@ -110,6 +110,10 @@ class Settings(BaseSettings):
     """Files that no newer version needs are deleted after this many days."""
     vacuum_floor_days: float = Field(default=7.0, ge=0)
     """The shortest retention that a vacuum accepts."""
+    quarantine_max_rows: int = Field(default=10_000, ge=0)
+    """More rows than this in a quarantine fail its check."""
+    quarantine_max_days: float = Field(default=30.0, gt=0)
+    """A row set aside for longer fails its quarantine's check."""
     maintenance_cron: str = "17 3 * * *"
     """When tables are compacted and vacuumed and old runs are deleted, as cron takes it, in UTC."""
     run_retention_days: int = Field(default=30, ge=1)

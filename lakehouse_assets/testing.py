@@ -23,7 +23,7 @@ from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable
 from lakehouse_assets.engine.writing.audits import REASONS, audit
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
-from lakehouse_assets.engine.writing.increments import judged, refuse_broken, typed_rows, winners
+from lakehouse_assets.engine.writing.verdicts import judged, refuse_broken, typed_rows, winners
 
 Row = Mapping[str, Any]
 Payload = Row | bytes
@@ -40,19 +40,27 @@ def check_events(
     records: Sequence[Payload],
     rows: Sequence[Row],
     broken: Sequence[Sequence[str]] = (),
+    reported: Mapping[str, int] | None = None,
 ) -> None:
     """Runs records through a silver table: transform, contract, one row per grain.
 
     `rows` are the good rows; `broken` holds, for each record set aside, in order of offset, the names of its broken
-    rules (or of the fields that cannot be read).
+    rules (or of the fields that cannot be read); `reported` the broken rules of severity `warn`, and how many records
+    break each.
 
     Raises:
         AssertionError: shows what was found and what was expected.
+        RefusedError: a record breaks a rule of severity `fail`.
     """
     activate(spark)
     typed = typed_rows(table, bronze_rows(table, spark, records)).localCheckpoint()
     aside = typed.where(F.size(REASONS) > 0).orderBy("offset").collect()
     _same("broken rules", [list(row[REASONS]) for row in aside], [list(names) for names in broken])
+    counted = audit(typed)
+    refuse_broken(table, counted)
+    if reported is not None:
+        names = counted.broken_rules - {name for row in aside for name in row[REASONS]}
+        _same("reported", {name: counted.breaking(name, counted.days()) for name in names}, dict(reported))
     position = Position({TOPIC_ID: {0: ((0, len(records)),)}})
     _same_rows(winners(table, typed, position), rows)
 
@@ -92,5 +100,5 @@ def _sorted(rows: Iterable[Row]) -> list[dict[str, Any]]:
     return sorted((dict(sorted(row.items())) for row in rows), key=repr)
 
 
-def _same(what: str, found: Sequence[Any], expected: Sequence[Any]) -> None:
+def _same(what: str, found: Any, expected: Any) -> None:
     assert found == expected, f"{what}\n  found    {found}\n  expected {expected}"

@@ -57,18 +57,25 @@ def ranges(key: str, ledger: Ledger) -> RichTable:
     return shown
 
 
-def accept(table: TABLE) -> None:
-    """Record that a loss which holds a table is known, so that it goes on after it."""
+def accept(
+    table: TABLE,
+    rule: Annotated[list[str] | None, typer.Option(help="A rule that the next batch may break", metavar="NAME")] = None,
+) -> None:
+    """Record that a loss, or with --rule a broken rule, which holds a table is known, so that it goes on after it."""
     from lakehouse_assets.engine.history import acceptances
     from lakehouse_assets.engine.spark import connect
 
     settings = started()
     session = connect(settings.spark_remote, str(uuid4()))
     try:
-        accepted = acceptances.record(session, settings, known_table(table), by=getpass.getuser())
+        if rule:
+            acceptances.record_rules(session, settings, known_table(table), rule, by=getpass.getuser())
+            said = "The next batch may break " + ", ".join(rule) + "."
+        else:
+            said = explain(acceptances.record(session, settings, known_table(table), by=getpass.getuser()))
     finally:
         session.stop()
-    Console(soft_wrap=True).print(f"{table}: accepted. {explain(accepted)}")
+    Console(soft_wrap=True).print(f"{table}: accepted. {said}", markup=False)
 
 
 def maintain(

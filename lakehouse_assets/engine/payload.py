@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
@@ -17,6 +17,10 @@ from pyspark.sql.types import (
 from lakehouse_assets.engine.contracts import without_nulls
 
 UNREADABLE = "unreadable"
+UNDECLARED = "undeclared"
+"""map<string,string>: fields of the record that `types` does not name, as text; null where there is none."""
+ABSENT = "absent"
+"""array<string>: fields that `types` names and the record lacks; a JSON null is there."""
 NOT_AN_OBJECT = "value: not a JSON object"
 
 _EXACT = "decimal(38,18)"
@@ -24,12 +28,13 @@ _NUMBER = "^(BIGINT|DECIMAL|DOUBLE|FLOAT)"
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}([T ].*)?$"
 
 
-def parse_json(records: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
+def parse_json(records: DataFrame, types: Mapping[str, DataType], optional: Collection[str] = ()) -> DataFrame:
     """`records` with one typed column for each field of `types`, read from the JSON object in `value`.
 
     Numbers must be JSON numbers that fit their type exactly (no rounding), strings JSON strings. The added column
-    `unreadable` (array<string>) names what could not be read; such a field is null. A missing field or a JSON null is
-    null and readable.
+    `unreadable` (array<string>) names what could not be read; such a field is null. A JSON null is null and readable,
+    and so is a missing field; unless it is `optional` it is named in `absent`, so that a dropped or renamed field does
+    not become a null in silence. Fields that nobody asked for are in `undeclared`.
 
     Source: a bronze table with `value` (binary).
     """
@@ -42,8 +47,26 @@ def parse_json(records: DataFrame, types: Mapping[str, DataType]) -> DataFrame:
         .withColumns(raw)
         .withColumns(kinds | values)
         .withColumns(typed | {UNREADABLE: _unreadable(types)})
-        .drop("_json", *raw, *kinds, *values)
+        .withColumn("_keys", F.json_object_keys(F.col("value").cast("string")))
+        .withColumns({UNDECLARED: _undeclared(types), ABSENT: _absent(types, optional)})
+        .drop("_json", "_keys", *raw, *kinds, *values)
     )
+
+
+def _undeclared(types: Mapping[str, DataType]) -> Column:
+    names = F.array_except(F.col("_keys"), F.array(*[F.lit(name) for name in types]))
+    text = F.col("value").cast("string")
+    values = F.transform(names, lambda name: F.call_function("get_json_object", text, _path(name)))
+    return F.when(F.size(names) > 0, F.map_from_arrays(names, values))
+
+
+def _path(name: Column) -> Column:
+    return F.concat(F.lit("$['"), name, F.lit("']"))
+
+
+def _absent(types: Mapping[str, DataType], optional: Collection[str]) -> Column:
+    wanted = F.array(*[F.lit(name) for name in types if name not in optional])
+    return F.coalesce(F.array_except(wanted, F.col("_keys")), F.array().cast("array<string>"))
 
 
 def _sql(dtype: DataType) -> str:

@@ -43,7 +43,7 @@ def refusal(check: Check, dtype: T.DataType) -> str | None:
     if not isinstance(dtype, ACCEPTED[name]):
         return f"it does not accept the type {dtype.simpleString()}"
     if check.raise_warning:
-        return "a warning is a matter of severity, which `raise_warning` does not set"
+        return '`raise_warning` sets no severity; say `metadata={"severity": "warn"}`'
     if not check.ignore_na:
         return "Pandera passes nulls on Spark in spite of `ignore_na=False`; say `nullable=False`"
     if name.startswith("str_"):

@@ -16,12 +16,14 @@ from dagster import AssetKey
 from pandera.pyspark import DataFrameModel
 from pyspark.sql import Column, DataFrame
 
-from lakehouse_assets.engine.contracts import Contract, compile_model
+from lakehouse_assets.engine.contracts import Contract, compile_model, without_quarantine
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.versions import code_version, digest
 from lakehouse_assets.engine.writing.deduplication import Precedence
 
 Transform = Callable[[DataFrame], DataFrame]
+
+Drift = Literal["evolve", "freeze", "quarantine"]
 
 TOPIC_TAG = "lakehouse/topic"
 DROP_TAG = "lakehouse/drop"
@@ -212,6 +214,9 @@ class EventTable(Table):
     """Columns that identify an event, besides event_date."""
     transform: Transform
     """Bronze records to typed rows; keeps the coordinate, adds `unreadable` where a field can't be read."""
+    drift: Drift = "evolve"
+    """What a field does that the transform does not read: becomes a nullable column, stops the run, or sets the record
+    aside. A field that is absent stops the run or sets the record aside."""
     keep: Literal["first", "last"] = "first"
     """Which record of a grain wins: the one with the lowest or with the highest coordinate."""
 
@@ -260,13 +265,34 @@ class DailyTable(Table):
 
     @cached_property
     def contract(self) -> Contract:
-        """The compiled schema."""
-        return compile_model(self.schema, self.key)
+        """The compiled schema; a broken rule that names no severity fails.
+
+        Raises:
+            ContractError: a check cannot be enforced, or is to set answers aside: they have no record to come back to.
+        """
+        return without_quarantine(compile_model(self.schema, self.key, default="fail"), self.key)
 
     @cached_property
     def code_version(self) -> str:
         """Changes when the table's file or contract does."""
         return code_version(self.transform, self.contract.version)
+
+
+@dataclass(frozen=True)
+class Quarantine(Table):
+    """What a table set aside, one row per coordinate; a day of it is replayed by materializing it."""
+
+    of: SourceTable | EventTable
+
+    @property
+    def code_version(self) -> str:
+        """That of the table whose rows they are."""
+        return self.of.code_version
+
+
+def quarantine_of(table: SourceTable | EventTable) -> Quarantine:
+    """The quarantine of a table, as an asset."""
+    return Quarantine(table.quarantine, table.owner, f"Rows set aside from {table.key}: where, and why.", of=table)
 
 
 def tables_in(layer: ModuleType) -> Iterator[Table]:

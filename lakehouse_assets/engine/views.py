@@ -49,7 +49,7 @@ class View(Table):
             ContractError: a column has a check; only types, nulls and the grain of a view are examined.
         """
         compiled = compile_model(self.schema, self.key)
-        checked = [rule.name for rule in compiled.rules if rule.check != "not_null"]
+        checked = [rule.name for rule in compiled.every_rule if getattr(rule, "check", "") != "not_null"]
         if checked:
             raise ContractError(
                 f"{checked[0]!r} would not be examined: a view stores nothing that a rule could hold back",

@@ -5,6 +5,8 @@ Grain: one row per transaction, product and day. Source: `bronze/sales/transacti
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pyspark.sql.functions as F
 import pyspark.sql.types as T
 from pandera.pyspark import DataFrameModel, Field
@@ -12,7 +14,11 @@ from pyspark.sql import DataFrame
 
 from lakehouse_assets.bronze import sales_transactions as bronze
 from lakehouse_assets.engine.payload import iso_timestamp, parse_json
+from lakehouse_assets.engine.rules import RowRule
 from lakehouse_assets.engine.tables import EventTable
+
+MOST_USD = 1_000_000
+"""A line beyond it is a till gone wrong, or prices of another currency: nothing is published until somebody looked."""
 
 PAYLOAD = {
     "TransactionNo": T.StringType(),
@@ -33,11 +39,26 @@ class Transaction(DataFrameModel):
     event_time: T.TimestampType = Field(description="When it happened, UTC")
     ProductNo: T.StringType = Field(description="Product sold")
     ProductName: T.StringType = Field(nullable=True, description="Name at the till; 'unknown' without a reference")
-    Price: T.DecimalType(18, 2) = Field(description="Line total in USD; negative in cancellations")  # type: ignore[valid-type]
+    Price: T.DecimalType(18, 2) = Field(  # type: ignore[valid-type]
+        ge=-MOST_USD,
+        le=MOST_USD,
+        description="Line total in USD; negative in cancellations",
+        metadata={"severity": {"ge": "fail", "le": "fail"}},
+    )
     Quantity: T.IntegerType = Field(description="Units; 0 is valid, negative in cancellations")
     CustomerNo: T.LongType = Field(nullable=True, description="Household, where known", metadata={"personal": True})
     Country: T.StringType = Field(description="Country of the shop")
     is_cancellation: T.BooleanType = Field(description="Takes back an earlier sale")
+
+    class Config:
+        """What holds between the fields of a line."""
+
+        metadata: ClassVar = {
+            "rules": (
+                RowRule("a cancellation costs nothing", "NOT is_cancellation OR Price <= 0", severity="warn"),
+                RowRule("a sale takes nothing back", "is_cancellation OR Quantity >= 0", severity="warn"),
+            )
+        }
 
 
 def transform(records: DataFrame) -> DataFrame:

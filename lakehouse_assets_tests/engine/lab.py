@@ -33,6 +33,7 @@ from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.silver import sales_transactions as silver
+from lakehouse_assets_tests.oracle.stock import Stock, assert_stock
 
 WAIT_SECONDS = 20.0
 EVENT_TIME_MS = 1_488_326_400_000
@@ -184,6 +185,12 @@ class Lab:
     def coordinates(self, key: str) -> list[tuple[int, int]]:
         """(partition, offset) of every row, sorted."""
         return sorted((row["partition"], row["offset"]) for row in self.rows(key, '"partition", "offset"'))
+
+    def assert_stock(self) -> Stock:
+        """Every record of bronze has exactly one place, as delta-rs reads the tables."""
+        position = {(part.topic_id, part.partition): part.end for part in self.position(self.silver).slices()}
+        addresses = (self.lake.uri(self.bronze.key), self.lake.uri(self.silver.key))
+        return assert_stock(*addresses, position, self.storage_options())
 
     def storage_options(self) -> dict[str, str]:
         return {

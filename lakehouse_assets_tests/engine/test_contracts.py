@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pandera.pyspark as pa
 import pyspark.sql.types as T
 import pytest
 from pandera.pyspark import DataFrameModel, Field
 
-from lakehouse_assets.engine.contracts import compile_model
+from lakehouse_assets.engine.contracts import compile_model, without_quarantine
+from lakehouse_assets.engine.rules import RowRule, UniqueRule, VolumeRule
 from lakehouse_assets.errors import ContractError
 
 
@@ -101,3 +104,64 @@ def test_every_broken_rule_of_a_row_is_named(spark):
     for row, (_, expected) in zip(found, ROWS, strict=True):
         assert len(row["broken"]) == len(expected), row
         assert all(name.startswith(start) for name, start in zip(row["broken"], expected, strict=True)), row
+
+
+def test_each_rule_has_the_severity_that_its_field_gives_it_or_that_of_its_layer():
+    """By field or by check, also by the short names that `Field` takes; what spans rows fails."""
+
+    class Severities(DataFrameModel):
+        plain: T.StringType = Field()
+        whole: T.IntegerType = Field(ge=0, metadata={"severity": "warn"})
+        mixed: T.IntegerType = Field(ge=0, le=9, metadata={"severity": {"ge": "fail"}})
+
+        class Config:
+            unique = ("plain",)
+            metadata: ClassVar = {"rules": (RowRule("small", "mixed < whole"), VolumeRule(1, severity="warn"))}
+
+    found = {rule.name: rule.severity for rule in compile_model(Severities, "t").every_rule}
+
+    assert found == {
+        "plain: not null": "quarantine",
+        "whole: not null": "warn",
+        "whole: greater_than_or_equal_to(0)": "warn",
+        "mixed: not null": "quarantine",
+        "mixed: greater_than_or_equal_to(0)": "fail",
+        "mixed: less_than_or_equal_to(9)": "quarantine",
+        "small": "quarantine",
+        "unique: plain": "fail",
+        "rows a day: 1 or more": "warn",
+    }
+
+
+def ruled(*rules, **config) -> type[DataFrameModel]:
+    class Ruled(DataFrameModel):
+        name: T.StringType = Field(metadata={"severity": config.pop("severity", "fail")})
+
+        class Config:
+            metadata: ClassVar = {"rules": rules}
+
+    return Ruled
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (ruled(severity="loud"), "cannot read the severity of name: 'loud'"),
+        (ruled(severity={"ge": "warn"}), "cannot read the severity of name"),
+        (ruled(UniqueRule(("name",), "quarantine")), "'unique: name' cannot set rows aside"),
+        (ruled(UniqueRule(("nmae",))), "nmae: a rule that is there twice, or a rule's column that is not"),
+        (ruled(RowRule("twice", "true"), RowRule("twice", "false")), "twice: a rule that is there twice"),
+    ],
+)
+def test_a_rule_that_cannot_be_kept_is_refused_when_it_is_declared(model, said):
+    """By name, and not when the first batch arrives."""
+    with pytest.raises(ContractError, match=f"gold/x: {said}"):
+        compile_model(model, "gold/x")
+
+
+def test_an_answer_cannot_be_set_aside():
+    """It has no record of its own that could come back."""
+    contract = compile_model(ruled(severity="quarantine"), "gold/x")
+
+    with pytest.raises(ContractError, match="name: not null: an answer has no record of its own"):
+        without_quarantine(contract, "gold/x")

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.silver.sales_transactions import table
 from lakehouse_assets.testing import check_events
 from lakehouse_assets_tests.engine.lab import sale
@@ -33,6 +34,14 @@ def test_good_records_are_typed_and_bad_ones_say_why(spark):
             ["value: not a JSON object"],
         ],
     )
+
+
+def test_what_is_odd_is_reported_and_what_is_absurd_lets_nothing_pass(spark):
+    """A sale that takes units back is published; one of more than a million dollars stops the batch."""
+    odd = sale(1, price=1, Quantity=-1)
+    check_events(table, spark, records=[odd], rows=[{"Quantity": -1}], reported={"a sale takes nothing back": 1})
+    with pytest.raises(RefusedError, match=r"Price: less_than_or_equal_to\(1000000\)"):
+        check_events(table, spark, records=[odd, sale(2, price=1_000_001)], rows=[])
 
 
 def test_the_helper_fails_when_a_row_is_not_as_expected(spark):

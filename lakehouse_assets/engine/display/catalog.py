@@ -119,7 +119,7 @@ def _rules(table: Table) -> Iterator[str]:
         yield f"- **Rules**: {table.promise[0].lower()}{table.promise[1:]}; others go to the quarantine whole"
         return
     assert isinstance(table, EventTable | DailyTable)
-    checks = [rule.name for rule in table.contract.rules if rule.check != "not_null"]
+    checks = [rule.name for rule in table.contract.every_rule if getattr(rule, "check", "") != "not_null"]
     breach = "others go to the quarantine" if isinstance(table, EventTable) else "a breach publishes nothing"
     shown = "; ".join(f"`{name}`" for name in checks)
     yield f"- **Rules**: types and nulls as below{f'; {shown}' if shown else ''}; {breach}"

@@ -6,6 +6,7 @@ warning.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,6 +23,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.provenance import position_table
+from lakehouse_assets.engine.tables import EventTable
 from lakehouse_assets.engine.writing.publication import Publication
 
 Warn = Callable[[str], None]
@@ -142,6 +144,26 @@ def _bytes(size: int) -> str:
         if size >= 10**power:
             return f"{size / 10**power:,.1f} {unit}"
     return f"{size} bytes"
+
+
+def quarantine_events(publication: Publication) -> Iterator[AssetMaterialization]:
+    """What a publication tells Dagster of its table's quarantine: one event a day, or one in all for a source's."""
+    audit, key = publication.audit, [*publication.table.quarantine.split("/")]
+    if isinstance(publication.table, EventTable):
+        for day, rows in audit.bad.items():
+            yield AssetMaterialization(key, partition=str(day), metadata=_quarantine_facts(publication, rows, [day]))
+    elif audit.bad_rows:
+        yield AssetMaterialization(key, metadata=_quarantine_facts(publication, audit.bad_rows, audit.days()))
+
+
+def _quarantine_facts(publication: Publication, rows: int, days: list[date | None]) -> dict[str, Any]:
+    reasons: Counter[str] = Counter()
+    for day in days:
+        reasons.update(publication.audit.broken.get(day, {}))
+    shown = markdown.table(
+        ("reason", "rows"), [(name, str(count)) for name, count in reasons.most_common()], right=["rows"]
+    )
+    return {"rows_set_aside": rows, "reasons": MetadataValue.md(shown)}
 
 
 def commit_metadata(commit: Commit, position: Position) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Acceptances: a person's word, recorded in a table's own history, that a loss is known and work may go on."""
+"""Acceptances: a person's word, recorded in a table's own history, that something is known and work may go on."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
@@ -10,8 +11,9 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.source import source_of
-from lakehouse_assets.engine.tables import SourceTable, Table
-from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.writing import delta, drift
+from lakehouse_assets.engine.writing.verdicts import fatal_rules, published_schema
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
 
@@ -30,7 +32,31 @@ def record(spark: SparkSession, settings: Settings, table: Table, by: str) -> Ac
     accepted = Acceptance(topic_id="", resume={})
     if isinstance(table, SourceTable):
         accepted = source_of(settings, table).acceptance(ledger)
-    statement = Statement("acceptance", by, acceptance=accepted)
+    _commit(spark, lake, table, Statement("acceptance", by, acceptance=accepted))
+    return accepted
+
+
+def record_rules(spark: SparkSession, settings: Settings, table: Table, rules: Sequence[str], by: str) -> None:
+    """Commits that the next batch may break these `fail` rules.
+
+    Rows of an event table that break one are set aside with it; what else breaks one is published, and shown as failed.
+
+    Raises:
+        LakehouseError: the table has no such rule that fails.
+    """
+    known = fatal_rules(table) if isinstance(table, EventTable | DailyTable) else frozenset()
+    if unknown := [rule for rule in rules if rule not in known and not drift.can_be_accepted(rule)]:
+        raise LakehouseError(
+            f"no rule that fails is called {', '.join(map(repr, unknown))}",
+            where=table.key,
+            do=f"Give one of: {', '.join(map(repr, sorted(known))) or 'none, for it has no such rule'}",
+        )
+    lake = Lake(settings)
+    assert isinstance(table, EventTable | DailyTable)
+    delta.Target(spark, lake, table.key).create(published_schema(spark, table))
+    _commit(spark, lake, table, Statement("acceptance", by, accepted_rules=tuple(rules)))
+
+
+def _commit(spark: SparkSession, lake: Lake, table: Table, statement: Statement) -> None:
     transaction = delta.Transaction(f"{table.key}/acceptance", int(time.time() * 1000))
     delta.state(delta.Target(spark, lake, table.key), statement, transaction)
-    return accepted

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from pyspark.sql.types import StructType
 
 from lakehouse_assets.access import s3
 from lakehouse_assets.engine.history import ledger
@@ -104,11 +106,23 @@ class Lake:
             for each in summed
         }
 
+    def schema(self, key: str) -> StructType | None:
+        """The table's columns, with comments; None where there is no table."""
+        table = self.open(key)
+        return StructType.fromJson(json.loads(table.schema().to_json())) if table else None
+
     def rows(self, key: str) -> int:
         """How many rows the table holds, from the log's file statistics."""
         if self.version(key) < 0:
             return 0
         return int(DeltaTable(self.uri(key), storage_options=self.storage_options()).count())
+
+    def least(self, key: str, column: str) -> datetime | None:
+        """The least time in a column, from the log's file statistics; None where there is no row, or no statistics."""
+        table = self.open(key)
+        files = pa.table(table.get_add_actions(flatten=True)).to_pydict() if table else {}
+        found = [each for each in files.get(f"min.{column}", ()) if each is not None]
+        return min(found, default=None)
 
     def storage_options(self) -> dict[str, str]:
         """What delta-rs needs to reach the store; holds the secret key, so never log it."""

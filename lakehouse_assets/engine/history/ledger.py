@@ -7,8 +7,8 @@ the newest one found walking back its history.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from lakehouse_assets.errors import BrokenContractError
 FORMAT = 1
 ENVELOPE = "lakehouse"
 
-Kind = Literal["increment", "rebuild", "acceptance"]
+Kind = Literal["increment", "rebuild", "replay", "settled", "widened", "acceptance"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class Statement:
     """Version of the code that computed the rows."""
     source_version: int = -1
     """For an answer: the Delta version of its source that it was computed from."""
+    columns: tuple[str, ...] = ()
+    """Columns that joined the table with this commit, were widened, or were let go."""
+    accepted_rules: tuple[str, ...] = ()
+    """For an acceptance: rules whose breach lets the next batch pass."""
 
     def to_json(self) -> str:
         """The commit's `userMetadata`."""
@@ -55,6 +59,10 @@ class Statement:
             body["position"] = self.position.to_json()
         if self.acceptance is not None:
             body["acceptance"] = _acceptance_to_json(self.acceptance)
+        if self.columns:
+            body["columns"] = list(self.columns)
+        if self.accepted_rules:
+            body["accepted_rules"] = list(self.accepted_rules)
         return json.dumps({ENVELOPE: body}, separators=(",", ":"))
 
 
@@ -83,6 +91,8 @@ def parse(user_metadata: str | None, table: str) -> Statement | None:
         acceptance=_acceptance_from_json(body["acceptance"]) if "acceptance" in body else None,
         code=body.get("code", ""),
         source_version=body.get("source_version", -1),
+        columns=tuple(body.get("columns", ())),
+        accepted_rules=tuple(body.get("accepted_rules", ())),
     )
 
 
@@ -138,13 +148,16 @@ class Ledger:
     """The newest version that recorded an acceptance."""
     restored_version: int | None = None
     """A RESTORE that nobody has accepted yet."""
+    accepted_rules: frozenset[str] = frozenset()
+    """Rules whose breach was accepted since the position was stated: the next batch passes them."""
     complete: bool = True
     """False when the history ended before a position was found: it must be recovered from the rows."""
 
 
 def read(commits: Iterable[Commit]) -> Ledger:
     """The ledger from a history given newest first; reads no further than the newest stated position."""
-    version, oldest, stated, acceptances, accepted_version, restored = -1, -1, -1, [], -1, None
+    version, oldest, stated, accepted_version, restored = -1, -1, -1, -1, None
+    said: list[Statement] = []
     for commit in _standing(commits):
         version, oldest = max(version, commit.version), commit.version
         statement = commit.statement
@@ -152,15 +165,28 @@ def read(commits: Iterable[Commit]) -> Ledger:
             restored = restored or commit.version
         if statement is None:
             continue
+        said.append(statement)
         stated = max(stated, commit.version)
         if statement.acceptance is not None:
-            acceptances.append(statement.acceptance)
             accepted_version = max(accepted_version, commit.version)
         if statement.position is not None:
-            accepted = tuple(reversed(acceptances))
-            return Ledger(version, statement.position, commit.version, stated, accepted, accepted_version, restored)
-    accepted = tuple(reversed(acceptances))
-    return Ledger(version, Position(), -1, stated, accepted, accepted_version, restored, complete=oldest <= 0)
+            return _ledger(said, version, statement.position, commit.version, stated, accepted_version, restored)
+    empty = _ledger(said, version, Position(), -1, stated, accepted_version, restored)
+    return replace(empty, complete=oldest <= 0)
+
+
+def _ledger(
+    said: Sequence[Statement],
+    version: int,
+    position: Position,
+    position_version: int,
+    stated: int,
+    accepted_version: int,
+    restored: int | None,
+) -> Ledger:
+    accepted = tuple(each.acceptance for each in reversed(said) if each.acceptance is not None)
+    rules = frozenset(rule for each in said for rule in each.accepted_rules)
+    return Ledger(version, position, position_version, stated, accepted, accepted_version, restored, rules)
 
 
 def _standing(commits: Iterable[Commit]) -> Iterator[Commit]:
@@ -199,6 +225,6 @@ def _read_up_to(own: Iterable[Commit], position: Position) -> dict[date, int]:
             continue
         for day in commit.statement.days:
             versions.setdefault(day, commit.statement.source_version)
-        if commit.statement.position == position:
+        if commit.statement.position not in (None, position):
             break
     return versions

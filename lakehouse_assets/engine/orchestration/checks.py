@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from dagster import AssetCheckEvaluation, AssetCheckResult, AssetCheckSeverity, AssetCheckSpec
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    MetadataValue,
+    TableRecord,
+)
 
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing.audits import Audit
+from lakehouse_assets.engine.contracts import Rule
+from lakehouse_assets.engine.rules import RowRule, Severity, SpanningRule
+from lakehouse_assets.engine.tables import DailyTable, Drift, EventTable, SourceTable, Table
+from lakehouse_assets.engine.writing.audits import MOST_SAMPLES, Audit, Sample
+from lakehouse_assets.engine.writing.drift import is_drift
 
-_SET_ASIDE = "Rows that break it are set aside in the quarantine, with their coordinate."
-_REFUSED = "If one row breaks it, nothing is published."
+CONSEQUENCES: Mapping[Severity, str] = {
+    "quarantine": "Rows that break it are set aside in the quarantine, with their coordinate.",
+    "fail": "If it is broken, nothing is published.",
+    "warn": "What breaks it is reported, and published.",
+}
+
+
+DECLARED = "fields_as_declared"
+_DRIFTS: Mapping[Drift, Severity] = {"evolve": "warn", "freeze": "fail", "quarantine": "quarantine"}
+_ON_DRIFT: Mapping[Drift, str] = {
+    "evolve": "A record has the declared fields, or is set aside; further ones join the table as text",
+    "freeze": "Every record has the declared fields and no others",
+    "quarantine": "Every record has the declared fields and no others",
+}
 
 
 @dataclass(frozen=True)
@@ -23,26 +45,43 @@ class Check:
     name: str
     rules: frozenset[str] | None
     """Reasons that count for this check; None: every reason that no other check names."""
-    description: str
-    severity: AssetCheckSeverity
+    promise: str
+    severity: Severity
+    column: str = ""
+    """The column it speaks of, where it is one."""
+
+    @property
+    def description(self) -> str:
+        """The promise, and what happens when it is broken."""
+        return f"{self.promise}. {CONSEQUENCES[self.severity]}"
+
+    @property
+    def dagsters_severity(self) -> AssetCheckSeverity:
+        """Only what lets nothing pass is an error."""
+        return AssetCheckSeverity.ERROR if self.severity == "fail" else AssetCheckSeverity.WARN
 
 
 def checks_of(table: Table) -> tuple[Check, ...]:
     """The checks of a table, in the order of its contract."""
     if isinstance(table, SourceTable):
-        return (Check("landable", None, f"{table.promise}. {_SET_ASIDE}", AssetCheckSeverity.WARN),)
+        return (Check("landable", None, table.promise, "quarantine"),)
     if isinstance(table, EventTable):
-        readable = Check("readable", None, f"Each field can be read as its type. {_SET_ASIDE}", AssetCheckSeverity.WARN)
-        return (readable, *_rules(table, _SET_ASIDE, AssetCheckSeverity.WARN))
+        readable = Check("readable", None, "Each field can be read as its type", "quarantine")
+        return (readable, Check(DECLARED, None, _ON_DRIFT[table.drift], _DRIFTS[table.drift]), *_rules(table))
     assert isinstance(table, DailyTable)
     once = table.grain_rule
-    grain = Check(check_name(once), frozenset({once}), f"There is {once}. {_REFUSED}", AssetCheckSeverity.ERROR)
-    return (grain, *_rules(table, _REFUSED, AssetCheckSeverity.ERROR))
+    return (Check(check_name(once), frozenset({once}), f"There is {once}", "fail"), *_rules(table))
 
 
-def _rules(table: EventTable | DailyTable, consequence: str, severity: AssetCheckSeverity) -> Iterator[Check]:
-    for rule in table.contract.rules:
-        yield Check(check_name(rule.name), frozenset({rule.name}), f"{rule.name}. {consequence}", severity)
+def _rules(table: EventTable | DailyTable) -> Iterator[Check]:
+    for rule in table.contract.every_rule:
+        names, column = frozenset({rule.name}), getattr(rule, "column", "")
+        yield Check(check_name(rule.name), names, promise(rule), rule.severity or "fail", column)
+
+
+def promise(rule: Rule | RowRule | SpanningRule) -> str:
+    """The rule in words; a condition in SQL is shown as well."""
+    return f"{rule.name}: `{rule.sql}`" if isinstance(rule, RowRule) else rule.name
 
 
 def check_name(rule: str) -> str:
@@ -53,20 +92,27 @@ def check_name(rule: str) -> str:
 def specs(table: Table) -> list[AssetCheckSpec]:
     """The checks as Dagster lists them."""
     return [
-        AssetCheckSpec(check.name, asset=table.asset_key, description=check.description) for check in checks_of(table)
+        AssetCheckSpec(
+            check.name,
+            asset=table.asset_key,
+            description=check.description,
+            metadata={"severity": check.severity} | ({"column": check.column} if check.column else {}),
+        )
+        for check in checks_of(table)
     ]
 
 
 def evaluations(table: Table, audit: Audit, day: date | None = None) -> Iterator[AssetCheckEvaluation]:
     """One verdict per check: over a day, or over all that the audit looked at."""
     for check in checks_of(table):
-        counted = _counted(table, check, audit, audit.days() if day is None else [day])
+        days = audit.days() if day is None else [day]
+        counted = _counted(table, check, audit, days)
         yield AssetCheckEvaluation(
             asset_key=table.asset_key,
             check_name=check.name,
             passed=counted["rows_breaking"] == 0,
-            metadata=counted,
-            severity=check.severity,
+            metadata={**counted, "severity": check.severity, **_samples(table, check, audit, days)},
+            severity=check.dagsters_severity,
             description=check.description,
             partition=day.isoformat() if day else None,
         )
@@ -91,8 +137,28 @@ def _counted(table: Table, check: Check, audit: Audit, days: Iterable[date | Non
     return {"rows": rows, "rows_breaking": breaking, "share": round(breaking / rows, 6) if rows else 0.0}
 
 
+def _samples(table: Table, check: Check, audit: Audit, days: Sequence[date | None]) -> dict[str, MetadataValue]:
+    """Rows that broke it, at most twenty, with the value of its column where it has one."""
+    rules = sorted(_reasons(table, check, audit))
+    found = [(day, rule, each) for day in days for rule in rules for each in audit.samples.get((day, rule), ())]
+    if not found:
+        return {}
+    records = [
+        TableRecord({"day": str(day or ""), "at": each.at, "reason": rule, "value": _value(check, each)})
+        for day, rule, each in found[:MOST_SAMPLES]
+    ]
+    return {"samples": MetadataValue.table(records)}
+
+
+def _value(check: Check, sample: Sample) -> str:
+    if check.column:
+        return sample.fields.get(check.column, "null")
+    return ", ".join(f"{name} {value}" for name, value in sample.fields.items())
+
+
 def _reasons(table: Table, check: Check, audit: Audit) -> frozenset[str]:
     if check.rules is not None:
         return check.rules
     named = {rule for other in checks_of(table) for rule in other.rules or ()}
-    return frozenset({rule for rules in audit.broken.values() for rule in rules} - named)
+    of_drift = check.name == DECLARED
+    return frozenset(rule for rule in audit.broken_rules - named if is_drift(rule) == of_drift)

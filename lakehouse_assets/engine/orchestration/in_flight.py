@@ -1,8 +1,10 @@
-"""Which runs take in a batch of a source now: there is one at a time."""
+"""Which runs are at work: those that take in a batch of a source, one at a time, and those that rebuild tables."""
 
 from __future__ import annotations
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from collections.abc import Iterable
+
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from lakehouse_assets.engine.tables import SourceTable
 
@@ -18,3 +20,11 @@ _STATUSES = [
 def increments(instance: DagsterInstance, source: SourceTable) -> list[DagsterRun]:
     """Runs that take in a batch of the source."""
     return list(instance.get_runs(RunsFilter(tags=dict([source.run_tag]), statuses=_STATUSES)))
+
+
+def is_rebuilt(instance: DagsterInstance, keys: Iterable[AssetKey]) -> bool:
+    """Whether a run of these assets is at work, or waits for its turn."""
+    wanted = frozenset(keys)
+    return any(
+        wanted & (run.asset_selection or frozenset()) for run in instance.get_runs(RunsFilter(statuses=_STATUSES))
+    )

@@ -4,7 +4,15 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from dagster import ConfigurableIOManager, DagsterEvent, InputContext, OutputContext, ResourceDependency
+from dagster import (
+    AssetMaterialization,
+    ConfigurableIOManager,
+    DagsterEvent,
+    Failure,
+    InputContext,
+    OutputContext,
+    ResourceDependency,
+)
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.display import highlights, metadata
@@ -37,17 +45,20 @@ class DeltaIOManager(ConfigurableIOManager):
     def handle_output(  # type: ignore[override]  # Dagster takes a generator of events as well
         self, context: OutputContext, obj: Publication | Rebuild | None
     ) -> Iterator[DagsterEvent]:
-        """Commits each publication and tells Dagster which days changed; of a refused one, which rules it broke."""
+        """Commits each publication and tells Dagster which days changed; of refused days, which rules they broke."""
+        committed: list[AssetMaterialization] = []
         try:
             for publication in [obj] if isinstance(obj, Publication) else obj or ():
-                self._commit(context, publication, worth_a_look=obj is publication or _is_last(obj, publication))
+                last = obj is publication or _is_last(obj, publication)
+                committed += self._commit(context, publication, worth_a_look=last)
         except RefusedError as error:
             assert isinstance(obj, Rebuild)
-            for verdict in checks.evaluations(obj.table, error.audit):
-                yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
-            raise
+            yield from _told(context, obj, error, committed)
+            raise Failure(str(error), allow_retries=False) from error
 
-    def _commit(self, context: OutputContext, publication: Publication, worth_a_look: bool) -> None:
+    def _commit(
+        self, context: OutputContext, publication: Publication, worth_a_look: bool
+    ) -> list[AssetMaterialization]:
         settings, planned, warn = load(), time.time(), context.log.warning
         lake = Lake(settings)
         highlights.prepare(publication.table)
@@ -57,11 +68,28 @@ class DeltaIOManager(ConfigurableIOManager):
         instance, once = context.step_context.instance, {}
         if worth_a_look:
             once = metadata.run_metadata(report, self.spark.spark_session, lake, instance, warn)
-        for event in metadata.events(report, once):
+        events = [*metadata.events(report, once)]
+        for event in events:
             if context.has_asset_partitions:
                 context.step_context.add_asset_metadata(event.metadata, partition_key=event.partition)
             else:
                 context.log_event(event)
+        for event in metadata.quarantine_events(publication):
+            context.log_event(event)
+        return events
+
+
+def _told(
+    context: OutputContext, rebuild: Rebuild, error: RefusedError, committed: Sequence[AssetMaterialization]
+) -> Iterator[DagsterEvent]:
+    """The days that were published although others were refused, and each day's verdicts."""
+    for event in committed:
+        context.log_event(event)
+    for day in rebuild.days:
+        for verdict in checks.evaluations(rebuild.table, error.audit, day):
+            yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
+    for verdict in checks.evaluations(rebuild.table, error.audit):
+        yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
 
 
 def _is_last(rebuild: object, publication: Publication) -> bool:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from dagster import (
     AssetKey,
-    DagsterEventType,
     DagsterInstance,
     DagsterRunStatus,
     DefaultSensorStatus,
@@ -30,12 +27,12 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
-from lakehouse_assets.engine.orchestration import in_flight
+from lakehouse_assets.engine.orchestration import holding, in_flight
 from lakehouse_assets.engine.orchestration.pipelines import chain, downstream
 from lakehouse_assets.engine.sources.source import source_of
-from lakehouse_assets.engine.tables import SourceTable, Table
-from lakehouse_assets.engine.writing.increments import standing_ledger
-from lakehouse_assets.errors import BrokenContractError, UnavailableError
+from lakehouse_assets.engine.tables import DailyTable, SourceTable, Table
+from lakehouse_assets.engine.writing.increments import redone_days, standing_ledger
+from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import PROJECT, Settings, load
 
 STATE_TAG = "lakehouse/state"
@@ -79,26 +76,30 @@ def tick(
     if running := in_flight.increments(instance, source):
         return SkipReason(f"run {running[0].run_id[:8]} of {source.origin} is in flight")
     runs = instance.get_run_records(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS)
+    keys = [table.asset_key for table in (source, *downstream(source, tables))]
     try:
-        work = look(settings, source, tables)
+        work = look(settings, source, tables, rebuilding=in_flight.is_rebuilt(instance, keys))
     except UnavailableError as error:
         return SkipReason(str(error))
     if work is None:
         return SkipReason(f"nothing new on {source.origin}")
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
-    waiting = hold(instance, settings, tried, now)
-    if waiting:
+    waiting = holding.refused(instance, Lake(settings), tables, runs, CODE_VERSION)
+    if waiting := waiting or holding.hold(instance, settings, tried, now):
         return SkipReason(waiting)
-    keys = [table.asset_key for table in (source, *downstream(source, tables))]
     return request(source, work, runs, now, dead_rebuilds(instance, keys, runs))
 
 
-def look(settings: Settings, source: SourceTable, tables: Sequence[Table]) -> Work | None:
-    """The work there is; None when every table has caught up with the source."""
+def look(settings: Settings, source: SourceTable, tables: Sequence[Table], *, rebuilding: bool = False) -> Work | None:
+    """The work there is; None when every table has caught up with the source.
+
+    Days that somebody rebuilds just now are left to that run.
+    """
     lake = Lake(settings)
     ledger = standing_ledger(lake, source)
     ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in downstream(source, tables)}
     behind = any(ledgers[up.key].position.since(ledgers[down.key].position) for up, down in chain(source, tables))
+    behind = behind or (not rebuilding and _is_redone(lake, ledgers, chain(source, tables)))
     try:
         slices = source_of(settings, source).plan(ledger)
     except UnavailableError:
@@ -108,35 +109,11 @@ def look(settings: Settings, source: SourceTable, tables: Sequence[Table]) -> Wo
     return Work(slices, _digest(ledgers)) if slices or behind else None
 
 
-def hold(instance: DagsterInstance, settings: Settings, tried: Sequence[RunRecord], now: datetime) -> str | None:
-    """Why not to try again yet; None to go on. `tried` are the runs from this very state, newest first."""
-    if not tried:
-        return None
-    last = tried[0]
-    broken = broken_contract(instance, last.dagster_run.run_id)
-    if broken:
-        return f"held until code, contract or an acceptance changes: {broken}"
-    wait = min(settings.retry_base_seconds * 2 ** (len(tried) - 1), settings.retry_cap_seconds)
-    left = (last.end_time or time.time()) + wait - now.timestamp()
-    if left <= 0:
-        return None
-    return f"try {len(tried)} failed (run {last.dagster_run.run_id[:8]}); the next one in {left:.0f} s"
-
-
-def broken_contract(instance: DagsterInstance, run_id: str) -> str | None:
-    """The message of the broken contract that ended a run; None when something else did."""
-    family = {error.__name__ for error in _descendants(BrokenContractError)}
-    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
-        error: Any = entry.get_dagster_event().step_failure_data.error
-        while error is not None:
-            if error.cls_name in family:
-                return str(error.message).strip()
-            error = error.cause
-    return None
-
-
-def _descendants(error: type[Exception]) -> set[type[Exception]]:
-    return {error}.union(*(_descendants(child) for child in error.__subclasses__()))
+def _is_redone(lake: Lake, ledgers: Mapping[str, Ledger], pairs: Iterable[tuple[Table, Table]]) -> bool:
+    """Whether a rebuild or a replay changed days that an answer was computed from."""
+    answers = [(ledgers[up.key], down) for up, down in pairs if isinstance(down, DailyTable)]
+    redone = [down for above, down in answers if above.stated_version > above.position_version]
+    return any(redone_days(lake, down, ledgers[down.key]) for down in redone)
 
 
 def request(
@@ -152,7 +129,7 @@ def request(
     return RunRequest(
         run_key=f"{source.run_tag[1]}:{work.state}:{predecessor}",
         run_config={"ops": {source.name: {"config": config}}},
-        tags=dict([source.run_tag]) | {STATE_TAG: work.state},
+        tags=dict([source.run_tag]) | {STATE_TAG: work.state, holding.CODE_TAG: CODE_VERSION},
     )
 
 

@@ -3,18 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 import pyspark.sql.functions as F
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Window
 
 REASONS = "reasons"
-"""array<string>: the name of every broken rule; empty for a good row."""
+"""array<string>: the name of every rule for which the row is set aside; empty for a good row."""
+REMARKS = "remarks"
+"""array<string>: the name of every broken rule that does not set the row aside: of severity `fail` or `warn`."""
+MOST_SAMPLES = 20
+"""Samples kept of each rule and day."""
 
 Broken = Mapping[date | None, Mapping[str, int]]
 """Rows by day and broken rule; a row that breaks two rules counts for both. None: a date that no calendar holds."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row that broke a rule: its coordinate or grain, and its fields, personal ones masked."""
+
+    at: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What is kept of a row that broke a rule."""
+
+    at: Column
+    """string: its coordinate or grain."""
+    shown: Column
+    """map<string,string>: its fields as people may see them."""
+
+
+Samples = Mapping[tuple[date | None, str], Sequence[Sample]]
+"""By day and rule."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +49,20 @@ class Audit:
     """The verdict over a batch."""
 
     good: Mapping[date, int] = field(default_factory=dict)
-    """Good rows by day."""
+    """Rows that are not set aside, by day."""
     bad: Mapping[date | None, int] = field(default_factory=dict)
-    """Rows that broke any rule, by day."""
+    """Rows set aside, by day."""
     broken: Broken = field(default_factory=dict)
+    samples: Samples = field(default_factory=dict)
 
     @property
     def good_rows(self) -> int:
-        """All good rows."""
+        """All rows that are not set aside."""
         return sum(self.good.values())
 
     @property
     def bad_rows(self) -> int:
-        """All rows set aside or refused."""
+        """All rows set aside."""
         return sum(self.bad.values())
 
     def rows(self, days: Iterable[date | None]) -> int:
@@ -45,43 +73,91 @@ class Audit:
         """Rows of these days that break a rule."""
         return sum(self.broken.get(day, {}).get(rule, 0) for day in days)
 
+    @property
+    def broken_rules(self) -> frozenset[str]:
+        """Every rule that any row breaks."""
+        return frozenset(rule for names in self.broken.values() for rule in names)
+
+    def breaks(self, counts: Callable[[str], bool]) -> dict[date | None, list[str]]:
+        """The broken rules that count, by day, in the order of the days."""
+        found = {day: [rule for rule in names if counts(rule)] for day, names in self.broken.items()}
+        return {day: found[day] for day in sorted(found, key=str) if found[day]}
+
+    def without(self, days: Collection[date | None]) -> Audit:
+        """All but some days."""
+
+        def kept(by_day: Mapping[Any, Any]) -> dict[Any, Any]:
+            return {day: each for day, each in by_day.items() if day not in days}
+
+        samples = {key: found for key, found in self.samples.items() if key[0] not in days}
+        return Audit(kept(self.good), kept(self.bad), kept(self.broken), samples)
+
     def days(self) -> list[date | None]:
-        """Every day that any row is dated."""
+        """Every day that any row is dated, or that a rule speaks of."""
         days: dict[date | None, None] = {**dict.fromkeys(self.bad)}
-        return [*(days | dict.fromkeys(self.good))]
+        return [*(days | dict.fromkeys(self.good) | dict.fromkeys(self.broken))]
 
 
-def audit(rows: DataFrame) -> Audit:
-    """Counts `rows`, which have `event_date` and `reasons`."""
+def no_remarks() -> Column:
+    """`remarks` of rows that no rule but those for `reasons` looks at."""
+    return F.array().cast("array<string>")
+
+
+def audit(rows: DataFrame, sampling: Sampling | None = None) -> Audit:
+    """Counts `rows`, which have `event_date`, `reasons` and `remarks`; keeps samples of those that broke a rule."""
+    counted = rows.groupBy(day_of(), REASONS, REMARKS).count().collect()
+    found = gather((row["day"], row[REASONS], row[REMARKS], row["count"]) for row in counted)
+    if sampling is None or not found.broken:
+        return found
+    rules = F.explode(F.concat(REASONS, REMARKS)).alias("rule")
+    breaking = rows.where(F.size(REASONS) + F.size(REMARKS) > 0)
+    shown = (sampling.at.alias("at"), sampling.shown.alias("shown"))
+    return replace(found, samples=sampled(breaking.select(day_of(), rules, *shown)))
+
+
+def day_of() -> Column:
+    """`day`: the event_date, null for one that no Python date holds."""
     shown = F.col("event_date").between(F.lit(date.min), F.lit(date.max))
-    day = F.when(shown, F.col("event_date")).alias("day")
-    counted = rows.groupBy(day, REASONS).count().collect()
-    return gather((row["day"], row[REASONS], row["count"]) for row in counted)
+    return F.when(shown, F.col("event_date")).alias("day")
 
 
-def gather(counted: Iterable[tuple[date | None, Iterable[str], int]]) -> Audit:
-    """An audit from (day, broken rules, rows)."""
+def sampled(breaking: DataFrame) -> Samples:
+    """The first rows of each rule and day, of a frame with `day`, `rule`, `at` and `shown`."""
+    first = Window.partitionBy("day", "rule").orderBy("at")
+    kept = breaking.withColumn("rank", F.row_number().over(first)).where(F.col("rank") <= MOST_SAMPLES)
+    found: dict[tuple[date | None, str], list[Sample]] = {}
+    for row in kept.orderBy("day", "rule", "rank").collect():
+        found.setdefault((row["day"], row["rule"]), []).append(Sample(row["at"], row["shown"] or {}))
+    return found
+
+
+def gather(counted: Iterable[tuple[date | None, Iterable[str], Iterable[str], int]]) -> Audit:
+    """An audit from (day, rules for which it is set aside, other broken rules, rows)."""
     good: Counter[date] = Counter()
     bad: Counter[date | None] = Counter()
     broken: dict[date | None, Counter[str]] = {}
-    for day, reasons, count in counted:
+    for day, reasons, remarks, count in counted:
         names = [*reasons]
         if day is not None and not names:
             good[day] += count
-            continue
-        bad[day] += count
-        for name in names:
+        else:
+            bad[day] += count
+        for name in (*names, *remarks):
             broken.setdefault(day, Counter())[name] += count
     return Audit(dict(sorted(good.items())), dict(bad), broken)
 
 
 def together(audits: Iterable[Audit]) -> Audit:
     """Several audits as one."""
-    counted: list[tuple[date | None, Iterable[str], int]] = []
+    good: Counter[date] = Counter()
     bad: Counter[date | None] = Counter()
+    broken: dict[date | None, Counter[str]] = {}
+    samples: dict[tuple[date | None, str], Sequence[Sample]] = {}
     for each in audits:
-        counted += [(day, (), count) for day, count in each.good.items()]
-        counted += [(day, (name,), count) for day, names in each.broken.items() for name, count in names.items()]
+        good.update(each.good)
         bad.update(each.bad)
-    whole = gather(counted)
-    return Audit(whole.good, dict(bad), whole.broken)
+        for day, names in each.broken.items():
+            broken.setdefault(day, Counter()).update(names)
+        for key, found in each.samples.items():
+            samples[key] = [*samples.get(key, ()), *found][:MOST_SAMPLES]
+    return Audit(dict(sorted(good.items())), dict(bad), broken, samples)

@@ -10,13 +10,14 @@ from datetime import date
 import pyspark.sql.functions as F
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.writing import deduplication
 from lakehouse_assets.engine.writing.deduplication import Precedence
+from lakehouse_assets.engine.writing.drift import JOINED, LET_GO, Change
 
 PARTITION_COLUMN = "event_date"
 WRITE_TRIES = 3
@@ -60,10 +61,29 @@ class Target:
             f"CREATE TABLE IF NOT EXISTS {self.sql} ({ddl(schema)}) USING delta {by_day} TBLPROPERTIES ({shown})"
         )
 
+    def alter(self, change: Change, run_id: str) -> None:
+        """Brings the columns to what rows need; a wider type rewrites the table, once, for every reader to read it."""
+        if len(change.added):
+            self.spark.sql(f"ALTER TABLE {self.sql} ADD COLUMNS ({ddl(change.added)})").collect()
+        for name in change.let_go:
+            self.spark.sql(f"ALTER TABLE {self.sql} ALTER COLUMN `{name}` COMMENT '{LET_GO}'").collect()
+        if change.widened:
+            uri = self.lake.uri(self.key, "s3a")
+            said = {"userMetadata": Statement("widened", run_id).to_json(), "overwriteSchema": "true"}
+            rows = self.spark.read.format("delta").load(uri)
+            wider = rows.withColumns({name: F.col(name).cast(wanted) for name, wanted in change.widened.items()})
+            wider.write.format("delta").mode("overwrite").partitionBy(PARTITION_COLUMN).options(**said).save(uri)
+
 
 def ddl(schema: StructType) -> str:
-    """The columns of a CREATE TABLE."""
-    return ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in schema.fields)
+    """The columns of a CREATE TABLE; of comments only what marks a column that the source brought."""
+    return ", ".join(_column(field) for field in schema.fields)
+
+
+def _column(field: StructField) -> str:
+    comment = field.metadata.get("comment")
+    marked = f" COMMENT '{comment}'" if comment in (JOINED, LET_GO) else ""
+    return f"`{field.name}` {field.dataType.simpleString()}{marked}"
 
 
 def in_days(days: Iterable[date], alias: str = "") -> str:
@@ -136,14 +156,21 @@ def merge(
 
 
 def replace(
-    target: Target, rows: DataFrame, where: str, statement: Statement, transaction: Transaction | None = None
+    target: Target,
+    rows: DataFrame,
+    where: str,
+    statement: Statement,
+    transaction: Transaction | None = None,
+    *,
+    new_columns: bool = False,
 ) -> None:
     """Puts `rows` in the place of those that meet `where`; a row outside of it is refused by Delta.
 
     A day's rows are brought together first, or each task would write a file of its own for each day; a MERGE does so
-    by itself.
+    by itself. With `new_columns` the table gets those that it lacks.
     """
-    options = {"replaceWhere": where, "userMetadata": statement.to_json()} | _options(transaction)
+    options = {"replaceWhere": where, "userMetadata": statement.to_json(), "mergeSchema": str(new_columns).lower()}
+    options |= _options(transaction)
     gathered = rows.hint("rebalance", PARTITION_COLUMN)
     gathered.write.format("delta").mode("overwrite").options(**options).save(target.lake.uri(target.key, "s3a"))
 
@@ -153,6 +180,12 @@ def state(target: Target, statement: Statement, transaction: Transaction) -> Non
     nothing = target.spark.read.format("delta").load(target.lake.uri(target.key, "s3a")).where(F.lit(False))
     options = {"userMetadata": statement.to_json()} | _options(transaction)
     nothing.write.format("delta").mode("append").options(**options).save(target.lake.uri(target.key, "s3a"))
+
+
+def execute(spark: SparkSession, sql: str, statement: Statement) -> None:
+    """One DML statement, with what its commit says."""
+    with _committing(spark, statement, None):
+        spark.sql(sql).collect()
 
 
 def _options(transaction: Transaction | None) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import pyspark.sql.functions as F
@@ -13,16 +14,25 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement, days_since
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
-from lakehouse_assets.engine.payload import UNREADABLE
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta, quarantine
-from lakehouse_assets.engine.writing.audits import REASONS, Audit, audit
-from lakehouse_assets.engine.writing.deduplication import COORDINATE, deduplicate, with_content_hash
-from lakehouse_assets.engine.writing.publication import Publication, RefusedError
-from lakehouse_assets.errors import ContractError, LossError, PlanError
+from lakehouse_assets.engine.writing import delta, drift, quarantine, spanning
+from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
+from lakehouse_assets.engine.writing.deduplication import COORDINATE
+from lakehouse_assets.engine.writing.drift import Columns
+from lakehouse_assets.engine.writing.publication import Publication
+from lakehouse_assets.engine.writing.verdicts import (
+    coordinate,
+    judged,
+    refuse_broken,
+    sampling,
+    set_aside,
+    typed_rows,
+    winners,
+)
+from lakehouse_assets.errors import LossError, PlanError
 from lakehouse_assets.settings import Settings
 
 
@@ -60,6 +70,18 @@ def standing_ledger(lake: Lake, table: Table) -> Ledger:
     return ledger
 
 
+def settled_ledger(engine: Engine, table: EventTable) -> Ledger:
+    """The table's ledger, once its quarantine holds no row that the table holds as well.
+
+    Raises:
+        LossError: rows of the table went back by a RESTORE that nobody has accepted.
+    """
+    ledger = standing_ledger(engine.lake, table)
+    if days := quarantine.unsettled_days(engine.lake, table):
+        quarantine.settle(engine.spark, engine.lake, table, days, engine.run_id)
+    return ledger
+
+
 def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None:
     """Bronze: the frozen slices as landed; faulty files and records outside of the calendar go to quarantine whole."""
     ledger = standing_ledger(engine.lake, table)
@@ -72,33 +94,37 @@ def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None
     dated = date_records(engine.settings, table, records, batch.planned_at, source.faults()).localCheckpoint(
         eager=False
     )
-    counted = audit(dated)
+    counted = audit(dated, Sampling(coordinate(), F.create_map().cast("map<string,string>")))
     source.check(batch.slices)
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
         mode="append",
-        rows=dated.where(F.size(REASONS) == 0).drop(REASONS),
+        rows=dated.where(F.size(REASONS) == 0).drop(REASONS, REMARKS),
         statement=_increment(engine, table, ledger.position.advance(batch.slices), counted),
         before=ledger,
         audit=counted,
         slices=batch.slices,
-        quarantined=dated.where(F.size(REASONS) > 0) if counted.bad_rows or leftovers else None,
+        quarantined=_faulty(dated) if counted.bad_rows or leftovers else None,
         quarantine_where=quarantine.replaced(batch.slices, leftovers),
     )
+
+
+def _faulty(dated: DataFrame) -> DataFrame:
+    return dated.where(F.size(REASONS) > 0).drop(REMARKS).withColumn("set_aside_at", F.current_timestamp())
 
 
 def date_records(
     settings: Settings, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
 ) -> DataFrame:
-    """Records with `event_date` (UTC date of the event's own time, else of the record's) and `reasons` (array<string>).
+    """Records with `event_date` (UTC date of the event's own time, else of the record's), `reasons` and `remarks`.
 
-    The reasons are the source's own `faults`, where it finds any, and the calendar's.
+    The reasons are the source's own `faults`, where it finds any, and the calendar's; there are no remarks.
     """
     event_date = F.to_date(F.coalesce(table.event_time(), F.col("timestamp")))
     outside = calendar.outside(settings, now)
     reasons = outside if faults is None else F.concat(faults, outside)
-    return records.withColumn("event_date", event_date).withColumn(REASONS, reasons)
+    return records.withColumns({"event_date": event_date, REASONS: reasons, REMARKS: no_remarks()})
 
 
 def _check_start(table: SourceTable, ledger: Ledger, slices: tuple[Slice, ...]) -> None:
@@ -127,7 +153,7 @@ def _resume(acceptance: Acceptance) -> dict[tuple[str, int], int]:
 
 def refine(engine: Engine, table: EventTable) -> Publication | None:
     """Silver: the bronze rows beyond the table's position, at most one batch of them."""
-    ledger = standing_ledger(engine.lake, table)
+    ledger = settled_ledger(engine, table)
     beyond = ledger_of(engine.lake, table.source).position.since(ledger.position)
     source = source_of(engine.settings, table.source)
     slices = source.cap(beyond)
@@ -135,18 +161,24 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
         return None
     position = ledger.position.advance(slices)
     fit(engine.spark, source.records(slices))
-    typed = typed_rows(table, delta.read(engine.spark, engine.lake, table.source.key, slices=slices)).localCheckpoint(
-        eager=False
-    )
-    counted = audit(typed)
+    records = delta.read(engine.spark, engine.lake, table.source.key, slices=slices)
+    typed = typed_rows(table, records, ledger.accepted_rules).localCheckpoint(eager=False)
+    counted = audit(typed, sampling(table))
+    rows = winners(table, typed, position, columns(engine, table, counted, ledger))
+    if table.contract.spanning:
+        rows = rows.localCheckpoint(eager=False)
+        counted = together([counted, over_table(engine, table, rows, position, counted.good)])
+    refuse_broken(table, counted, ledger.accepted_rules)
+    change = drift.change(engine.lake, table, rows.schema, ledger.accepted_rules)
     fit(engine.spark, source.records(slices) + engine.lake.rows_in(table.key, counted.good))
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
         mode="merge",
-        rows=winners(table, typed, position),
-        statement=_increment(engine, table, position, counted),
+        rows=rows,
+        statement=replace(_increment(engine, table, position, counted), columns=change.columns),
         before=ledger,
+        change=change,
         audit=counted,
         slices=slices,
         quarantined=set_aside(table, typed) if counted.bad_rows or leftovers else None,
@@ -154,49 +186,34 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     )
 
 
-def typed_rows(table: EventTable, records: DataFrame) -> DataFrame:
-    """The table's columns, the coordinate, event_date, and `reasons`: fields not readable, or else rules broken.
-
-    Raises:
-        ContractError: the transform leaves out a column of the contract.
-    """
-    rows = table.transform(records)
-    wanted = [*table.contract.fields.names, "event_date", *COORDINATE]
-    missing = [name for name in wanted if name not in rows.columns]
-    if missing:
-        raise ContractError(
-            f"the transform yields no column {', '.join(missing)}",
-            where=table.key,
-            do=f"Add it to the transform's select; it yields {', '.join(rows.columns)}",
-        )
-    unreadable = F.col(UNREADABLE) if UNREADABLE in rows.columns else F.array().cast("array<string>")
-    broken = table.contract.broken()
-    reasons = F.when(F.size(unreadable) > 0, unreadable).otherwise(broken).alias(REASONS)
-    return rows.select(*wanted, reasons)
+def columns(engine: Engine, table: EventTable, counted: Audit, ledger: Ledger) -> Columns:
+    """The columns beyond the model that the batch's rows need."""
+    return drift.columns_of(engine.lake, table, counted.broken_rules, ledger.accepted_rules)
 
 
-def winners(table: EventTable, typed: DataFrame, position: Position) -> DataFrame:
-    """The good rows, one per grain."""
-    good = typed.where(F.size(REASONS) == 0).drop(REASONS)
-    hashed = with_content_hash(good, table.contract.fields.names)
-    return deduplicate(hashed, table.full_grain, table.precedence(position))
-
-
-def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
-    """The bad rows: coordinate, event_date, reasons, contract_version. The raw record stays in bronze."""
-    version = F.lit(table.contract.version).alias("contract_version")
-    return typed.where(F.size(REASONS) > 0).select(*COORDINATE, "event_date", REASONS, version)
+def over_table(engine: Engine, table: EventTable, rows: DataFrame, position: Position, days: Collection[date]) -> Audit:
+    """The verdict of the rules over several rows, on the days as they will be."""
+    if spanning.looks_at_table(table.contract.spanning) and engine.lake.version(table.key) >= 0:
+        columns = [*table.contract.fields.names, "event_date", *COORDINATE]
+        held = delta.read(engine.spark, engine.lake, table.key, days=days).select(*columns)
+        both = held.unionByName(rows.select(*columns))
+        first = Window.partitionBy(*table.full_grain).orderBy(*table.precedence(position).ordering())
+        rows = both.withColumn("rank", F.row_number().over(first)).where(F.col("rank") == 1)
+    return spanning.audit(engine.spark, engine.lake, table.contract, rows, days)
 
 
 def recompute(engine: Engine, table: DailyTable) -> Publication | None:
     """Gold: the days that changed in its source since the table's position."""
     ledger = standing_ledger(engine.lake, table)
     source = ledger_of(engine.lake, table.source)
-    if not source.position.since(ledger.position):
+    if source.position.since(ledger.position):
+        days = changed_days(engine.lake, table, ledger)
+    elif not (days := redone_days(engine.lake, table, ledger)):
         return None
-    days = changed_days(engine.lake, table, ledger)
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     rows, counted = answers(engine, table, days, source.version)
+    refuse_broken(table, counted, ledger.accepted_rules)
+    change = drift.change(engine.lake, table, table.contract.fields, ledger.accepted_rules)
     return Publication(
         table=table,
         mode="replace",
@@ -210,10 +227,17 @@ def recompute(engine: Engine, table: DailyTable) -> Publication | None:
             source.position,
             code=table.code_version,
             source_version=source.version,
+            columns=change.columns,
         ),
         before=ledger,
+        change=change,
         audit=counted,
     )
+
+
+def redone_days(lake: Lake, table: DailyTable, ledger: Ledger) -> tuple[date, ...]:
+    """The days that a rebuild or a replay of the source changed since the table read them, at the table's position."""
+    return days_since(lake.commits(table.source.key), lake.commits(table.key), ledger.position) or ()
 
 
 def changed_days(lake: Lake, table: DailyTable, ledger: Ledger) -> tuple[date, ...]:
@@ -225,41 +249,12 @@ def changed_days(lake: Lake, table: DailyTable, ledger: Ledger) -> tuple[date, .
 
 
 def answers(engine: Engine, table: DailyTable, days: tuple[date, ...], version: int) -> tuple[DataFrame, Audit]:
-    """The table's rows for these days, from its source as of a version, and their audit.
-
-    Raises:
-        RefusedError: an answer breaks a rule of the table's contract; nothing is published.
-    """
+    """The table's rows for these days, from its source as of a version, with `remarks`; and their audit."""
     source = delta.read(engine.spark, engine.lake, table.source.key, days=days, version=version)
     checked = judged(table, source).localCheckpoint(eager=False)
-    counted = audit(checked)
-    refuse_broken(table, counted)
-    return checked.drop(REASONS), counted
-
-
-def judged(table: DailyTable, source: DataFrame) -> DataFrame:
-    """The table's answers from rows of its source, each with `reasons`: broken rules, a grain with several rows."""
-    rows = table.transform(source).select(*table.contract.fields.names, table.contract.broken().alias(REASONS))
-    rows_of_grain = F.count("*").over(Window.partitionBy(*table.full_grain))
-    repeated = F.array_remove(F.array(F.when(rows_of_grain > 1, table.grain_rule).otherwise("")), "")
-    return rows.withColumn(REASONS, F.concat(REASONS, repeated))
-
-
-def refuse_broken(table: DailyTable, counted: Audit) -> None:
-    """Lets good answers pass.
-
-    Raises:
-        RefusedError: an answer breaks a rule of the table's contract, or its grain; nothing is published.
-    """
-    if counted.bad_rows:
-        raise RefusedError(
-            _refusal(counted), where=table.key, do="Correct the transform or the contract", audit=counted
-        )
-
-
-def _refusal(counted: Audit) -> str:
-    day, rules = next(iter(counted.broken.items()))
-    return f"the answer for {day} breaks {next(iter(rules))!r}; nothing was published"
+    counted = audit(checked, sampling(table))
+    over_all = spanning.audit(engine.spark, engine.lake, table.contract, checked, days)
+    return checked.drop(REASONS, REMARKS), together([counted, over_all])
 
 
 def _increment(engine: Engine, table: Table, position: Position, counted: Audit) -> Statement:

@@ -12,10 +12,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
-from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.tables import EventTable, Table
-from lakehouse_assets.engine.writing import delta, turns
+from lakehouse_assets.engine.writing import delta, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
+from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.engine.writing.turns import Turn
 from lakehouse_assets.errors import ContractError, PlanError
 from lakehouse_assets.settings import Settings
@@ -45,6 +46,10 @@ class Publication:
     """Rows set aside; None when there are none."""
     quarantine_where: str = "FALSE"
     """Which quarantined rows these take the place of."""
+    settle: tuple[date, ...] = ()
+    """Days on which the quarantine held rows before: those that the table holds afterwards are taken out of it."""
+    change: Change = field(default_factory=Change)
+    """What the table's columns need first."""
     audit: Audit = field(default_factory=Audit)
     """How many rows broke which rule on which day."""
     turn: Turn | None = None
@@ -93,8 +98,13 @@ def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commi
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
     target.create(publication.rows.schema, append_only=publication.mode == "append")
+    if publication.change:
+        target.alter(publication.change, publication.statement.run_id)
     delta.past_compaction(lambda: _write(target, publication), lambda: _is_next(lake, publication))
-    return _confirm(lake, publication)
+    commit = _confirm(lake, publication)
+    if publication.settle:
+        quarantine.settle(spark, lake, publication.table, publication.settle, publication.statement.run_id)
+    return commit
 
 
 def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> None:
@@ -103,8 +113,11 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
         return
     target = delta.Target(spark, lake, publication.table.quarantine)
     target.create(rows.schema, partitioned=isinstance(publication.table, EventTable))
+    said = publication.statement
+    if publication.settle:
+        said = quarantine.open_statement(said)
     delta.past_compaction(
-        lambda: delta.replace(target, rows, publication.quarantine_where, publication.statement),
+        lambda: delta.replace(target, rows, publication.quarantine_where, said, new_columns=True),
         lambda: _is_next(lake, publication),
     )
 
@@ -121,7 +134,7 @@ def _write(target: delta.Target, publication: Publication) -> None:
     elif publication.mode == "merge":
         assert isinstance(publication.table, EventTable)
         grain = publication.table.full_grain
-        precedence = publication.table.precedence(statement.position or Position())
+        precedence = publication.table.precedence(statement.position or publication.before.position)
         delta.merge(target, publication.rows, grain, statement.days, precedence, statement, transaction)
     elif statement.days:
         delta.replace(target, publication.rows, delta.in_days(statement.days), statement, transaction)

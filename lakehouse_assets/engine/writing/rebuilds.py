@@ -9,30 +9,41 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Position, predicate
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta
-from lakehouse_assets.engine.writing.audits import REASONS, Audit, audit
+from lakehouse_assets.engine.writing import delta, drift, quarantine, spanning
+from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, audit, together
 from lakehouse_assets.engine.writing.increments import (
     Engine,
     answers,
+    columns,
     date_records,
-    set_aside,
+    settled_ledger,
     standing_ledger,
+)
+from lakehouse_assets.engine.writing.publication import Publication, in_turn
+from lakehouse_assets.engine.writing.verdicts import (
+    fatal,
+    refuse_broken,
+    sampling,
+    set_aside,
     typed_rows,
     winners,
 )
-from lakehouse_assets.engine.writing.publication import Publication, in_turn
 from lakehouse_assets.errors import PlanError
 from lakehouse_assets.settings import Settings
+
+Plan = Callable[[Sequence[date], list[Audit]], Publication | None]
+"""What to publish of some days, None when every one is refused; adds their audit to the list."""
 
 
 @dataclass(frozen=True)
@@ -44,30 +55,31 @@ class Rebuild:
     done: frozenset[date]
     """Days that an earlier try of the same run has committed."""
     pieces: tuple[tuple[date, ...], ...]
-    plan: Callable[[Sequence[date]], Publication]
+    plan: Plan
     settings: Settings
+    accepted: frozenset[str] = frozenset()
+    """Rules whose breach somebody has accepted."""
     audits: list[Audit] = field(default_factory=list)
-    """Of the pieces planned so far."""
+    """Of the pieces planned so far, refused days included."""
 
     def __iter__(self) -> Iterator[Publication]:
-        """Plans each piece when the one before it has been published."""
-        for days in self.pieces:
-            planned = self._planned(days)
-            self.audits.append(planned.audit)
-            yield planned
+        """Plans each piece when the one before it has been published; leaves out the days that break a fatal rule.
 
-    def _planned(self, days: Sequence[date]) -> Publication:
-        planned = in_turn(self.settings, self.table, lambda: self.plan(days))
-        assert planned is not None
-        return planned
+        Raises:
+            RefusedError: at the end, when there were such days; they are as they were before.
+        """
+        for days in self.pieces:
+            planned = in_turn(self.settings, self.table, partial(self.plan, days, self.audits))
+            if planned is not None:
+                yield planned
+        if isinstance(self.table, EventTable | DailyTable):
+            refuse_broken(self.table, together(self.audits), self.accepted)
 
 
 def repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Rebuild:
     """Bronze: rereads what the source still holds below the position and inserts what is missing; deletes nothing."""
 
-    return Rebuild(
-        table, tuple(days), frozenset(), (tuple(days),), lambda piece: _repair(engine, table, piece), engine.settings
-    )
+    return Rebuild(table, tuple(days), frozenset(), (tuple(days),), partial(_repair, engine, table), engine.settings)
 
 
 def redo_events(
@@ -75,8 +87,8 @@ def redo_events(
 ) -> Rebuild:
     """Silver: the days' bronze records through today's transform and contract. `tries` are earlier runs of this one."""
 
-    def plan(piece: Sequence[date]) -> Publication:
-        return _redo_events(engine, table, records.where(delta.in_days(piece)), piece)
+    def plan(piece: Sequence[date], audits: list[Audit]) -> Publication | None:
+        return _redo_events(engine, table, records.where(delta.in_days(piece)), piece, audits)
 
     return _in_pieces(engine, table, table.source.key, days, tries, plan)
 
@@ -84,7 +96,7 @@ def redo_events(
 def redo_answers(engine: Engine, table: DailyTable, days: Sequence[date], tries: Collection[str] = ()) -> Rebuild:
     """Gold: the days recomputed from its source as it was at the table's own position."""
 
-    return _in_pieces(engine, table, table.source.key, days, tries, lambda piece: _redo_answers(engine, table, piece))
+    return _in_pieces(engine, table, table.source.key, days, tries, partial(_redo_answers, engine, table))
 
 
 def _in_pieces(
@@ -93,13 +105,14 @@ def _in_pieces(
     source: str,
     days: Sequence[date],
     tries: Collection[str],
-    plan: Callable[[Sequence[date]], Publication],
+    plan: Plan,
 ) -> Rebuild:
     done = committed_days(engine.lake, table, {engine.run_id, *tries})
     left = [day for day in days if day not in done]
     sizes = engine.lake.rows_by_day(source)
     pieces = tuple(pieces_of(left, sizes, engine.settings.max_rows_per_piece))
-    return Rebuild(table, tuple(days), done & {*days}, pieces, plan, engine.settings)
+    accepted = engine.lake.ledger(table.key).accepted_rules
+    return Rebuild(table, tuple(days), done & {*days}, pieces, plan, engine.settings, accepted)
 
 
 def pieces_of(days: Sequence[date], sizes: Mapping[date, int], most: int) -> Iterator[tuple[date, ...]]:
@@ -130,7 +143,7 @@ def committed_days(lake: Lake, table: Table, run_ids: Collection[str]) -> frozen
     return frozenset(done)
 
 
-def _repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Publication:
+def _repair(engine: Engine, table: SourceTable, days: Sequence[date], audits: list[Audit]) -> Publication:
     ledger = standing_ledger(engine.lake, table)
     source = source_of(engine.settings, table)
     slices = source.held(ledger.position, days)
@@ -139,53 +152,83 @@ def _repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Publica
     now = datetime.now(UTC)
     dated = date_records(engine.settings, table, records, now, source.faults()).where(F.col("event_date").isin([*days]))
     checked = dated.where(F.size(REASONS) == 0).localCheckpoint(eager=False)
+    audits.append(audit(checked))
     return Publication(
         table=table,
         mode="append",
-        rows=checked.drop(REASONS),
+        rows=checked.drop(REASONS, REMARKS),
         statement=_statement(engine, table, days),
         before=ledger,
-        audit=audit(checked),
+        audit=audits[-1],
         slices=slices,
+        settle=tuple(days) if engine.lake.rows(table.quarantine) else (),
     )
 
 
-def _redo_events(engine: Engine, table: EventTable, records: DataFrame, days: Sequence[date]) -> Publication:
-    ledger = standing_ledger(engine.lake, table)
+def _redo_events(
+    engine: Engine, table: EventTable, records: DataFrame, days: Sequence[date], audits: list[Audit]
+) -> Publication | None:
+    ledger = settled_ledger(engine, table)
     held = tuple(ledger.position.slices())
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
-    typed = typed_rows(table, records.where(predicate(held))).localCheckpoint(eager=False)
-    counted = audit(typed)
-    has_quarantine = engine.lake.version(table.quarantine) >= 0
-    return Publication(
-        table=table,
-        mode="replace",
-        rows=winners(table, typed, ledger.position),
-        statement=_statement(engine, table, days, contract=table.contract.version),
-        before=ledger,
-        audit=counted,
-        quarantined=set_aside(table, typed) if counted.bad_rows or has_quarantine else None,
-        quarantine_where=f"{delta.in_days(days)} AND {predicate(held)}",
-    )
-
-
-def _redo_answers(engine: Engine, table: DailyTable, days: Sequence[date]) -> Publication:
-    ledger = standing_ledger(engine.lake, table)
-    version = version_at(engine.lake, table.source.key, ledger.position)
-    fit(engine.spark, engine.lake.rows_in(table.source.key, days))
-    rows, counted = answers(engine, table, tuple(days), version)
+    typed = typed_rows(table, records.where(predicate(held)), ledger.accepted_rules).localCheckpoint(eager=False)
+    counted = audit(typed, sampling(table))
+    rows = winners(table, typed, ledger.position, columns(engine, table, counted, ledger))
+    counted = together([counted, spanning.audit(engine.spark, engine.lake, table.contract, rows, days)])
+    audits.append(counted)
+    passed = _passed(table, counted, days, ledger)
+    if not passed:
+        return None
+    typed, rows = typed.where(delta.in_days(passed)), rows.where(delta.in_days(passed))
+    published = counted.without({*days} - {*passed})
+    had, bad = engine.lake.rows_in(table.quarantine, passed), set_aside(table, typed)
+    if had:
+        bad = quarantine.kept(delta.read(engine.spark, engine.lake, table.quarantine, days=passed, slices=held), bad)
     return Publication(
         table=table,
         mode="replace",
         rows=rows,
-        statement=_statement(engine, table, days, contract=table.contract.version, source_version=version),
+        statement=_statement(engine, table, passed, contract=table.contract.version),
         before=ledger,
-        audit=counted,
+        audit=published,
+        quarantined=bad if had or published.bad_rows else None,
+        quarantine_where=f"{delta.in_days(passed)} AND {predicate(held)}",
+        change=drift.change(engine.lake, table, rows.schema, ledger.accepted_rules),
+        settle=passed if had else (),
+    )
+
+
+def _passed(table: EventTable | DailyTable, counted: Audit, days: Sequence[date], ledger: Ledger) -> tuple[date, ...]:
+    refused = counted.breaks(fatal(table, ledger.accepted_rules))
+    return tuple(day for day in days if day not in refused)
+
+
+def _redo_answers(engine: Engine, table: DailyTable, days: Sequence[date], audits: list[Audit]) -> Publication | None:
+    ledger = standing_ledger(engine.lake, table)
+    version = version_at(engine.lake, table.source.key, ledger.position)
+    fit(engine.spark, engine.lake.rows_in(table.source.key, days))
+    rows, counted = answers(engine, table, tuple(days), version)
+    audits.append(counted)
+    passed = _passed(table, counted, days, ledger)
+    if not passed:
+        return None
+    return Publication(
+        table=table,
+        mode="replace",
+        rows=rows.where(delta.in_days(passed)),
+        change=drift.change(engine.lake, table, table.contract.fields, ledger.accepted_rules),
+        statement=_statement(engine, table, passed, contract=table.contract.version, source_version=version),
+        before=ledger,
+        audit=counted.without({*days} - {*passed}),
     )
 
 
 def _statement(
-    engine: Engine, table: Table, days: Sequence[date], contract: str = "", source_version: int = -1
+    engine: Engine,
+    table: Table,
+    days: Sequence[date],
+    contract: str = "",
+    source_version: int = -1,
 ) -> Statement:
     return Statement(
         "rebuild",

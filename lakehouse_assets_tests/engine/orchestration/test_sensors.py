@@ -12,7 +12,8 @@ from dagster._core.utils import make_new_run_id
 from lakehouse_assets.bronze.sales_transactions import table as source
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration import sensors
-from lakehouse_assets.engine.orchestration.sensors import STATE_TAG, Work, dead_rebuilds, dead_runs, hold, request, tick
+from lakehouse_assets.engine.orchestration.holding import CODE_TAG, hold
+from lakehouse_assets.engine.orchestration.sensors import STATE_TAG, Work, dead_rebuilds, dead_runs, request, tick
 from lakehouse_assets.engine.tables import TOPIC_TAG
 from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.settings import load
@@ -37,7 +38,7 @@ def works(monkeypatch):
     """What `look` finds; a test may put something else into the list."""
     found = [WORK]
 
-    def look(*_args):
+    def look(*_args, **_options):
         if isinstance(found[-1], Exception):
             raise found[-1]
         return found[-1]
@@ -83,7 +84,7 @@ def test_new_records_start_a_run_over_a_frozen_range(instance, settings, works):
     assert isinstance(asked, RunRequest)
     config = asked.run_config["ops"]["bronze_sales_transactions"]["config"]
     assert config == {"slices": [["A", 0, 0, 5]], "planned_at": NOW.isoformat(), "dead_runs": []}
-    assert asked.tags == {TOPIC_TAG: "sales.transactions", STATE_TAG: "state-1"}
+    assert asked.tags == {TOPIC_TAG: "sales.transactions", STATE_TAG: "state-1", CODE_TAG: sensors.CODE_VERSION}
 
 
 def test_nothing_new_is_skipped_with_the_reason(instance, settings, works):

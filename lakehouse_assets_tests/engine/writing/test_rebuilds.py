@@ -82,7 +82,7 @@ def test_a_repair_inserts_what_is_missing_and_deletes_nothing(lab: Lab):
 
 def planned_without_a_turn(rebuild: rebuilds.Rebuild) -> Publication:
     """As a run on another machine plans, or one whose process is dead while Spark still works for it."""
-    return rebuild.plan(rebuild.pieces[0])
+    return rebuild.plan(rebuild.pieces[0], [])
 
 
 def lose(lab: Lab, where: str) -> None:

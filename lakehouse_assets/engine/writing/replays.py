@@ -1,0 +1,66 @@
+"""Replays: quarantined records through today's transform and contract; those that pass now join their table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+
+from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.history.position import predicate
+from lakehouse_assets.engine.spark import fit
+from lakehouse_assets.engine.tables import EventTable
+from lakehouse_assets.engine.writing import delta, drift, quarantine
+from lakehouse_assets.engine.writing.audits import Audit, audit, together
+from lakehouse_assets.engine.writing.deduplication import COORDINATE
+from lakehouse_assets.engine.writing.increments import Engine, columns, over_table, settled_ledger
+from lakehouse_assets.engine.writing.publication import Publication
+from lakehouse_assets.engine.writing.rebuilds import Rebuild, pieces_of
+from lakehouse_assets.engine.writing.verdicts import fatal, sampling, set_aside, typed_rows, winners
+
+
+def replay(engine: Engine, table: EventTable, days: Sequence[date]) -> Rebuild:
+    """Silver: the days' quarantined records through today's transform and contract; those that pass now are merged.
+
+    A record that breaks a `fail` rule stays set aside. A second replay finds nothing more to do.
+    """
+    sizes = engine.lake.rows_by_day(table.quarantine)
+    pieces = tuple(pieces_of([day for day in days if day in sizes], sizes, engine.settings.max_rows_per_piece))
+    return Rebuild(
+        table, tuple(days), frozenset(), pieces, partial(_replay, engine, table), engine.settings, row_rules(table)
+    )
+
+
+def row_rules(table: EventTable) -> frozenset[str]:
+    """The rules that each row is held to by itself."""
+    return frozenset(rule.name for rule in table.contract.rules)
+
+
+def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: list[Audit]) -> Publication | None:
+    ledger = settled_ledger(engine, table)
+    held = tuple(ledger.position.slices())
+    aside = delta.read(engine.spark, engine.lake, table.quarantine, days=days, slices=held)
+    bronze = delta.read(engine.spark, engine.lake, table.source.key, days=days, slices=held)
+    fit(engine.spark, engine.lake.rows_in(table.source.key, days))
+    records = bronze.join(aside.select(*COORDINATE), on=[*COORDINATE], how="left_semi")
+    typed = typed_rows(table, records, row_rules(table)).localCheckpoint(eager=False)
+    counted = audit(typed, sampling(table))
+    rows = winners(table, typed, ledger.position, columns(engine, table, counted, ledger))
+    if table.contract.spanning:
+        counted = together([counted, over_table(engine, table, rows, ledger.position, counted.good)])
+    audits.append(counted)
+    passed = tuple(day for day in counted.good if day not in counted.breaks(fatal(table, row_rules(table))))
+    if not passed:
+        return None
+    return Publication(
+        table=table,
+        mode="merge",
+        rows=rows.where(delta.in_days(passed)),
+        statement=Statement("replay", engine.run_id, passed, contract=table.contract.version, code=table.code_version),
+        before=ledger,
+        audit=counted.without({*days} - {*passed}),
+        quarantined=quarantine.kept(aside, set_aside(table, typed)).where(delta.in_days(passed)),
+        quarantine_where=f"{delta.in_days(passed)} AND {predicate(held)}",
+        settle=passed,
+        change=drift.change(engine.lake, table, rows.schema, ledger.accepted_rules),
+    )

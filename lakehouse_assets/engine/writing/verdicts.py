@@ -1,0 +1,139 @@
+"""Verdicts: which rows of a table are good, which are set aside, and which let nothing pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql.types import DateType, StructField, StructType
+
+from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.payload import UNDECLARED, UNREADABLE
+from lakehouse_assets.engine.sources.records import RECORD
+from lakehouse_assets.engine.tables import DailyTable, EventTable
+from lakehouse_assets.engine.writing import drift
+from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, no_remarks
+from lakehouse_assets.engine.writing.deduplication import COORDINATE, deduplicate, with_content_hash
+from lakehouse_assets.engine.writing.drift import AS_DECLARED, Columns
+from lakehouse_assets.engine.writing.publication import RefusedError
+from lakehouse_assets.errors import ContractError
+
+_SHOWN_DAYS = 5
+
+
+def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] = ()) -> DataFrame:
+    """The table's columns, the coordinate, event_date, `reasons` and `remarks`.
+
+    `reasons` are the fields that cannot be read, or else the broken rules that set the row aside: those of severity
+    `quarantine`, and of the `fail` rules those whose breach was `accepted`. `remarks` are the other broken rules.
+
+    Raises:
+        ContractError: the transform leaves out a column of the contract.
+    """
+    rows = table.transform(records)
+    columns, wanted = rows.columns, [*table.contract.fields.names, "event_date", *COORDINATE]
+    if missing := [name for name in wanted if name not in columns]:
+        raise ContractError(
+            f"the transform yields no column {', '.join(missing)}",
+            where=table.key,
+            do=f"Add it to the transform's select; it yields {', '.join(columns)}",
+        )
+    kept = [*wanted, *([UNDECLARED] if UNDECLARED in columns else [])]
+    contract = table.contract.accepting(accepted)
+    found = {
+        "_unreadable": F.col(UNREADABLE) if UNREADABLE in columns else no_remarks(),
+        "_broken": contract.broken("quarantine"),
+        "_remarks": F.concat(contract.broken("fail", "warn"), drift.remarks(table, columns)),
+        "_drift": drift.reasons(table, columns),
+    }
+    judged = rows.select(*kept, *[column.alias(name) for name, column in found.items()])
+    readable, broken = F.size("_unreadable") == 0, F.col("_broken")
+    reasons = F.when(~readable, F.col("_unreadable")).when(F.size(broken) > 0, broken).otherwise(F.col("_drift"))
+    remarks = F.when(readable, F.col("_remarks")).otherwise(no_remarks())
+    return judged.select(*kept, reasons.alias(REASONS), remarks.alias(REMARKS))
+
+
+def winners(table: EventTable, typed: DataFrame, position: Position, columns: Columns = AS_DECLARED) -> DataFrame:
+    """The good rows, one per grain, with the undeclared fields that are columns of the table."""
+    good = typed.where(F.size(REASONS) == 0).drop(REASONS, REMARKS)
+    hashed = with_content_hash(drift.with_columns(good, columns), table.contract.fields.names)
+    return deduplicate(hashed, table.full_grain, table.precedence(position))
+
+
+def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
+    """The bad rows: coordinate, event_date, reasons, contract_version, `fields` and `set_aside_at`.
+
+    `fields` (map<string,string>) are those that could be read, personal ones masked. The raw record stays in bronze.
+    """
+    version = F.lit(table.contract.version).alias("contract_version")
+    seen = (table.contract.shown().alias("fields"), F.current_timestamp().alias("set_aside_at"))
+    return typed.where(F.size(REASONS) > 0).select(*COORDINATE, "event_date", REASONS, version, *seen)
+
+
+def judged(table: DailyTable, source: DataFrame) -> DataFrame:
+    """The table's answers from rows of its source; none is set aside, `remarks` has the broken rules and the grain."""
+    rows = table.transform(source).select(*table.contract.fields.names, table.contract.broken().alias(REMARKS))
+    rows_of_grain = F.count("*").over(Window.partitionBy(*table.full_grain))
+    repeated = F.array_remove(F.array(F.when(rows_of_grain > 1, table.grain_rule).otherwise("")), "")
+    return rows.withColumns({REMARKS: F.concat(REMARKS, repeated), REASONS: F.array().cast("array<string>")})
+
+
+def published_schema(spark: SparkSession, table: EventTable | DailyTable) -> StructType:
+    """The columns of the table as it is published, from an analysis of its transform alone."""
+    if isinstance(table, DailyTable):
+        return table.contract.fields
+    records = spark.createDataFrame([], StructType([*RECORD.fields, StructField("event_date", DateType())]))
+    return winners(table, typed_rows(table, records), Position()).schema
+
+
+def sampling(table: EventTable | DailyTable) -> Sampling:
+    """Of a record its coordinate, of an answer its grain."""
+    return Sampling(coordinate() if isinstance(table, EventTable) else _grain(table), table.contract.shown())
+
+
+def coordinate() -> Column:
+    """`partition 0 offset 17`."""
+    partition, offset = F.col("partition").cast("string"), F.col("offset").cast("string")
+    return F.concat(F.lit("partition "), partition, F.lit(" offset "), offset)
+
+
+def _grain(table: DailyTable) -> Column:
+    shown = table.contract.shown()
+    return F.concat_ws(", ", *[F.concat(F.lit(f"{name} "), shown[name]) for name in table.full_grain])
+
+
+def fatal_rules(table: EventTable | DailyTable) -> frozenset[str]:
+    """The rules that let nothing pass when they are broken."""
+    grain = {table.grain_rule} if isinstance(table, DailyTable) else set()
+    return table.contract.of_severity("fail") | grain
+
+
+def fatal(table: EventTable | DailyTable, accepted: Collection[str] = ()) -> Callable[[str], bool]:
+    """Tells whether a broken rule, or a field that came or went, lets nothing pass and was not accepted."""
+    rules = fatal_rules(table)
+    return lambda rule: (rule in rules or drift.is_fatal(table, rule)) and rule not in accepted
+
+
+def refuse_broken(table: EventTable | DailyTable, counted: Audit, accepted: Collection[str] = ()) -> None:
+    """Lets a batch pass that breaks no fatal rule.
+
+    Raises:
+        RefusedError: it breaks one; nothing is published.
+    """
+    if counted.breaks(fatal(table, accepted)):
+        raise refusal(table, counted, accepted)
+
+
+def refusal(table: EventTable | DailyTable, counted: Audit, accepted: Collection[str] = ()) -> RefusedError:
+    """Names the days and the rules that are broken on them, and how to go on."""
+    broken = counted.breaks(fatal(table, accepted))
+    rules = sorted({rule for names in broken.values() for rule in names})
+    days = ", ".join(str(day) for day in [*broken][:_SHOWN_DAYS]) + (" and more" if len(broken) > _SHOWN_DAYS else "")
+    word = " --rule ".join(f"'{rule}'" for rule in rules)
+    return RefusedError(
+        f"{days} breaks {', '.join(map(repr, rules))}; nothing of it was published",
+        where=table.key,
+        do=f"Correct the source, the transform or the contract; or run `lakehouse accept {table.key} --rule {word}`",
+        audit=counted,
+    )
