@@ -12,6 +12,8 @@ from pandera.pyspark import DataFrameModel
 from pyspark.sql import Column
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType
 
+from lakehouse_assets.engine.expressions import CHECKS, ordered
+from lakehouse_assets.engine.refusals import refusal
 from lakehouse_assets.engine.rules import (
     SEVERITIES,
     DeclaredRule,
@@ -23,21 +25,6 @@ from lakehouse_assets.engine.rules import (
 )
 from lakehouse_assets.errors import ContractError
 
-_CHECKS: Mapping[str, Callable[[Column, Mapping[str, Any]], Column]] = {
-    "not_null": lambda c, s: c.isNotNull(),
-    "equal_to": lambda c, s: c == F.lit(s["value"]),
-    "not_equal_to": lambda c, s: c != F.lit(s["value"]),
-    "greater_than": lambda c, s: c > F.lit(s["min_value"]),
-    "greater_than_or_equal_to": lambda c, s: c >= F.lit(s["min_value"]),
-    "less_than": lambda c, s: c < F.lit(s["max_value"]),
-    "less_than_or_equal_to": lambda c, s: c <= F.lit(s["max_value"]),
-    "isin": lambda c, s: c.isin(list(s["allowed_values"])),
-    "notin": lambda c, s: ~c.isin(list(s["forbidden_values"])),
-    "str_matches": lambda c, s: c.rlike(f"^(?:{s['pattern']})"),
-    "str_contains": lambda c, s: c.rlike(s["pattern"]),
-    "str_startswith": lambda c, s: c.startswith(s["string"]),
-    "str_endswith": lambda c, s: c.endswith(s["string"]),
-}
 _ALIASES = {
     "eq": "equal_to",
     "ne": "not_equal_to",
@@ -64,7 +51,7 @@ class Rule:
 
     def holds(self) -> Column:
         """Null or true where a row meets the condition."""
-        return _CHECKS[self.check](F.col(self.column), self.statistics)
+        return CHECKS[self.check](F.col(self.column), self.statistics)
 
 
 @dataclass(frozen=True)
@@ -136,7 +123,7 @@ def compile_model(model: type[DataFrameModel], table: str, default: Severity = "
     """
     schema, said = model.to_schema(), model.Config.metadata or {}
     if schema.checks:
-        raise _unsupported(table, "the whole frame", schema.checks[0].name)
+        raise _unsupported(table, "the whole frame", schema.checks[0].name, "it is not about one row")
     fields, rules = [], []
     for name, column in schema.columns.items():
         metadata = {"comment": column.description} if column.description else {}
@@ -173,11 +160,12 @@ def _column_rules(name: str, column: Any, table: str, default: Severity) -> list
     severity = _severities(name, column, table, default)
     rules = [] if column.nullable else [Rule(f"{name}: not null", name, "not_null", {}, severity("not_null"))]
     for check in column.checks:
-        if check.name not in _CHECKS:
-            raise _unsupported(table, name, check.name)
-        shown = ", ".join(str(value) for value in check.statistics.values())
+        if reason := refusal(check, column.dtype.type):
+            raise _unsupported(table, name, check.name, reason)
+        statistics = ordered(check.statistics)
+        shown = ", ".join(str(value) for value in statistics.values())
         named = f"{name}: {check.name}({shown})"
-        rules.append(Rule(named, name, check.name, check.statistics, severity(check.name)))
+        rules.append(Rule(named, name, check.name, statistics, severity(check.name)))
     return rules
 
 
@@ -235,19 +223,23 @@ def _columns_of(rule: SpanningRule) -> tuple[str, ...]:
     return (rule.column,) if isinstance(rule, ReferenceRule) else ()
 
 
-def _unsupported(table: str, column: str, check: str | None) -> ContractError:
+def _unsupported(table: str, column: str, check: str | None, reason: str) -> ContractError:
     return ContractError(
-        f"check {check!r} on {column} cannot be enforced by Spark",
+        f"check {check!r} on {column} cannot be enforced by Spark: {reason}",
         where=table,
-        do=f"Use one of: {', '.join(sorted(_CHECKS))}; or a RowRule with the condition in SQL",
+        do=f"Change it, or use another of: {', '.join(sorted(CHECKS))}; or a RowRule with the condition in SQL",
     )
 
 
 def _version(schema: Any, declared: Sequence[DeclaredRule], of_other_severity: Sequence[Rule]) -> str:
     parts = [
-        f"{name} {column.dtype} {column.nullable} {[(c.name, sorted(c.statistics.items())) for c in column.checks]}"
+        f"{name} {column.dtype} {column.nullable} {[(c.name, _arguments(c)) for c in column.checks]}"
         for name, column in schema.columns.items()
     ]
     parts += [repr(rule) for rule in declared] + [f"unique {schema.unique}"] * bool(schema.unique)
     parts += [f"{rule.name} {rule.severity}" for rule in of_other_severity]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _arguments(check: Any) -> list[tuple[str, Any]]:
+    return sorted(ordered(check.statistics).items())

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from pyspark.sql import SparkSession
 
+from lakehouse_assets.engine.spark import fit
 from lakehouse_assets_tests.engine.lab import Lab
 
 settings.register_profile(
@@ -21,3 +23,12 @@ def lab(services, spark) -> Iterator[Lab]:
     lab = Lab(services, spark).create_topic()
     yield lab
     lab.assert_stock()
+
+
+@pytest.fixture
+def interpreted(spark) -> Iterator[SparkSession]:
+    """Spark as the engine sets it for few rows, for tests of many small statements."""
+    fit(spark, records=1)
+    yield spark
+    spark.conf.unset("spark.sql.codegen.wholeStage")
+    spark.conf.unset("spark.sql.codegen.factoryMode")

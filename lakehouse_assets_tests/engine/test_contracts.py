@@ -39,11 +39,11 @@ def test_a_contract_keeps_columns_types_nullability_and_descriptions():
 def test_a_check_that_spark_cannot_enforce_is_refused_with_its_name():
     """No rule is left out in silence."""
 
-    class Lengths(DataFrameModel):
-        name: T.StringType = Field(str_length={"min_value": 1})
+    class Kinds(DataFrameModel):
+        name: T.StringType = Field(unique_values_eq=["a", "b"])
 
-    with pytest.raises(ContractError, match="gold/x: check 'str_length' on name"):
-        compile_model(Lengths, "gold/x")
+    with pytest.raises(ContractError, match="gold/x: check 'unique_values_eq' on name"):
+        compile_model(Kinds, "gold/x")
 
 
 def test_a_check_of_the_whole_frame_is_refused():
