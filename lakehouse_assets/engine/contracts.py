@@ -124,6 +124,8 @@ def compile_model(model: type[DataFrameModel], table: str, default: Severity = "
     schema, said = model.to_schema(), model.Config.metadata or {}
     if schema.checks:
         raise _unsupported(table, "the whole frame", schema.checks[0].name, "it is not about one row")
+    if schema.coerce:
+        raise _unsupported(table, "the whole frame", "coerce", "the transform makes the types")
     fields, rules = [], []
     for name, column in schema.columns.items():
         metadata = {"comment": column.description} if column.description else {}
@@ -157,6 +159,11 @@ def without_quarantine(contract: Contract, table: str) -> Contract:
 
 
 def _column_rules(name: str, column: Any, table: str, default: Severity) -> list[Rule]:
+    for option in ("regex", "coerce"):
+        if getattr(column, option):
+            raise _unsupported(
+                table, name, option, "a table has columns of fixed names, and its transform makes the types"
+            )
     severity = _severities(name, column, table, default)
     rules = [] if column.nullable else [Rule(f"{name}: not null", name, "not_null", {}, severity("not_null"))]
     for check in column.checks:

@@ -143,6 +143,17 @@ def ruled(*rules, **config) -> type[DataFrameModel]:
     return Ruled
 
 
+@pytest.mark.parametrize("option", [{"coerce": True}, {"regex": True}])
+def test_an_option_of_a_field_that_nobody_would_carry_out_is_refused(option):
+    """Pandera would cast a column or look for others; the table's transform does neither."""
+
+    class Optional(DataFrameModel):
+        name: T.StringType = Field(**option)
+
+    with pytest.raises(ContractError, match=f"check '{next(iter(option))}' on name"):
+        compile_model(Optional, "gold/x")
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [
