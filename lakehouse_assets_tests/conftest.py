@@ -17,6 +17,7 @@ import pytest
 from lakehouse_assets.engine.spark import connect
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import load
+from lakehouse_assets_tests.oracle.stock import WATCHED
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,15 @@ def stack() -> Iterator[Stack]:
         finally:
             services.down()
             shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def every_record_has_one_place() -> Iterator[None]:
+    """At the end of every test, of all tables that it has made."""
+    WATCHED.clear()
+    yield
+    for assert_stock in WATCHED:
+        assert_stock()
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,9 @@ settings.load_profile("engine")
 
 
 @pytest.fixture
-def lab(services, spark) -> Iterator[Lab]:
-    """A topic of one partition and tables that do not exist yet; at the end of the test every record has one place."""
-    lab = Lab(services, spark).create_topic()
-    yield lab
-    lab.assert_stock()
+def lab(services, spark) -> Lab:
+    """A topic of one partition and tables that do not exist yet."""
+    return Lab(services, spark).create_topic()
 
 
 @pytest.fixture

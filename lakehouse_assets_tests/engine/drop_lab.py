@@ -32,6 +32,7 @@ class DropLab(Lab):
     prefix: str = field(default_factory=lambda: f"landing/lab_{uuid4().hex[:8]}/")
 
     def __post_init__(self) -> None:
+        self.watch()
         self.settings = self.settings.model_copy(update={"drop_settle_seconds": 0.0})
         domain = self.prefix.split("/")[1] + self.suffix
         self.bronze = replace(bronze.table, key=f"bronze/{domain}/products", prefix=self.prefix)

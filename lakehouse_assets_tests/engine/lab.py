@@ -33,7 +33,7 @@ from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.silver import sales_transactions as silver
-from lakehouse_assets_tests.oracle.stock import Stock, assert_stock
+from lakehouse_assets_tests.oracle.stock import WATCHED, Stock, assert_stock
 
 WAIT_SECONDS = 20.0
 EVENT_TIME_MS = 1_488_326_400_000
@@ -65,11 +65,17 @@ class Lab:
     suffix: str = ""
 
     def __post_init__(self) -> None:
+        self.watch()
         domain = self.topic.replace(".", "_") + self.suffix
         self.bronze: KafkaTable = replace(bronze.table, key=f"bronze/{domain}/transactions", topic=self.topic)
         self.silver: EventTable = replace(silver.table, key=f"silver/{domain}/transactions", source=self.bronze)
         self.admin = AdminClient(access.client(self.settings))
         self.gold: DailyTable = replace(gold.table, key=f"gold/{domain}/daily_revenue", source=self.silver)
+
+    def watch(self) -> None:
+        """Has every record looked for when the test ends."""
+        if self.spark is not None:
+            WATCHED.append(self.assert_stock)
 
     @property
     def tables(self) -> tuple[Table, ...]:

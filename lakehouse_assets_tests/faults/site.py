@@ -16,13 +16,15 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.demo import producer, transactions
+from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.orchestration.progress import snapshot
-from lakehouse_assets.engine.tables import TOPIC_TAG
+from lakehouse_assets.engine.tables import TOPIC_TAG, EventTable
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings, load
 from lakehouse_assets_tests.oracle.check import Report, check
 from lakehouse_assets_tests.oracle.reading import SOURCES
+from lakehouse_assets_tests.oracle.stock import Stock, assert_stock
 
 TOPIC = "sales.transactions"
 CATCH_UP_SECONDS = 240.0
@@ -127,8 +129,17 @@ class Site:
 
     def check(self) -> Report:
         """The independent check of every record ever sent."""
-        bucket = self.settings.bucket
-        return check({key: f"s3://{bucket}/{key}" for key in SOURCES}, [self.manifest], self.storage_options)
+        root = f"s3://{self.settings.bucket}"
+        for table in TABLES:
+            if isinstance(table, EventTable):
+                self.stock(table)
+        return check({key: f"{root}/{key}" for key in SOURCES}, [self.manifest], self.storage_options)
+
+    def stock(self, table: EventTable) -> Stock:
+        """Every record that the table has taken in has exactly one place."""
+        root, slices = f"s3://{self.settings.bucket}", Lake(self.settings).ledger(table.key).position.slices()
+        position = {(part.topic_id, part.partition): part.end for part in slices}
+        return assert_stock(f"{root}/{table.source.key}", f"{root}/{table.key}", position, self.storage_options)
 
     def assert_consistent(self) -> None:
         """Every record counted once, and Dagster shows exactly the days that hold rows."""

@@ -13,12 +13,10 @@ from deltalake import DeltaTable
 from lakehouse_assets.access import kafka
 from lakehouse_assets.demo import topic
 from lakehouse_assets.engine.history import acceptances
-from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.orchestration.holding import breach
 from lakehouse_assets.silver.sales_transactions import table as silver
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, sale
 from lakehouse_assets_tests.faults.site import TOPIC, Site, until
-from lakehouse_assets_tests.oracle.stock import Stock, assert_stock
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(3000)]
 
@@ -59,13 +57,6 @@ def accept(site: Site, spark) -> None:
     site.wait_caught_up()
 
 
-def stock(site: Site) -> Stock:
-    slices = Lake(site.settings).ledger(silver.key).position.slices()
-    position = {(part.topic_id, part.partition): part.end for part in slices}
-    root = f"s3://{site.settings.bucket}"
-    return assert_stock(f"{root}/{silver.source.key}", f"{root}/{silver.key}", position, site.storage_options)
-
-
 def test_a_refused_batch_killed_at_20_instants_publishes_nothing(site: Site, spark, capsys):
     """Killed, tried again, refused, held; then accepted: its bad row is set aside and the rest is published, once."""
     topic.ensure(site.settings)
@@ -87,7 +78,7 @@ def test_a_refused_batch_killed_at_20_instants_publishes_nothing(site: Site, spa
         seconds = seconds or ended - started
         accept(site, spark)
         assert state(site) != before
-    found = stock(site)
+    found = site.stock(silver)
     assert (len(found.published), len(found.quarantined)) == (1 + 2 * (KILLS + 1), 1 + KILLS + 1)
     with capsys.disabled():
         sys.stdout.write("\n" + "\n".join(hits) + "\n")

@@ -5,7 +5,7 @@ Each term is counted on its own, from the tables as delta-rs reads them; none is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
 Coordinate = tuple[str, int, int]
+WATCHED: list[Callable[[], object]] = []
+"""What holds the tables of the test that runs now to the identity, once it has ended."""
 _OWN = 'SELECT topic_id, "partition" AS p, "offset" AS o FROM t'
 _LOSERS = """SELECT l['topic_id'] AS topic_id, l['partition'] AS p, l['offset'] AS o,
     l['content_hash'] = content_hash AS same FROM (SELECT unnest(losers) AS l, content_hash FROM t)"""

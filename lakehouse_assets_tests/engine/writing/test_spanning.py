@@ -1,4 +1,4 @@
-"""Rules over several rows, held to plain Python: values that are shared, rows that have them, days too full or empty."""
+"""Rules over several rows, held to plain Python: values shared, rows that have them, days too full or empty."""
 
 from __future__ import annotations
 
