@@ -4,8 +4,8 @@
 
 Twelve rules: three patterns, two sets, two ranges, three against nulls, one uniqueness over two columns, one reference
 to another table. All of severity `warn`, so that each way publishes the same rows; one row in a thousand breaks each
-row rule. Every way takes the batch from bronze, parses it, audits it, and merges it into an empty silver table. Counts are
-asserted against the numbers that the rows were made with, Pandera's verdict rule by rule, before a time counts. Pandera
+row rule. Every way takes the batch from bronze, parses it, audits it, and merges it into an empty silver table. Counts
+are asserted against the numbers that the rows were made with, Pandera's verdict rule by rule, before a time counts. Pandera
 knows no reference to another table, so it judges eleven of the twelve.
 """
 
