@@ -192,16 +192,13 @@ def test_a_recovery_goes_where_the_start_went(bench, mail, hook):
     assert hook.titles == []
 
 
-def test_a_deleted_dagster_home_is_read_from_its_start(disk_bench, mail, hook, tmp_path):
+def test_a_deleted_dagster_home_is_read_from_its_start(bench, mail, hook):
     """Its events are numbered from 1 again."""
-    bench = disk_bench
     both(bench, mail, hook)
     bench.judge(True, True, True)
     bench.judge(True, True, True)
     bench.round()
-    (tmp_path / "again").mkdir()
-    with DagsterInstance.local_temp(str(tmp_path / "again")) as again:
-        bench.instance = again
+    with DagsterInstance.ephemeral() as bench.instance:
         bench.judge(False)
         bench.round()
     assert len(hook.titles) == 1
