@@ -1,4 +1,4 @@
-"""A crash before any statement of the outbox, one after the other: nothing is lost, and at most one message repeated."""
+"""A crash before each statement of the outbox in turn: nothing is lost, and at most one message is repeated."""
 
 from __future__ import annotations
 
@@ -24,11 +24,18 @@ class Fuse:
 
 class Crashing(sqlite3.Connection):
     def execute(self, *arguments):
+        self.burn()
+        return super().execute(*arguments)
+
+    def executemany(self, *arguments):
+        self.burn()
+        return super().executemany(*arguments)
+
+    def burn(self) -> None:
         if Fuse.left is not None:
             Fuse.left -= 1
             if Fuse.left < 0:
                 raise CrashError
-        return super().execute(*arguments)
 
 
 @pytest.fixture
