@@ -23,7 +23,7 @@ ROWS = 2000
 FEW_ROWS = 5
 """So few that most batches of them are clean."""
 MOST_BATCHES = 6
-SECONDS_TO_TELL = 120.0
+SECONDS_TO_TELL = 240.0
 SECONDS_TO_MARK = 1.0
 """A kill between a delivery and its mark would repeat it, rightly."""
 HOLD_SECONDS = 20.0
