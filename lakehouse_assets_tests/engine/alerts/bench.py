@@ -20,6 +20,7 @@ from dagster import (
 from lakehouse_assets.engine.alerts import rounds
 from lakehouse_assets.engine.alerts.outbox import Outbox
 from lakehouse_assets.engine.alerts.rounds import Told
+from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.gold.sales_daily_revenue import table as gold
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.silver.sales_transactions import table as silver
@@ -34,6 +35,7 @@ class Bench:
 
     instance: DagsterInstance
     settings: Settings
+    tables: tuple[Table, ...] = TABLES
 
     @property
     def outbox(self) -> Outbox:
@@ -46,7 +48,7 @@ class Bench:
         self.settings = self.settings.model_copy(update=settings)
 
     def round(self) -> Told:
-        return rounds.round_of(self.instance, self.settings, TABLES)
+        return rounds.round_of(self.instance, self.settings, self.tables)
 
     def judge(self, *passed: bool, days: tuple[str | None, ...] = (None,), warn: bool = False, table=silver) -> str:
         """A real run whose only step logs these verdicts, each for each of the days; its id."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
-from dagster import DagsterInstance
+from dagster import AssetMaterialization, DagsterInstance
 
 from lakehouse_assets.engine.alerts import event_log, watches
 from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.gold.sales_daily_revenue import table as gold
 from lakehouse_assets_tests.engine.alerts.receivers import Hook, Mail
 
 EVERYTHING = 'default = ["mail", "hook"]\n[channels]\nmail = "{mail}"\nhook = "{hook}"\n'
@@ -118,6 +120,21 @@ def test_a_run_that_dagster_starts_again_has_not_failed_yet(bench, mail, hook):
     bench.run(True, tags={"dagster/will_retry": "false"})
     bench.round()
     assert len(hook.titles) == 1
+
+
+def test_a_stale_table_is_over_when_it_changes(bench, mail, hook):
+    both(bench, mail, hook)
+    bench.tables = (replace(gold, freshness_hours=1.0 / 3600),)
+    for _ in range(2):
+        bench.instance.report_runless_asset_event(AssetMaterialization(gold.asset_key, partition="2017-03-01"))
+        bench.round()
+        time.sleep(1.1)
+        bench.round()
+    assert [title.split(":")[0] for title in mail.titles] == [
+        "[WARN] gold/sales/daily_revenue",
+        "[RECOVERED] gold/sales/daily_revenue",
+        "[WARN] gold/sales/daily_revenue",
+    ]
 
 
 def test_nothing_is_lost_while_a_channel_is_down(bench, mail):

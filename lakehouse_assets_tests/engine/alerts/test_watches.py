@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRun
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import (
@@ -17,9 +17,10 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._core.utils import make_new_run_id
 
 from lakehouse_assets.definitions import TABLES, VIEWS
-from lakehouse_assets.engine.alerts import freshness, lag, quarantine, stuck_sensors, watches
+from lakehouse_assets.engine.alerts import failed_runs, freshness, lag, quarantine, stuck_sensors, watches
 from lakehouse_assets.engine.alerts.conditions import Look, Scene
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.orchestration.assets import freshness as dagsters
@@ -96,6 +97,33 @@ def test_a_quarantine_grows_too_fast_or_too_large():
     assert [hour for hour, failing in enumerate(grown(*hours)) if failing] == [*range(3, 27)]
     assert grown((0, 5000), (1, 5001), (2, 4000)) == [set(), {"size"}, set()]
     assert grown(*((hour, hour * 40) for hour in range(60)))[-1] == set()
+
+
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+
+def rebuild(tables, first: str = "", last: str = "") -> DagsterRun:
+    tags = dict(zip(RANGE, (first, last), strict=True)) if first else {}
+    selection = frozenset(table.asset_key for table in tables)
+    return DagsterRun(job_name="__ASSET_JOB", run_id=make_new_run_id(), asset_selection=selection, tags=tags)
+
+
+@pytest.mark.parametrize(
+    ("run", "does"),
+    [
+        (rebuild([gold], "2017-03-01", "2017-03-09"), True),
+        (rebuild([gold], "2017-01-01", "2017-12-31"), True),
+        (rebuild([gold]), True),
+        (rebuild([gold], "2017-03-02", "2017-03-09"), False),
+        (rebuild([gold], "2017-03-01", "2017-03-08"), False),
+        (rebuild([TABLES[0]], "2017-03-01", "2017-03-09"), False),
+        (DagsterRun(job_name="ingest_sales_transactions", run_id=make_new_run_id()), False),
+    ],
+)
+def test_a_failed_rebuild_is_over_when_its_days_are_rebuilt(run, does):
+    """Of the same table; other days or other work are no recovery."""
+    undone = failed_runs.Open("k", "__ASSET_JOB", gold.key, "2017-03-01", "2017-03-09")
+    assert failed_runs._does(run, undone) == does
 
 
 def tick(status: TickStatus, reason: str = "", message: str = ""):
