@@ -23,9 +23,10 @@ class Fuse:
 
 
 class Crashing(sqlite3.Connection):
-    def execute(self, *arguments):
-        self.burn()
-        return super().execute(*arguments)
+    def execute(self, statement, *arguments):
+        if not statement.startswith("PRAGMA"):
+            self.burn()
+        return super().execute(statement, *arguments)
 
     def executemany(self, *arguments):
         self.burn()

@@ -98,6 +98,12 @@ def test_a_held_recovery_is_taken_back_by_a_failure():
     assert [(each.phase, each.at) for each in notices] == [("start", 0.0), ("recovery", 60.0)]
 
 
+def test_further_passes_do_not_put_off_a_recovery():
+    looks = [[("c", True)], *[[("c", False)]] * 9]
+    notices, _ = told(looks, Rules(), hold=25)
+    assert [(each.phase, each.at) for each in notices] == [("start", 0.0), ("recovery", 40.0)]
+
+
 def test_reminders_only_where_they_are_asked_for():
     hours = {"a": 1.0, "b": 0.0}
     looks = [[("a1", True), ("b1", True)], *[[]] * 800]
