@@ -20,6 +20,9 @@ from lakehouse_assets.settings import Settings
 BUDGET_SECONDS = 15.0
 """No delivery begins later than this in a round; one takes `channels.TIMEOUT_SECONDS` at most."""
 
+DOUBTFUL_TRIES = 10
+"""After so many tries of a message the next one is tried too: one that is always refused must not hold up the rest."""
+
 Send = Callable[[SecretStr, Message], str]
 
 
@@ -60,11 +63,23 @@ def _drain(outbox: Outbox, name: str, url: SecretStr, settings: Settings, deadli
         if not due or due[0].next_try > time.time():
             break
         if why := send(url, due[0].message):
-            outbox.failed(due[0], why, time.time() + pause(settings, due[0]))
-            return Drained(name, sent, why)
-        outbox.delivered(due[0], time.time())
+            if due[0].tries < DOUBTFUL_TRIES or not _takes_another(outbox, url, name, send):
+                outbox.failed(due[0], why, time.time() + pause(settings, due[0]))
+                return Drained(name, sent, why)
+            outbox.put_off(due[0])
+        else:
+            outbox.delivered(due[0], time.time())
         sent += 1
     return Drained(name, sent)
+
+
+def _takes_another(outbox: Outbox, url: SecretStr, name: str, send: Send) -> bool:
+    """Whether the channel accepts the next message, and so is not down but refuses the first one."""
+    waiting = outbox.waiting(name, limit=2)
+    if len(waiting) < 2 or send(url, waiting[1].message):
+        return False
+    outbox.delivered(waiting[1], time.time())
+    return True
 
 
 def pause(settings: Settings, waiting: Waiting) -> float:

@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS messages (
   condition TEXT NOT NULL, routed INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS messages_incident ON messages (incident);
 CREATE TABLE IF NOT EXISTS deliveries (
-  channel TEXT NOT NULL, seq INTEGER NOT NULL, delivered_at REAL, PRIMARY KEY (channel, seq)) WITHOUT ROWID;
+  channel TEXT NOT NULL, seq INTEGER NOT NULL, delivered_at REAL, put_off INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (channel, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS channels (
   name TEXT PRIMARY KEY, tries INTEGER NOT NULL, next_try REAL NOT NULL, why TEXT NOT NULL);
 """
@@ -111,7 +112,8 @@ class Outbox:
         query = (
             f"SELECT d.channel, d.seq, coalesce(c.tries, 0), coalesce(c.next_try, 0), coalesce(c.why, ''), {_MESSAGE}"
             " FROM deliveries d JOIN messages m USING (seq) LEFT JOIN channels c ON c.name = d.channel"
-            " WHERE d.delivered_at IS NULL AND (?1 IS NULL OR d.channel = ?1) ORDER BY d.seq, d.channel LIMIT ?2"
+            " WHERE d.delivered_at IS NULL AND (?1 IS NULL OR d.channel = ?1)"
+            " ORDER BY d.put_off, d.seq, d.channel LIMIT ?2"
         )
         with self._open() as db:
             return [_waiting(*row) for row in db.execute(query, (channel, limit))]
@@ -136,6 +138,15 @@ class Outbox:
         row = (waiting.channel, waiting.tries + 1, next_try, why)
         with self._open() as db, _transaction(db):
             db.execute("INSERT OR REPLACE INTO channels VALUES (?, ?, ?, ?)", row)
+
+    def put_off(self, waiting: Waiting) -> None:
+        """The channel refuses this one and takes others: it goes behind them, and is tried again when none waits."""
+        last = "SELECT 1 + max(put_off) FROM deliveries WHERE channel = ?1 AND delivered_at IS NULL"
+        with self._open() as db, _transaction(db):
+            db.execute(
+                f"UPDATE deliveries SET put_off = ({last}) WHERE channel = ?1 AND seq = ?2",
+                (waiting.channel, waiting.seq),
+            )
 
     def unrouted(self) -> int:
         """Messages that wait for a file of routes that can be read."""
@@ -201,7 +212,7 @@ def _route(db: sqlite3.Connection, router: Router) -> None:
             channels = [*router(Condition.from_json(json.loads(condition)))]
         else:
             channels = [channel for (channel,) in db.execute(followed, (incident,))]
-        db.executemany("INSERT INTO deliveries VALUES (?, ?, NULL)", [(channel, seq) for channel in channels])
+        db.executemany("INSERT INTO deliveries (channel, seq) VALUES (?, ?)", [(channel, seq) for channel in channels])
         db.execute("UPDATE messages SET routed = 1 WHERE seq = ?", (seq,))
 
 

@@ -64,9 +64,10 @@ class Mail(Receiver):
 
 
 class Hook(Receiver):
-    """HTTP; refuses with the status in `refuse` where it is set."""
+    """HTTP; refuses everything with the status in `refuse`, or what has the title in `refuse_title`."""
 
     refuse: int | None = None
+    refuse_title = ""
 
     @property
     def url(self) -> str:
@@ -90,9 +91,10 @@ class Hook(Receiver):
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if hook.refuse is None:
+                status = hook.refuse or (400 if body["title"] == hook.refuse_title else 200)
+                if status == 200:
                     hook.take(body["title"], body["message"])
-                self.send_response(hook.refuse or 200)
+                self.send_response(status)
                 self.end_headers()
 
             def log_message(self, *_arguments) -> None:

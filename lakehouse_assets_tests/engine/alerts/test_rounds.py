@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from dagster import AssetMaterialization, DagsterInstance
 
-from lakehouse_assets.engine.alerts import event_log, watches
+from lakehouse_assets.engine.alerts import delivery, event_log, watches
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.gold.sales_daily_revenue import table as gold
 from lakehouse_assets_tests.engine.alerts.receivers import Hook, Mail
@@ -176,6 +176,27 @@ def test_a_channel_that_refuses_is_tried_again(bench, mail, hook):
     time.sleep(0.03)
     bench.round()
     assert len(hook.ids) == 1
+
+
+def test_one_message_that_is_always_refused_holds_up_no_other(bench, mail, hook, monkeypatch):
+    """It is put off, stays in the outbox, and goes when the channel takes it."""
+    monkeypatch.setattr(delivery, "DOUBTFUL_TRIES", 2)
+    both(bench, mail, hook)
+    hook.refuse_title = "[ERROR] silver/sales/transactions: Price not null fails"
+    bench.judge(False)
+    bench.judge(False, True, table=gold)
+    for _ in range(4):
+        told = bench.round()
+        time.sleep(0.03)
+    assert [title.split(":")[0] for title in hook.titles] == [
+        "[ERROR] gold/sales/daily_revenue",
+        "[RECOVERED] gold/sales/daily_revenue",
+    ]
+    assert told.waiting == 1
+    hook.refuse_title = ""
+    bench.round()
+    assert {*hook.ids} == {*mail.ids}
+    assert len(hook.ids) == 3
 
 
 def test_messages_wait_for_routes_that_can_be_read(bench, mail, hook):
