@@ -7,6 +7,7 @@ import warnings
 from dagster import BetaWarning, Definitions, in_process_executor
 
 from lakehouse_assets import bronze, gold, serve, silver
+from lakehouse_assets.engine.alerts.rounds import alert_sensor
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
@@ -46,7 +47,7 @@ def definitions() -> Definitions:
         ],
         jobs=[*jobs.values(), *upkeep],
         schedules=[daily(each, settings) for each in upkeep],
-        sensors=[*watches, reconciler(TABLES), sweeper()],
+        sensors=[*watches, reconciler(TABLES), sweeper(), alert_sensor(TABLES)],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
         executor=in_process_executor,
     )

@@ -118,6 +118,28 @@ class Settings(BaseSettings):
     """When tables are compacted and vacuumed and old runs are deleted, as cron takes it, in UTC."""
     run_retention_days: int = Field(default=30, ge=1)
     """Finished runs older than this are deleted from Dagster, save those that hold the newest news of a day."""
+    alerts_file: Path | None = None
+    """Who is told what; without it `alerts.toml` in the state folder, and nobody where there is none."""
+    alerts_interval_seconds: int = Field(default=15, ge=1)
+    """Least time between two rounds of the alerts."""
+    alerts_settle_seconds: float = Field(default=30.0, ge=0)
+    """Days that begin to break a rule are one message once no further day has followed for this long."""
+    alerts_warn_hold_seconds: float = Field(default=600.0, ge=0)
+    """A check of severity WARN is all right again once it has passed for this long."""
+    alerts_sensor_silence_seconds: float = Field(default=120.0, gt=0)
+    """A sensor without a tick for this long, and for ten of its intervals, is stuck."""
+    alerts_lag_offsets: int = Field(default=1_000_000, ge=0)
+    """A table of a topic that is more offsets behind is told."""
+    alerts_lag_files: int = Field(default=1_000, ge=0)
+    """A table of dropped files that is more files behind is told."""
+    alerts_lag_minutes: float = Field(default=30.0, gt=0)
+    """So is one that is behind and takes in nothing for this long."""
+    alerts_unmeasured_minutes: float = Field(default=5.0, gt=0)
+    """A source, or the store, that does not answer for this long is told."""
+    alerts_quarantine_rows: int = Field(default=100_000, ge=0)
+    """A quarantine with more rows is told."""
+    alerts_quarantine_rows_a_day: int = Field(default=1_000, ge=0)
+    """So is one that grew by more rows within a day."""
     spark_event_log_mb: int = Field(default=256, ge=32)
     """Most disk that the event log of the embedded Spark may take, in MB."""
     spark_heap: str = "2g"

@@ -28,6 +28,7 @@ def stack() -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKEHOUSE_HOME", str(home))
         patch.setenv("LAKEHOUSE_RETRY_BASE_SECONDS", "1")
+        patch.setenv("LAKEHOUSE_ALERTS_WARN_HOLD_SECONDS", "20")
         patch.setenv("LAKEHOUSE_MAX_ROWS_PER_PIECE", "5000")
         services = Stack(home)
         if running:

@@ -24,7 +24,7 @@ PATH = re.compile(
     r"(?:lakehouse_assets|lakehouse_assets_tests|docs|benchmarks|docker|\.ci)(?:/[\w.*-]+)+/?"
     r"|[A-Za-z_.-]+\.(?:md|toml|cfg|lock|yaml)"
 )
-MADE_LATER = {"supervisor.conf", "dagster.yaml", "compose.yaml"}
+MADE_LATER = {"supervisor.conf", "dagster.yaml", "compose.yaml", "alerts.toml"}
 """Files that the services write, or that are named without their folder."""
 
 

@@ -13,4 +13,5 @@ table = DropTable(
     description="Products as dropped: one row per line of a CSV file, kept as a JSON object of strings.",
     prefix="landing/sales/products/",
     required=("ProductNo", "ProductName", "Department", "Brand"),
+    freshness_hours=7 * 24,
 )

@@ -36,8 +36,8 @@ class Table(ABC):
     key: str
     owner: str
     description: str
-    freshness_hours: float | None = field(default=None, kw_only=True)
-    """Dagster shows the table as stale when no day of it changed for so long; None promises nothing."""
+    freshness_hours: float | None = field(default=24.0, kw_only=True)
+    """The table is stale, in Dagster and for the alerts, when nothing changed for so long; None promises nothing."""
 
     @property
     def asset_key(self) -> AssetKey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from pandera.pyspark import DataFrameModel
@@ -40,6 +40,8 @@ class View(Table):
     """Columns that identify a row."""
     sql: str
     """One SELECT over the sources' names (`gold_sales_customer_days`), in SQL that Spark, DuckDB and delta-rs share."""
+    freshness_hours: float | None = field(default=None, kw_only=True)
+    """None: a view holds nothing that could be stale; its sources promise for themselves."""
 
     @cached_property
     def contract(self) -> Contract:

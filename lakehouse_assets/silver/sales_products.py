@@ -40,4 +40,5 @@ table = EventTable(
     grain=("ProductNo",),
     transform=transform,
     keep="last",
+    freshness_hours=7 * 24,
 )

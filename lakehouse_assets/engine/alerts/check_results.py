@@ -1,0 +1,82 @@
+"""Watches asset checks: each evaluation tells whether a rule of a table, or of one day of it, holds.
+
+Batches are judged without a day, days by rebuilds. A rule of severity WARN only sets rows aside, and one batch in ten
+may have some: such an incident is over once the rule has held for `alerts_warn_hold_seconds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckSeverity,
+    DagsterEventType,
+    EventLogRecord,
+    MetadataValue,
+    TableMetadataValue,
+)
+
+from lakehouse_assets.engine.alerts import event_log
+from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
+
+MOST_SAMPLES = 5
+_SAMPLE_CHARACTERS = 300
+_TOLD = ("rows", "rows_breaking", "share", "severity")
+
+
+def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
+    """Every evaluation since the last look, in order."""
+    cursor = event_log.Cursor.from_json(memory.get("cursor"), event_log.storage_id(scene.instance))
+    found, cursor = event_log.read(scene.instance, DagsterEventType.ASSET_CHECK_EVALUATION, cursor, scene.now)
+    return Look([condition(scene, record) for record in found], {"cursor": cursor.to_json()})
+
+
+def condition(scene: Scene, record: EventLogRecord) -> Condition:
+    """What one evaluation says."""
+    event: Any = record.event_log_entry.get_dagster_event()
+    verdict: AssetCheckEvaluation = event.asset_check_evaluation_data
+    table, rule = verdict.asset_key.to_user_string(), verdict.check_name
+    warns = verdict.severity == AssetCheckSeverity.WARN
+    name = rule.replace("_", " ")
+    return Condition(
+        key=f"check:{table}:{rule}:{verdict.partition or ''}",
+        failing=not verdict.passed,
+        at=record.timestamp,
+        kind="check",
+        subject=table,
+        table=table,
+        rule=rule,
+        partition=verdict.partition or "",
+        severity="warn" if warns else "error",
+        owner=scene.owner(table),
+        says=f"{name} fails",
+        over=f"{name} passes again",
+        facts=tuple(_facts(verdict.metadata)),
+        samples=tuple(_samples(verdict.metadata.get("samples"))),
+        link=page(table, f"view=checks&checkDetail={rule}"),
+        hold_seconds=scene.settings.alerts_warn_hold_seconds if warns else 0.0,
+    )
+
+
+def _facts(metadata: Mapping[str, MetadataValue]) -> Iterator[tuple[str, str]]:
+    for name in _TOLD:
+        value = metadata[name].value if name in metadata else None
+        if value is not None:
+            yield name.replace("_", " ") if name != "severity" else "consequence", _shown(name, value)
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "share":
+        return f"{float(value):.2%}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _samples(value: MetadataValue | None) -> Iterator[str]:
+    """The first records that broke the rule, as the check shows them: with their coordinate, personal values masked."""
+    if not isinstance(value, TableMetadataValue):
+        return
+    for record in value.records[:MOST_SAMPLES]:
+        line = ", ".join(f"{name}={field}" for name, field in record.data.items())
+        yield " ".join(line.split())[:_SAMPLE_CHARACTERS]

@@ -1,0 +1,25 @@
+"""Why something failed, in words that may leave the house: a foreign error's message might quote a row or a secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lakehouse_assets.engine.orchestration.pipeline_log import redact
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.settings import Settings
+
+MOST_CHARACTERS = 500
+
+
+def why(settings: Settings, error: Any) -> str:
+    """The message of the project's own error in Dagster's chain of causes, or the name of the innermost foreign one."""
+    family, name = {each.__name__ for each in _family(LakehouseError)}, "an error"
+    while error is not None:
+        if error.cls_name in family:
+            return redact(settings, " ".join(str(error.message).split()))[:MOST_CHARACTERS]
+        name, error = error.cls_name or name, error.cause
+    return name
+
+
+def _family(error: type[Exception]) -> set[type[Exception]]:
+    return {error}.union(*(_family(child) for child in error.__subclasses__()))
