@@ -4,9 +4,9 @@
 
 Twelve rules: three patterns, two sets, two ranges, three against nulls, one uniqueness over two columns, one reference
 to another table. All of severity `warn`, so that each way publishes the same rows; one row in a thousand breaks each
-row rule. Every way takes the batch from bronze, parses it, audits it, and merges it into an empty silver table. Counts
-are asserted against the numbers that the rows were made with, Pandera's verdict rule by rule, before a time counts. Pandera
-knows no reference to another table, so it judges eleven of the twelve.
+row rule. Every way takes the batch from bronze, parses it, audits it, merges it into an empty silver table. Before a
+time counts, counts are compared with the numbers that the rows were made with, and Pandera's verdict rule by rule.
+Pandera knows no reference to another table, so it judges eleven of the twelve.
 """
 
 from __future__ import annotations

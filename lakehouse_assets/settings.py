@@ -111,9 +111,9 @@ class Settings(BaseSettings):
     vacuum_floor_days: float = Field(default=7.0, ge=0)
     """The shortest retention that a vacuum accepts."""
     quarantine_max_rows: int = Field(default=10_000, ge=0)
-    """More rows than this in a quarantine fail its check."""
+    """More rows than this in a quarantine fail its check, and are told."""
     quarantine_max_days: float = Field(default=30.0, gt=0)
-    """A row set aside for longer fails its quarantine's check."""
+    """A row set aside for longer fails its quarantine's check, and is told."""
     maintenance_cron: str = "17 3 * * *"
     """When tables are compacted and vacuumed and old runs are deleted, as cron takes it, in UTC."""
     run_retention_days: int = Field(default=30, ge=1)
@@ -136,8 +136,6 @@ class Settings(BaseSettings):
     """So is one that is behind and takes in nothing for this long."""
     alerts_unmeasured_minutes: float = Field(default=5.0, gt=0)
     """A source, or the store, that does not answer for this long is told."""
-    alerts_quarantine_rows: int = Field(default=100_000, ge=0)
-    """A quarantine with more rows is told."""
     alerts_quarantine_rows_a_day: int = Field(default=1_000, ge=0)
     """So is one that grew by more rows within a day."""
     spark_event_log_mb: int = Field(default=256, ge=32)

@@ -30,7 +30,9 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
     """Every evaluation since the last look, in order."""
     cursor = event_log.Cursor.from_json(memory.get("cursor"), event_log.storage_id(scene.instance))
     found, cursor = event_log.read(scene.instance, DagsterEventType.ASSET_CHECK_EVALUATION, cursor, scene.now)
-    return Look([condition(scene, record) for record in found], {"cursor": cursor.to_json()})
+    conditions = [condition(scene, record) for record in found]
+    quarantines = {table.quarantine for table in scene.tables}  # they have a watch of their own
+    return Look([each for each in conditions if each.table not in quarantines], {"cursor": cursor.to_json()})
 
 
 def condition(scene: Scene, record: EventLogRecord) -> Condition:

@@ -1,20 +1,20 @@
 """Watches runs: a failed one is an incident of its job and table until a later run does that work.
 
 A run that Dagster itself starts again has not failed yet. Of an error only messages of this project are told: what
-others say may quote a row.
+others say may quote a row. A refused batch is told by the checks that it broke, and not once more as a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dagster import AssetKey, DagsterEventType, DagsterRun, EventLogRecord
+from dagster import AssetKey, DagsterEventType, DagsterRun, EventLogEntry, EventLogRecord
 
 from lakehouse_assets.engine.alerts import event_log
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
-from lakehouse_assets.engine.alerts.reasons import why
+from lakehouse_assets.engine.alerts.reasons import is_refusal, why
 from lakehouse_assets.engine.tables import SourceTable, Table
 
 _ASSET_JOB = "__ASSET_JOB"
@@ -83,8 +83,9 @@ def _days(run: DagsterRun) -> tuple[str, str]:
 
 def _failures(scene: Scene, run: DagsterRun, at: float) -> Iterator[tuple[Condition, Open]]:
     """One for each step that failed; one for a run that died without saying which."""
-    steps = dict(_failed_steps(scene, run))
-    for table, reason in (steps or {_suspect(scene, run): "it ended without an error of a step"}).items():
+    failed = [entry.get_dagster_event() for entry in _step_failures(scene, run)]
+    steps = dict(_told_steps(scene, failed))
+    for table, reason in (steps if failed else {_suspect(scene, run): "it ended without an error of a step"}).items():
         first, last = _days(run)
         days = "" if not first else first if first == last else f"{first} to {last}"
         undone = Open(f"run:{run.job_name}:{table}:{days}", run.job_name, table, first, last)
@@ -110,11 +111,16 @@ def _condition(scene: Scene, run: DagsterRun, undone: Open, days: str, reason: s
     )
 
 
-def _failed_steps(scene: Scene, run: DagsterRun) -> Iterator[tuple[str, str]]:
+def _step_failures(scene: Scene, run: DagsterRun) -> Sequence[EventLogEntry]:
+    return scene.instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
+
+
+def _told_steps(scene: Scene, failed: Sequence[Any]) -> Iterator[tuple[str, str]]:
     """(table or step, reason)."""
     names = {name: table.key for table in scene.tables for name in (table.name, "__".join(table.asset_key.path))}
-    for entry in scene.instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
-        event: Any = entry.get_dagster_event()
+    for event in failed:
+        if is_refusal(event.step_failure_data.error):
+            continue
         yield names.get(event.step_key, event.step_key), why(scene.settings, event.step_failure_data.error)
 
 

@@ -1,8 +1,9 @@
-"""Watches quarantines: more rows than allowed, or too many more than a day ago. Reads the tables' logs only."""
+"""Watches quarantines: too many rows, too many more than a day ago, or too old ones. Reads the tables' logs only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
@@ -25,9 +26,9 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
     """
     lake, conditions, noted = Lake(scene.settings), list[Condition](), dict[str, Any]()
     for table in scene.tables:
-        rows = lake.rows(table.quarantine)
+        rows, oldest = lake.rows(table.quarantine), lake.least(table.quarantine, "set_aside_at")
         samples = note(memory.get(table.key, []), scene.now, rows)
-        conditions += judge(scene, table, rows, samples)
+        conditions += [*judge(scene, table, rows, samples), judge_age(scene, table, oldest)]
         noted[table.key] = samples
     return Look(conditions, noted)
 
@@ -41,13 +42,21 @@ def note(samples: Samples, now: float, rows: int) -> Samples:
 
 def judge(scene: Scene, table: Table, rows: int, samples: Samples) -> Iterator[Condition]:
     """Whether it is too large, and whether it grew too fast."""
-    most, most_a_day = scene.settings.alerts_quarantine_rows, scene.settings.alerts_quarantine_rows_a_day
+    most, most_a_day = scene.settings.quarantine_max_rows, scene.settings.alerts_quarantine_rows_a_day
     grown = max(0, rows - int(samples[0][1]))
     hours = (scene.now - samples[0][0]) / 3600
     size = (("rows", f"{rows:,}"), ("limit", f"{most:,}"))
     growth = (("rows", f"{rows:,}"), ("more", f"{grown:,} in {hours:.0f} hours"), ("limit", f"{most_a_day:,} a day"))
     yield _condition(scene, table, "size", f"quarantine holds {rows:,} rows", rows > most, size)
     yield _condition(scene, table, "growth", f"quarantine grew by {grown:,} rows", grown > most_a_day, growth)
+
+
+def judge_age(scene: Scene, table: Table, oldest: datetime | None) -> Condition:
+    """Whether a row has been set aside for too long."""
+    most = scene.settings.quarantine_max_days
+    days = (scene.now - oldest.timestamp()) / SECONDS_PER_DAY if oldest else 0.0
+    facts = (("oldest", f"{days:.1f} days"), ("limit", f"{most:g} days"))
+    return _condition(scene, table, "age", f"a row is in quarantine for {days:.0f} days", days > most, facts)
 
 
 def _condition(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lakehouse_assets.engine.orchestration.pipeline_log import redact
+from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
 
@@ -19,6 +20,13 @@ def why(settings: Settings, error: Any) -> str:
             return redact(settings, " ".join(str(error.message).split()))[:MOST_CHARACTERS]
         name, error = error.cls_name or name, error.cause
     return name
+
+
+def is_refusal(error: Any) -> bool:
+    """Whether a table refused a batch for a rule that it breaks."""
+    while error is not None and error.cls_name != RefusedError.__name__:
+        error = error.cause
+    return error is not None
 
 
 def _family(error: type[Exception]) -> set[type[Exception]]:

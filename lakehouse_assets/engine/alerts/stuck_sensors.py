@@ -1,5 +1,7 @@
 """Watches sensors: one that should tick and does not, whose ticks fail, or that holds its table.
 
+What a sensor holds because its table refused a batch is told by the checks that the batch broke.
+
 The watches tick with the same daemon, so a daemon that is down is not seen here.
 """
 
@@ -15,6 +17,7 @@ from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
 from lakehouse_assets.engine.alerts.reasons import MOST_CHARACTERS, why
 from lakehouse_assets.engine.orchestration.pipeline_log import redact
 from lakehouse_assets.engine.tables import SourceTable, Table
+from lakehouse_assets.engine.writing.verdicts import REFUSED
 from lakehouse_assets.settings import Settings
 
 MISSED_INTERVALS = 10
@@ -58,6 +61,8 @@ def complaint(settings: Settings, ticks: Sequence[InstigatorTick]) -> str:
     if not ended:
         return ""
     reason = ended[0].tick_data.skip_reason or ""
+    if REFUSED in reason:
+        return ""
     if ended[0].status == TickStatus.SKIPPED and reason.startswith(HELD):
         return redact(settings, reason)[:MOST_CHARACTERS]
     failed = len(ended) >= FAILED_TICKS - 1 and all(tick.status == TickStatus.FAILURE for tick in ended)

@@ -19,6 +19,7 @@ from lakehouse_assets.engine.writing.drift import AS_DECLARED, Columns
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import ContractError
 
+REFUSED = "nothing of it was published"
 _SHOWN_DAYS = 5
 
 
@@ -132,7 +133,7 @@ def refusal(table: EventTable | DailyTable, counted: Audit, accepted: Collection
     days = ", ".join(str(day) for day in [*broken][:_SHOWN_DAYS]) + (" and more" if len(broken) > _SHOWN_DAYS else "")
     word = " --rule ".join(f"'{rule}'" for rule in rules)
     return RefusedError(
-        f"{days} breaks {', '.join(map(repr, rules))}; nothing of it was published",
+        f"{days} breaks {', '.join(map(repr, rules))}; {REFUSED}",
         where=table.key,
         do=f"Correct the source, the transform or the contract; or run `lakehouse accept {table.key} --rule {word}`",
         audit=counted,

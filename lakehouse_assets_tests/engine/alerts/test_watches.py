@@ -85,7 +85,7 @@ def grown(*looks: tuple[float, int]) -> list[set[str]]:
     """The rules that fail at each (hour, rows)."""
     samples, failing = [], []
     for hour, rows in looks:
-        here = scene(hour * HOUR, alerts_quarantine_rows=5000, alerts_quarantine_rows_a_day=1000)
+        here = scene(hour * HOUR, quarantine_max_rows=5000, alerts_quarantine_rows_a_day=1000)
         samples = quarantine.note(samples, here.now, rows)
         failing.append({each.rule.split()[1] for each in quarantine.judge(here, gold, rows, samples) if each.failing})
     return failing

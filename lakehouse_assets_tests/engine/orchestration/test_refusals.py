@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,6 +12,8 @@ from deltalake import DeltaTable
 from pandera.pyspark import Field
 from pyspark.sql.types import DecimalType
 
+from lakehouse_assets.engine.alerts import check_results, failed_runs
+from lakehouse_assets.engine.alerts.conditions import Scene
 from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.orchestration.assets import table_asset
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
@@ -87,6 +90,12 @@ def test_a_refused_batch_changes_nothing_and_the_next_ones_wait_until_somebody_a
     assert (broken.passed, said) == (False, {"rows": 3, "rows_breaking": 1, "severity": "fail"})
     (sample,) = broken.metadata["samples"].records
     assert (sample.data["at"], sample.data["value"]) == ("partition 0 offset 2", "1000001.00")
+
+    scene = Scene(instance, lab.settings, lab.tables, time.time())
+    told = [each for watch in (check_results, failed_runs) for each in watch.look(scene, {}).conditions if each.failing]
+    errors = [each for each in told if each.severity == "error"]
+    assert [(each.kind, each.rule) for each in errors] == [("check", broken.check_name)]
+    assert "1000001.00" in " ".join(errors[0].samples)
 
     lab.send(sale(4))
     held = look(lab, instance)
