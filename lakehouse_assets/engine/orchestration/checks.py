@@ -16,8 +16,8 @@ from dagster import (
     TableRecord,
 )
 
-from lakehouse_assets.engine.contracts import Rule
-from lakehouse_assets.engine.rules import RowRule, Severity, SpanningRule
+from lakehouse_assets.engine.display.promises import promise
+from lakehouse_assets.engine.rules import Severity
 from lakehouse_assets.engine.tables import DailyTable, Drift, EventTable, SourceTable, Table
 from lakehouse_assets.engine.writing.audits import MOST_SAMPLES, Audit, Sample
 from lakehouse_assets.engine.writing.drift import is_drift
@@ -77,11 +77,6 @@ def _rules(table: EventTable | DailyTable) -> Iterator[Check]:
     for rule in table.contract.every_rule:
         names, column = frozenset({rule.name}), getattr(rule, "column", "")
         yield Check(check_name(rule.name), names, promise(rule), rule.severity or "fail", column)
-
-
-def promise(rule: Rule | RowRule | SpanningRule) -> str:
-    """The rule in words; a condition in SQL is shown as well."""
-    return f"{rule.name}: `{rule.sql}`" if isinstance(rule, RowRule) else rule.name
 
 
 def check_name(rule: str) -> str:

@@ -194,9 +194,10 @@ def columns(engine: Engine, table: EventTable, counted: Audit, ledger: Ledger) -
 def over_table(engine: Engine, table: EventTable, rows: DataFrame, position: Position, days: Collection[date]) -> Audit:
     """The verdict of the rules over several rows, on the days as they will be."""
     if spanning.looks_at_table(table.contract.spanning) and engine.lake.version(table.key) >= 0:
-        columns = [*table.contract.fields.names, "event_date", *COORDINATE]
-        held = delta.read(engine.spark, engine.lake, table.key, days=days).select(*columns)
-        both = held.unionByName(rows.select(*columns))
+        wanted = [*table.contract.fields.names, "event_date", *COORDINATE]
+        held = delta.read(engine.spark, engine.lake, table.key, days=days)
+        known = [name for name in held.columns if name in wanted]
+        both = rows.select(*wanted).unionByName(held.select(*known), allowMissingColumns=True)
         first = Window.partitionBy(*table.full_grain).orderBy(*table.precedence(position).ordering())
         rows = both.withColumn("rank", F.row_number().over(first)).where(F.col("rank") == 1)
     return spanning.audit(engine.spark, engine.lake, table.contract, rows, days)
