@@ -25,6 +25,11 @@ NOT_AN_OBJECT = "value: not a JSON object"
 
 _EXACT = "decimal(38,18)"
 _NUMBER = "^(BIGINT|DECIMAL|DOUBLE|FLOAT)"
+_TEXTS = (
+    "CASE WHEN size(_names) > 0 THEN map_from_arrays(_names, "
+    """transform(_names, name -> get_json_object(CAST(value AS STRING), concat("$['", name, "']")))) END"""
+)
+"""In SQL: Python names the variable of a function anew each time, and a plan that changes has no fingerprint."""
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}([T ].*)?$"
 
 
@@ -48,20 +53,10 @@ def parse_json(records: DataFrame, types: Mapping[str, DataType], optional: Coll
         .withColumns(kinds | values)
         .withColumns(typed | {UNREADABLE: _unreadable(types)})
         .withColumn("_keys", F.json_object_keys(F.col("value").cast("string")))
-        .withColumns({UNDECLARED: _undeclared(types), ABSENT: _absent(types, optional)})
-        .drop("_json", "_keys", *raw, *kinds, *values)
+        .withColumn("_names", F.array_except(F.col("_keys"), F.array(*map(F.lit, types))))
+        .withColumns({UNDECLARED: F.expr(_TEXTS), ABSENT: _absent(types, optional)})
+        .drop("_json", "_keys", "_names", *raw, *kinds, *values)
     )
-
-
-def _undeclared(types: Mapping[str, DataType]) -> Column:
-    names = F.array_except(F.col("_keys"), F.array(*[F.lit(name) for name in types]))
-    text = F.col("value").cast("string")
-    values = F.transform(names, lambda name: F.call_function("get_json_object", text, _path(name)))
-    return F.when(F.size(names) > 0, F.map_from_arrays(names, values))
-
-
-def _path(name: Column) -> Column:
-    return F.concat(F.lit("$['"), name, F.lit("']"))
 
 
 def _absent(types: Mapping[str, DataType], optional: Collection[str]) -> Column:

@@ -124,7 +124,7 @@ def date_records(
     event_date = F.to_date(F.coalesce(table.event_time(), F.col("timestamp")))
     outside = calendar.outside(settings, now)
     reasons = outside if faults is None else F.concat(faults, outside)
-    return records.withColumns({"event_date": event_date, REASONS: reasons, REMARKS: no_remarks()})
+    return records.withColumn("event_date", event_date).withColumns({REASONS: reasons, REMARKS: no_remarks()})
 
 
 def _check_start(table: SourceTable, ledger: Ledger, slices: tuple[Slice, ...]) -> None:
