@@ -195,7 +195,7 @@ class Lab:
     def assert_stock(self) -> Stock:
         """Every record of bronze has exactly one place, as delta-rs reads the tables."""
         position = {(part.topic_id, part.partition): part.end for part in self.position(self.silver).slices()}
-        addresses = (self.lake.uri(self.bronze.key), self.lake.uri(self.silver.key))
+        addresses = (self.lake.uri(self.silver.source.key), self.lake.uri(self.silver.key))
         return assert_stock(*addresses, position, self.storage_options())
 
     def storage_options(self) -> dict[str, str]:

@@ -50,6 +50,7 @@ def test_each_check_agrees_on_each_type(interpreted):
     assert assert_all(interpreted, chain.from_iterable(few(kind, at) for at, kind in enumerate(FLAT))) > 200
 
 
+@pytest.mark.slow
 def test_several_rules_on_a_column_agree(interpreted):
     """A row is named by every rule it breaks; nulls break none, an empty frame breaks none."""
     assert_all(interpreted, [several(kind, 1, [None] * 2) for kind in FLAT], columns_at_once=4)

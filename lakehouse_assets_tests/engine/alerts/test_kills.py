@@ -9,6 +9,7 @@ import signal
 import time
 from contextlib import contextmanager
 
+import pytest
 from dagster import DagsterInstance
 
 from lakehouse_assets_tests.engine.alerts.bench import judge
@@ -40,6 +41,7 @@ def watchman(home):
         process.join()
 
 
+@pytest.mark.slow
 def test_each_turn_arrives_although_the_process_is_killed(tmp_path, mail):
     """One start and one recovery for each incident by mail and by a webhook that is down most of the time.
 
