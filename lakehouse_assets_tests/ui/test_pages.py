@@ -7,7 +7,8 @@ import re
 import pytest
 
 from lakehouse_assets.definitions import TABLES
-from lakehouse_assets_tests.ui.browser import Ui
+from lakehouse_assets_tests.ui.browser import HEIGHT, WIDTH, Ui
+from lakehouse_assets_tests.ui.screenshots import GRAPH
 
 pytestmark = pytest.mark.services
 
@@ -15,11 +16,13 @@ REVENUE = "gold/sales/daily_revenue"
 
 
 def test_the_graph_shows_every_table_in_the_group_of_its_layer(ui: Ui):
+    ui.resize(*GRAPH)
     shown = ui.lineage().inner_text("body")
+    ui.resize(WIDTH, HEIGHT)
 
     for table in TABLES:
         assert re.search(shortened(table.key.split("/")[-1]), shown)
-    assert all(layer in shown for layer in ("bronze", "silver", "gold"))
+    assert all(group in shown for group in ("bronze", "silver", "gold", "quarantine"))
 
 
 def shortened(name: str) -> str:

@@ -55,6 +55,7 @@ def do(lab: Lab, dry_run: bool = False) -> dict[str, object]:
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_maintenance_leaves_rows_ledgers_and_dagsters_picture_as_they_are(crowded_lab: Lab):
     """Crowded days end with one file, old files go, also in the quarantine; nothing is reported, and work goes on."""
     lab = crowded_lab
