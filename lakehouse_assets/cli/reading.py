@@ -40,9 +40,11 @@ def show(
 
 
 def cell(value: object) -> str:
-    """One value for people; binary as its size."""
+    """One value for people; binary as its size, a list or a map without brackets."""
     if value is None:
         return ""
+    if isinstance(value, list):
+        return ", ".join(" ".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in value)
     return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
 
 

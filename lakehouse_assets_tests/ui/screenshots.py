@@ -13,7 +13,7 @@ from playwright.sync_api import FloatRect
 from lakehouse_assets.settings import bypass_proxy_on_loopback, load
 from lakehouse_assets_tests.ui.browser import HEIGHT, SETTLE_MS, WIDTH, Ui, browsing
 
-GRAPH = (2400, 1900)
+GRAPH = (2900, 2700)
 MAP: FloatRect = {"x": 400, "y": 110, "width": 1820, "height": 1790}
 REVENUE, TRANSACTIONS = "gold/sales/daily_revenue", "silver/sales/transactions"
 
