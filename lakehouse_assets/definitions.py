@@ -9,6 +9,7 @@ from dagster import BetaWarning, Definitions, in_process_executor
 from lakehouse_assets import bronze, gold, serve, silver
 from lakehouse_assets.engine.alerts.rounds import alert_sensor
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
+from lakehouse_assets.engine.orchestration.hold_checks import hold_check
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.orchestration.quarantine_assets import quarantines
@@ -45,6 +46,7 @@ def definitions() -> Definitions:
             *(table_asset(table, settings) for table in TABLES),
             *(view_asset(view, TABLES) for view in VIEWS),
         ],
+        asset_checks=[hold_check(table, TABLES) for table in TABLES],
         jobs=[*jobs.values(), *upkeep],
         schedules=[daily(each, settings) for each in upkeep],
         sensors=[*watches, reconciler(TABLES), sweeper(), alert_sensor(TABLES)],

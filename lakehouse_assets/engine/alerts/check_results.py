@@ -20,6 +20,7 @@ from dagster import (
 
 from lakehouse_assets.engine.alerts import event_log
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
+from lakehouse_assets.engine.orchestration.hold_checks import NOT_HELD
 
 MOST_SAMPLES = 5
 _SAMPLE_CHARACTERS = 300
@@ -30,7 +31,7 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
     """Every evaluation since the last look, in order."""
     cursor = event_log.Cursor.from_json(memory.get("cursor"), event_log.storage_id(scene.instance))
     found, cursor = event_log.read(scene.instance, DagsterEventType.ASSET_CHECK_EVALUATION, cursor, scene.now)
-    conditions = [condition(scene, record) for record in found]
+    conditions = [each for each in (condition(scene, record) for record in found) if each.rule != NOT_HELD]
     quarantines = {table.quarantine for table in scene.tables}  # they have a watch of their own
     return Look([each for each in conditions if each.table not in quarantines], {"cursor": cursor.to_json()})
 

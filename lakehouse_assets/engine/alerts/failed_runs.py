@@ -15,6 +15,7 @@ from dagster import AssetKey, DagsterEventType, DagsterRun, EventLogEntry, Event
 from lakehouse_assets.engine.alerts import event_log
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
 from lakehouse_assets.engine.alerts.reasons import is_refusal, why
+from lakehouse_assets.engine.orchestration.hold_checks import is_held
 from lakehouse_assets.engine.tables import SourceTable, Table
 
 _ASSET_JOB = "__ASSET_JOB"
@@ -56,7 +57,7 @@ def _told(scene: Scene, ended: list[EventLogRecord], undone: dict[str, Open]) ->
         if run is None:
             continue
         if record.event_log_entry.get_dagster_event().event_type == DagsterEventType.RUN_SUCCESS:
-            for key in [key for key, each in undone.items() if _does(run, each)]:
+            for key in [key for key, each in undone.items() if _does(scene, run, each)]:
                 del undone[key]
                 yield Condition(key, failing=False, at=record.timestamp)
         elif run.tags.get(_WILL_RETRY) != "true":
@@ -65,9 +66,9 @@ def _told(scene: Scene, ended: list[EventLogRecord], undone: dict[str, Open]) ->
                 yield condition
 
 
-def _does(run: DagsterRun, undone: Open) -> bool:
-    """Whether a good run did the work that was left undone."""
-    if run.job_name != undone.job:
+def _does(scene: Scene, run: DagsterRun, undone: Open) -> bool:
+    """Whether a good run did the work that was left undone; one passes a held table by."""
+    if run.job_name != undone.job or (undone.table and is_held(scene.instance, undone.table)):
         return False
     selected = run.asset_selection or ()
     if undone.table and selected and AssetKey(undone.table.split("/")) not in selected:

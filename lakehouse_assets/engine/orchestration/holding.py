@@ -1,96 +1,153 @@
-"""Why a source's next batch waits: the one before it broke a contract, or failed a moment ago."""
+"""Which tables wait, and why: the holds that stand, who records one, and the wait after a run that died."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
-from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunRecord
+from dagster import RunRecord
+from pyspark.errors import PySparkException
 
+from lakehouse_assets.engine.history import holds
+from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.rules import ReferenceRule
-from lakehouse_assets.engine.tables import DailyTable, EventTable, Table
-from lakehouse_assets.errors import BrokenContractError, ContractError
-from lakehouse_assets.settings import Settings
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.writing.publication import RefusedError
+from lakehouse_assets.errors import BrokenContractError, LakehouseError, LossError, PlanError, UnavailableError
+from lakehouse_assets.settings import PROJECT, Settings
 
 CODE_TAG = "lakehouse/code"
 """The version of the code that a run was asked for with."""
-_HELD = "held until code, contract or an acceptance changes"
+BY_SOMEBODY = frozenset({"acceptance", "rebuild", "replay", "widened", "columns"})
+"""Statements of commits that release what waits for the table; of the table itself an increment does as well."""
+_BY_ITSELF = BY_SOMEBODY | {"increment"}
 
 
-@dataclass(frozen=True)
-class Breach:
-    """The broken contract that ended a run."""
+def standing(settings: Settings, tables: Sequence[Table]) -> dict[str, Hold]:
+    """The holds of these tables that are in force, by key.
 
-    step: str
-    error: str
-    """Its class."""
-    message: str
-
-
-def refused(
-    instance: DagsterInstance, lake: Lake, tables: Sequence[Table], runs: Sequence[RunRecord], code: str
-) -> str | None:
-    """Why no batch is tried after one that a table refused; None to go on. `runs` are the source's, newest first.
-
-    Later batches wait as well, whatever other tables have taken in meanwhile. What releases them: other code, or a
-    commit that an acceptance, a rebuild or a replay made to the table, to the one it is made from, or to a reference.
+    Raises:
+        UnavailableError: the store does not answer.
     """
-    if not runs or runs[0].dagster_run.status != DagsterRunStatus.FAILURE:
-        return None
-    last = runs[0]
-    found = breach(instance, last.dagster_run.run_id)
-    if found is None or found.error not in _names(ContractError) or last.dagster_run.tags.get(CODE_TAG) != code:
-        return None
-    since = last.end_time or time.time()
-    concerned = [key for table in tables if table.name == found.step for key in _concerned(table)]
-    if any(_stated_after(lake, key, since) for key in concerned):
-        return None
-    return f"{_HELD}: {found.message}"
+    recorded = holds.read(settings)
+    found = [(table, recorded[table.key]) for table in tables if table.key in recorded]
+    return {table.key: each for table, each in found if stands(settings, table, each)}
 
 
-def _concerned(table: Table) -> Iterator[str]:
-    yield table.key
+def stands(settings: Settings, table: Table, hold: Hold) -> bool:
+    """Whether a recorded hold of the table is still in force."""
+    if hold.code != CODE_VERSION:
+        return False
+    if hold.temporary:
+        return hold.age_seconds < wait_seconds(settings, hold.tries)
+    lake = Lake(settings)
+    return not any(_is_touched(lake, key, hold.seen.get(key, -1), kinds) for key, kinds in _releasing(table).items())
+
+
+def _is_touched(lake: Lake, key: str, since: int, kinds: frozenset[str]) -> bool:
+    """Whether a commit after a version says one of these kinds."""
+    for commit in lake.commits(key):
+        if commit.version <= since:
+            return False
+        if commit.statement is not None and commit.statement.kind in kinds:
+            return True
+    return False
+
+
+def _releasing(table: Table) -> dict[str, frozenset[str]]:
+    """Which commits of which tables release a hold of this one."""
+    found = {table.key: _BY_ITSELF}
     if isinstance(table, EventTable | DailyTable):
-        yield table.source.key
-        yield from (rule.to for rule in table.contract.spanning if isinstance(rule, ReferenceRule))
+        found[table.source.key] = BY_SOMEBODY
+        found |= {rule.to: _BY_ITSELF for rule in table.contract.spanning if isinstance(rule, ReferenceRule)}
+    return found
 
 
-def _stated_after(lake: Lake, key: str, since: float) -> bool:
-    newest = next((commit for commit in lake.commits(key) if commit.statement is not None), None)
-    return newest is not None and newest.timestamp_ms / 1000 > since
+def wait_seconds(settings: Settings, tries: int) -> float:
+    """How long to wait after so many failures."""
+    return min(settings.retry_base_seconds * 2.0 ** (min(tries, 64) - 1), settings.retry_cap_seconds)
 
 
-def hold(instance: DagsterInstance, settings: Settings, tried: Sequence[RunRecord], now: datetime) -> str | None:
-    """Why not to try again yet; None to go on. `tried` are the runs from this very state, newest first."""
+def shown(settings: Settings, hold: Hold) -> str:
+    """A hold in one line: since when, why, and what to do."""
+    if hold.temporary:
+        left = max(0.0, wait_seconds(settings, hold.tries) - hold.age_seconds)
+        return f"{hold.table} waits, try {hold.tries} failed: {hold.reason} The next one in {left:.0f} s"
+    return f"{hold.table} is held since {hold.since}: {hold.reason}"
+
+
+@contextmanager
+def recording(settings: Settings, table: Table, run_id: str) -> Iterator[None]:
+    """Plans or writes a batch of a table; what ends it is recorded as the table's hold, and raised on."""
+    lake = Lake(settings)
+    seen = {key: lake.version(key) for key in _releasing(table)}
+    try:
+        yield
+    except Exception as error:
+        if not _is_told_elsewhere(table, error):
+            with contextlib.suppress(UnavailableError):
+                record(settings, table, run_id, error, seen)
+        raise
+
+
+def _is_told_elsewhere(table: Table, error: Exception) -> bool:
+    """A lost race is planned anew at once; what a source has lost is told by each look at it."""
+    return isinstance(error, PlanError) or (isinstance(table, SourceTable) and isinstance(error, LossError))
+
+
+def record(settings: Settings, table: Table, run_id: str, error: Exception, seen: Mapping[str, int]) -> Hold:
+    """Records what ended a batch: for good where a contract is broken, for a while otherwise."""
+    kind = type(error).__name__
+    before = holds.read(settings, table.key).get(table.key)
+    again = before is not None and (before.error, before.code) == (kind, CODE_VERSION)
+    found = Hold(
+        table=table.key,
+        reason=_reason(error, run_id),
+        error=kind,
+        code=CODE_VERSION,
+        run_id=run_id,
+        since=before.since if before and again else datetime.now(UTC).isoformat(timespec="seconds"),
+        tries=before.tries + 1 if before and again else 1,
+        temporary=not isinstance(error, BrokenContractError),
+        rules=tuple(sorted(error.audit.broken_rules)) if isinstance(error, RefusedError) else (),
+        seen=dict(seen),
+        position=tuple(Lake(settings).ledger(table.key).position.to_json()),
+    )
+    holds.write(settings, found)
+    return found
+
+
+def _reason(error: Exception, run_id: str) -> str:
+    """The message of an error of ours; of another one its name alone, because it may quote a row."""
+    if isinstance(error, LakehouseError):
+        return str(error)
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    return f"{condition or type(error).__name__}; run {run_id[:8]} has the whole message."
+
+
+def hold(settings: Settings, tried: Sequence[RunRecord], now: datetime) -> str | None:
+    """Why not to start a run yet; None to go on. `tried` are the failed runs from this very state, newest first."""
     if not tried:
         return None
     last = tried[0]
-    broken = breach(instance, last.dagster_run.run_id)
-    if broken:
-        return f"{_HELD}: {broken.message}"
-    wait = min(settings.retry_base_seconds * 2 ** (len(tried) - 1), settings.retry_cap_seconds)
+    wait = wait_seconds(settings, len(tried))
     left = (last.end_time or time.time()) + wait - now.timestamp()
     if left <= 0:
         return None
     return f"try {len(tried)} failed (run {last.dagster_run.run_id[:8]}); the next one in {left:.0f} s"
 
 
-def breach(instance: DagsterInstance, run_id: str) -> Breach | None:
-    """The broken contract that ended a run; None when something else did."""
-    family = _names(BrokenContractError)
-    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
-        event: Any = entry.get_dagster_event()
-        error = event.step_failure_data.error
-        while error is not None:
-            if error.cls_name in family:
-                return Breach(event.step_key, error.cls_name, str(error.message).strip())
-            error = error.cause
-    return None
+def _code_version() -> str:
+    digest = hashlib.sha256()
+    for path in sorted((PROJECT / "lakehouse_assets").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
-def _names(error: type[Exception]) -> frozenset[str]:
-    return frozenset({error.__name__}).union(*(_names(child) for child in error.__subclasses__()))
+CODE_VERSION = _code_version()
+"""Of everything that a run imports: a hold does not outlive it."""

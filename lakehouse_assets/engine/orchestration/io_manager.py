@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 
 from dagster import (
@@ -16,13 +17,14 @@ from dagster import (
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.display import highlights, metadata
+from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.orchestration import checks, pipeline_log
+from lakehouse_assets.engine.orchestration import checks, hold_checks, holding, pipeline_log
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.publication import Publication, RefusedError, publish
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
-from lakehouse_assets.settings import load
+from lakehouse_assets.settings import Settings, load
 
 
 class DeltaIOManager(ConfigurableIOManager):
@@ -55,6 +57,10 @@ class DeltaIOManager(ConfigurableIOManager):
             assert isinstance(obj, Rebuild)
             yield from _told(context, obj, error, committed)
             raise Failure(str(error), allow_retries=False) from error
+        except Exception:
+            if isinstance(obj, Publication):
+                yield from _held(context, obj)
+            raise
 
     def _commit(
         self, context: OutputContext, publication: Publication, worth_a_look: bool
@@ -62,7 +68,8 @@ class DeltaIOManager(ConfigurableIOManager):
         settings, planned, warn = load(), time.time(), context.log.warning
         lake = Lake(settings)
         highlights.prepare(publication.table)
-        commit = publish(self.spark.spark_session, lake, publication)
+        with _recorded(settings, publication):
+            commit = publish(self.spark.spark_session, lake, publication)
         pipeline_log.committed(settings, publication, commit, time.time() - planned)
         report = metadata.report(lake, publication, commit, _seconds(context, planned), warn)
         instance, once = context.step_context.instance, {}
@@ -77,6 +84,21 @@ class DeltaIOManager(ConfigurableIOManager):
         for event in metadata.quarantine_events(publication):
             context.log_event(event)
         return events
+
+
+def _recorded(settings: Settings, publication: Publication) -> AbstractContextManager[None]:
+    """A batch that cannot be written holds its table; a rebuild has somebody who looks at it."""
+    if publication.statement.kind != "increment":
+        return nullcontext()
+    return holding.recording(settings, publication.table, publication.statement.run_id)
+
+
+def _held(context: OutputContext, publication: Publication) -> Iterator[DagsterEvent]:
+    """The verdict that the table is held, where the write was recorded as such."""
+    table = publication.table
+    if hold := holds.read(load(), table.key).get(table.key):
+        for verdict in hold_checks.verdicts(table, (), hold):
+            yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
 
 
 def _told(

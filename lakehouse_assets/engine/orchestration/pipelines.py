@@ -20,9 +20,10 @@ from dagster import (
     op,
 )
 
+from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Slice
-from lakehouse_assets.engine.orchestration import checks
+from lakehouse_assets.engine.orchestration import checks, hold_checks, holding
 from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
@@ -34,6 +35,7 @@ from lakehouse_assets.settings import load
 SESSION_READY = "Spark session ready after"
 MAX_RETRIES_TAG = "dagster/max_retries"
 """None by Dagster: the sensor plans a failed batch anew."""
+Plan = Callable[[], Publication | None]
 _OUT = {"publication": Out(io_manager_key="delta")}
 
 
@@ -61,8 +63,8 @@ def downstream(source: SourceTable, tables: Sequence[Table]) -> tuple[Table, ...
 
 def increment_job(source: SourceTable, tables: Sequence[Table]) -> JobDefinition:
     """The job that works through one frozen batch of the source."""
-    later = {table.key: _later_op(table) for table in downstream(source, tables)}
-    first = _land_op(source)
+    later = {table.key: _later_op(table, tables) for table in downstream(source, tables)}
+    first = _land_op(source, tables)
 
     @job(
         name=f"ingest_{source.origin_name}",
@@ -92,22 +94,22 @@ def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkC
     return Engine(settings, Lake(settings), session, context.run.run_id)
 
 
-def _land_op(table: SourceTable) -> OpDefinition:
+def _land_op(table: SourceTable, tables: Sequence[Table]) -> OpDefinition:
     @op(name=table.name, out=_OUT, description=table.description)
     def land(context: OpExecutionContext, config: BatchConfig, spark: SparkConnect) -> Iterator[Any]:
         for run_id in config.dead_runs:
             spark.interrupt(run_id)
         engine = engine_of(context, spark)
-        yield from _published(engine, table, lambda: increments.land(engine, table, config.batch()))
+        yield from _taken(context, engine, table, tables, lambda: increments.land(engine, table, config.batch()))
 
     return land
 
 
-def _later_op(table: Table) -> OpDefinition:
+def _later_op(table: Table, tables: Sequence[Table]) -> OpDefinition:
     @op(name=table.name, ins={"after": In(Nothing)}, out=_OUT, description=table.description)
     def later(context: OpExecutionContext, spark: SparkConnect) -> Iterator[Any]:
         engine = engine_of(context, spark)
-        yield from _published(engine, table, lambda: _increment(engine, table))
+        yield from _taken(context, engine, table, tables, lambda: _increment(engine, table))
 
     return later
 
@@ -119,10 +121,31 @@ def _increment(engine: Engine, table: Table) -> Publication | None:
     return increments.recompute(engine, table)
 
 
-def _published(engine: Engine, table: Table, plan: Callable[[], Publication | None]) -> Iterator[Any]:
+def _taken(
+    context: OpExecutionContext, engine: Engine, table: Table, tables: Sequence[Table], plan: Plan
+) -> Iterator[Any]:
+    """The table's batch, unless the table is held: then it passes the batch by, so that the others go on."""
+    settings = engine.settings
+    recorded = holds.read(settings, table.key).get(table.key)
+    if recorded is not None and holding.stands(settings, table, recorded):
+        context.log.warning(holding.shown(settings, recorded))
+        yield Output(None, "publication")
+        return
+    try:
+        yield from _published(engine, table, plan)
+    except Exception:
+        yield from hold_checks.verdicts(table, tables, holds.read(settings, table.key).get(table.key))
+        raise
+    if recorded is not None:
+        holds.clear(settings, table.key)
+        yield from hold_checks.verdicts(table, tables, None)
+
+
+def _published(engine: Engine, table: Table, plan: Plan) -> Iterator[Any]:
     """The publication for the IO manager, then the verdict of each rule; the verdicts alone when it is refused."""
     try:
-        publication = in_turn(engine.settings, table, plan)
+        with holding.recording(engine.settings, table, engine.run_id):
+            publication = in_turn(engine.settings, table, plan)
     except RefusedError as error:
         yield from checks.evaluations(table, error.audit)
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -33,7 +33,7 @@ from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.tables import DailyTable, SourceTable, Table
 from lakehouse_assets.engine.writing.increments import redone_days, standing_ledger
 from lakehouse_assets.errors import UnavailableError
-from lakehouse_assets.settings import PROJECT, Settings, load
+from lakehouse_assets.settings import Settings, load
 
 STATE_TAG = "lakehouse/state"
 
@@ -76,36 +76,46 @@ def tick(
     if running := in_flight.increments(instance, source):
         return SkipReason(f"run {running[0].run_id[:8]} of {source.origin} is in flight")
     runs = instance.get_run_records(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS)
-    keys = [table.asset_key for table in (source, *downstream(source, tables))]
+    chained = (source, *downstream(source, tables))
+    keys = [table.asset_key for table in chained]
     try:
-        work = look(settings, source, tables, rebuilding=in_flight.is_rebuilt(instance, keys))
+        held = holding.standing(settings, chained)
+        work = look(settings, source, tables, held=held, rebuilding=in_flight.is_rebuilt(instance, keys))
     except UnavailableError as error:
         return SkipReason(str(error))
+    waiting = "; ".join(holding.shown(settings, each) for each in held.values())
     if work is None:
-        return SkipReason(f"nothing new on {source.origin}")
+        return SkipReason(f"nothing new on {source.origin}" + (f"; {waiting}" if waiting else ""))
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
-    waiting = holding.refused(instance, Lake(settings), tables, runs, CODE_VERSION)
-    if waiting := waiting or holding.hold(instance, settings, tried, now):
-        return SkipReason(waiting)
+    if early := holding.hold(settings, tried, now):
+        return SkipReason("; ".join(each for each in (waiting, early) if each))
     return request(source, work, runs, now, dead_rebuilds(instance, keys, runs))
 
 
-def look(settings: Settings, source: SourceTable, tables: Sequence[Table], *, rebuilding: bool = False) -> Work | None:
-    """The work there is; None when every table has caught up with the source.
+def look(
+    settings: Settings,
+    source: SourceTable,
+    tables: Sequence[Table],
+    *,
+    held: Collection[str] = (),
+    rebuilding: bool = False,
+) -> Work | None:
+    """The work there is; None when every table has caught up with the source, or is `held`.
 
     Days that somebody rebuilds just now are left to that run.
     """
     lake = Lake(settings)
     ledger = standing_ledger(lake, source)
     ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in downstream(source, tables)}
-    behind = any(ledgers[up.key].position.since(ledgers[down.key].position) for up, down in chain(source, tables))
-    behind = behind or (not rebuilding and _is_redone(lake, ledgers, chain(source, tables)))
+    pairs = [(up, down) for up, down in chain(source, tables) if down.key not in held]
+    behind = any(ledgers[up.key].position.since(ledgers[down.key].position) for up, down in pairs)
+    behind = behind or (not rebuilding and _is_redone(lake, ledgers, pairs))
+    slices: tuple[Slice, ...] = ()
     try:
-        slices = source_of(settings, source).plan(ledger)
+        slices = () if source.key in held else source_of(settings, source).plan(ledger)
     except UnavailableError:
         if not behind:
             raise
-        return Work((), _digest(ledgers))
     return Work(slices, _digest(ledgers)) if slices or behind else None
 
 
@@ -129,7 +139,7 @@ def request(
     return RunRequest(
         run_key=f"{source.run_tag[1]}:{work.state}:{predecessor}",
         run_config={"ops": {source.name: {"config": config}}},
-        tags=dict([source.run_tag]) | {STATE_TAG: work.state, holding.CODE_TAG: CODE_VERSION},
+        tags=dict([source.run_tag]) | {STATE_TAG: work.state, holding.CODE_TAG: holding.CODE_VERSION},
     )
 
 
@@ -157,15 +167,5 @@ def dead_rebuilds(instance: DagsterInstance, keys: Sequence[AssetKey], runs: Seq
 
 def _digest(ledgers: dict[str, Ledger]) -> str:
     said = {key: [ledger.position.to_json(), ledger.stated_version] for key, ledger in ledgers.items()}
-    text = json.dumps(said, sort_keys=True) + CODE_VERSION
+    text = json.dumps(said, sort_keys=True) + holding.CODE_VERSION
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _code_version() -> str:
-    digest = hashlib.sha256()
-    for path in sorted((PROJECT / "lakehouse_assets").rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-CODE_VERSION = _code_version()

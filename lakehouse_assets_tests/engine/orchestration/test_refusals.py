@@ -13,13 +13,16 @@ from pandera.pyspark import Field
 from pyspark.sql.types import DecimalType
 
 from lakehouse_assets.engine.alerts import check_results, failed_runs
-from lakehouse_assets.engine.alerts.conditions import Scene
-from lakehouse_assets.engine.history import acceptances
+from lakehouse_assets.engine.alerts.conditions import Condition, Scene
+from lakehouse_assets.engine.history import acceptances, holds
+from lakehouse_assets.engine.orchestration import holding
 from lakehouse_assets.engine.orchestration.assets import table_asset
+from lakehouse_assets.engine.orchestration.hold_checks import is_held
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.spark import SparkConnect
+from lakehouse_assets.gold.sales_daily_revenue import DailyRevenue
 from lakehouse_assets.silver.sales_transactions import Transaction
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
@@ -35,6 +38,12 @@ class Cheap(Transaction):
     Price: DecimalType(18, 2) = Field(le=100, metadata={"severity": {"le": "fail"}})  # type: ignore[valid-type]
 
 
+class Modest(DailyRevenue):
+    """A day may not bring in more than this."""
+
+    revenue: DecimalType(28, 2) = Field(le=50)  # type: ignore[valid-type]
+
+
 @pytest.fixture
 def instance():
     with DagsterInstance.ephemeral() as instance:
@@ -46,15 +55,15 @@ def resources(lab: Lab) -> dict:
     return {"spark": spark, "delta": DeltaIOManager(spark=spark)}
 
 
-def look(lab: Lab, instance: DagsterInstance) -> RunRequest | SkipReason:
-    return tick(instance, lab.settings, lab.bronze, lab.tables, datetime.now(UTC) + timedelta(hours=1))
+def look(lab: Lab, instance: DagsterInstance, tables=()) -> RunRequest | SkipReason:
+    return tick(instance, lab.settings, lab.bronze, tables or lab.tables, datetime.now(UTC) + timedelta(hours=1))
 
 
-def run(lab: Lab, instance: DagsterInstance):
+def run(lab: Lab, instance: DagsterInstance, tables=()):
     """The batch that the sensor asks for."""
-    asked = look(lab, instance)
+    asked = look(lab, instance, tables)
     assert isinstance(asked, RunRequest), asked
-    return increment_job(lab.bronze, lab.tables).execute_in_process(
+    return increment_job(lab.bronze, tables or lab.tables).execute_in_process(
         run_config=asked.run_config,
         instance=instance,
         tags=asked.tags,
@@ -91,16 +100,21 @@ def test_a_refused_batch_changes_nothing_and_the_next_ones_wait_until_somebody_a
     (sample,) = broken.metadata["samples"].records
     assert (sample.data["at"], sample.data["value"]) == ("partition 0 offset 2", "1000001.00")
 
-    scene = Scene(instance, lab.settings, lab.tables, time.time())
-    told = [each for watch in (check_results, failed_runs) for each in watch.look(scene, {}).conditions if each.failing]
-    errors = [each for each in told if each.severity == "error"]
+    errors = [each for each in watched(lab, instance) if each.severity == "error"]
     assert [(each.kind, each.rule) for each in errors] == [("check", broken.check_name)]
     assert "1000001.00" in " ".join(errors[0].samples)
 
     lab.send(sale(4))
+    assert run(lab, instance).success
+    assert lab.coordinates(lab.bronze.key) == [(0, offset) for offset in range(5)]
+    assert [state(lab, key) for key in downstream] == before
     held = look(lab, instance)
     assert isinstance(held, SkipReason)
     assert f"--rule '{RULE}'" in held.skip_message
+    assert is_held(instance, lab.silver.key)
+    assert is_held(instance, lab.gold.key)
+    assert not is_held(instance, lab.bronze.key)
+    assert [each.rule for each in watched(lab, instance) if each.severity == "error"] == [broken.check_name]
     other = Lab(lab.settings, lab.spark).create_topic().send(sale(1))
     assert isinstance(look(other, instance), RunRequest)
 
@@ -109,6 +123,65 @@ def test_a_refused_batch_changes_nothing_and_the_next_ones_wait_until_somebody_a
     assert lab.coordinates(lab.silver.key) == [(0, 0), (0, 1), (0, 4)]
     assert lab.coordinates(lab.silver.quarantine) == [(0, 2), (0, 3)]
     assert isinstance(look(lab, instance), SkipReason)
+    assert not is_held(instance, lab.gold.key)
+
+
+def watched(lab: Lab, instance: DagsterInstance) -> list[Condition]:
+    """What is told now, of all that has happened."""
+    scene = Scene(instance, lab.settings, lab.tables, time.time())
+    looks = [watch.look(scene, {}).conditions for watch in (check_results, failed_runs)]
+    latest = {each.key: each for conditions in looks for each in conditions}
+    return [each for each in latest.values() if each.failing]
+
+
+def test_a_refused_answer_waits_while_all_others_go_on_and_then_catches_up(lab: Lab, instance):
+    """Bronze, silver and a sibling take each batch meanwhile; afterwards it equals the sibling that never waited."""
+    sibling = replace(lab.gold, key=f"{lab.gold.key}_too")
+    strict = replace(lab.gold, schema=Modest)
+    lab.send(sale(1, price=5.0))
+    tables = (lab.bronze, lab.silver, strict, sibling)
+    assert run(lab, instance, tables).success
+    lab.send(sale(2, price=100.0))
+    assert not run(lab, instance, tables).success
+    before = state(lab, strict.key)
+
+    for number in range(3, 7):
+        lab.send(sale(number, price=1.0, date=f"2017-03-0{number}"))
+        assert run(lab, instance, tables).success
+        assert lab.position(lab.silver) == lab.position(lab.bronze) == lab.position(sibling)
+        assert state(lab, strict.key) == before
+
+    assert is_held(instance, strict.key)
+    assert not is_held(instance, sibling.key)
+    acceptances.record_rules(lab.spark, lab.settings, strict, ["revenue: less_than_or_equal_to(50)"], "somebody")
+    assert run(lab, instance, tables).success
+    assert lab.rows(strict.key) == lab.rows(sibling.key)
+    assert lab.position(strict) == lab.position(sibling)
+    assert isinstance(look(lab, instance, tables), SkipReason)
+
+
+def test_a_transform_that_always_fails_waits_longer_each_time_while_data_keeps_coming(lab: Lab, instance, monkeypatch):
+    """It is not tried with every new record, nothing is set aside for it, and what lives beside it goes on."""
+    for name in ("BASE", "CAP"):
+        monkeypatch.setenv(f"LAKEHOUSE_RETRY_{name}_SECONDS", "600")
+    lab.settings = lab.settings.model_copy(update={"retry_base_seconds": 600.0, "retry_cap_seconds": 600.0})
+    broken = replace(lab.silver, transform=lambda records: records.select("no_such_column"))
+    lab.send(sale(1))
+    assert not run(lab, instance, (lab.bronze, broken)).success
+
+    for number in range(2, 5):
+        lab.send(sale(number))
+        done = run(lab, instance, (lab.bronze, broken))
+        assert done.success, "its wait is not over"
+    hold = holds.read(lab.settings, broken.key)[broken.key]
+
+    assert (hold.temporary, hold.tries, hold.error) == (True, 1, "AnalysisException")
+    assert "no_such_column" not in hold.reason
+    assert lab.coordinates(lab.bronze.key) == [(0, offset) for offset in range(4)]
+    assert lab.rows(broken.quarantine) == []
+    lab.settings = lab.settings.model_copy(update={"retry_base_seconds": 0.001, "retry_cap_seconds": 0.001})
+    again = holding.standing(lab.settings, [broken])
+    assert again == {}, "and is tried again by itself when its wait is over"
 
 
 def test_a_backfill_of_30_days_of_which_2_are_bad_passes_28_and_fails_2(lab: Lab, instance):

@@ -10,9 +10,10 @@ from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, Run
 from dagster._core.utils import make_new_run_id
 
 from lakehouse_assets.bronze.sales_transactions import table as source
+from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration import sensors
-from lakehouse_assets.engine.orchestration.holding import CODE_TAG, hold
+from lakehouse_assets.engine.orchestration.holding import CODE_TAG, CODE_VERSION, hold
 from lakehouse_assets.engine.orchestration.sensors import STATE_TAG, Work, dead_rebuilds, dead_runs, request, tick
 from lakehouse_assets.engine.tables import TOPIC_TAG
 from lakehouse_assets.errors import LossError, UnavailableError
@@ -44,6 +45,7 @@ def works(monkeypatch):
         return found[-1]
 
     monkeypatch.setattr(sensors, "look", look)
+    monkeypatch.setattr(sensors.holding, "standing", lambda *_: {})
     return found
 
 
@@ -84,7 +86,7 @@ def test_new_records_start_a_run_over_a_frozen_range(instance, settings, works):
     assert isinstance(asked, RunRequest)
     config = asked.run_config["ops"]["bronze_sales_transactions"]["config"]
     assert config == {"slices": [["A", 0, 0, 5]], "planned_at": NOW.isoformat(), "dead_runs": []}
-    assert asked.tags == {TOPIC_TAG: "sales.transactions", STATE_TAG: "state-1", CODE_TAG: sensors.CODE_VERSION}
+    assert asked.tags == {TOPIC_TAG: "sales.transactions", STATE_TAG: "state-1", CODE_TAG: CODE_VERSION}
 
 
 def test_nothing_new_is_skipped_with_the_reason(instance, settings, works):
@@ -143,8 +145,8 @@ def test_the_wait_doubles_up_to_a_cap(instance, settings, failures, wait):
     """A struggling service is not hammered, and is tried again at least once in `retry_cap_seconds`."""
     tried = [record(DagsterRunStatus.FAILURE) for _ in range(failures)]
 
-    assert hold(instance, settings, tried, NOW + timedelta(seconds=wait - 1)) is not None
-    assert hold(instance, settings, tried, NOW + timedelta(seconds=wait + 1)) is None
+    assert hold(settings, tried, NOW + timedelta(seconds=wait - 1)) is not None
+    assert hold(settings, tried, NOW + timedelta(seconds=wait + 1)) is None
 
 
 def test_the_wait_starts_anew_when_the_tables_moved_on(instance, settings, works):
@@ -154,17 +156,15 @@ def test_the_wait_starts_anew_when_the_tables_moved_on(instance, settings, works
     assert isinstance(look_at(instance, settings), RunRequest)
 
 
-def test_a_broken_contract_is_held_until_the_state_changes(instance, settings, works):
-    """No loop: the same batch is not tried again, however long one waits; a new state is."""
-    fail_with(instance, LossError("rows are gone", where="bronze/x", do="Accept it"))
+def test_a_held_table_is_told_with_what_to_do(instance, settings, works, monkeypatch):
+    """Whether there is something else to do or not; a new state of the others starts a run."""
+    hold = Hold(source.key, "rows are gone. Accept it.", "LossError", "code", "run", "2026-01-01")
+    monkeypatch.setattr(sensors.holding, "standing", lambda *_: {source.key: hold})
+    works.append(None)
 
-    much_later = datetime.now(UTC) + timedelta(days=30)
-    held = look_at(instance, settings, much_later)
-    works.append(Work(WORK.slices, "state-2"))
-
-    assert "held until code, contract or an acceptance changes" in held.skip_message
-    assert "rows are gone" in held.skip_message
-    assert isinstance(look_at(instance, settings, much_later), RunRequest)
+    assert "is held since 2026-01-01: rows are gone. Accept it." in look_at(instance, settings).skip_message
+    works.append(WORK)
+    assert isinstance(look_at(instance, settings), RunRequest)
 
 
 def test_run_keys_never_repeat(instance, settings, works):
