@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     """Where a table without a position starts: `earliest`, `latest` or an ISO timestamp."""
     max_records_per_batch: int = Field(default=250_000, ge=1)
     """Most records one increment reads."""
+    most_failing_records: int = Field(default=10, ge=0)
+    """Most records of one batch that are set aside because code fails on them; more are a fault of the code."""
     max_rows_per_piece: int = Field(default=250_000, ge=1)
     """Most rows of its source that a rebuild reads for one commit, unless a single day holds more."""
     max_bytes_per_batch: int = Field(default=16 * 2**20, ge=1)

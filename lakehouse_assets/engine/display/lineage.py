@@ -23,7 +23,7 @@ from lakehouse_assets.engine.display.analysed_plan import Origins, UnreadablePla
 from lakehouse_assets.engine.payload import UNREADABLE
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import increments
+from lakehouse_assets.engine.writing import judging
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.settings import Settings
@@ -55,7 +55,7 @@ def trace(spark: SparkSession, settings: Settings, table: Table) -> Traced | Non
     """The table's transform, lazily; None for a kind of table whose columns are not made by one."""
     if isinstance(table, SourceTable):
         records = _empty(spark, RECORD)
-        dated = increments.date_records(settings, table, records, _ANY_TIME, faults=None).drop(REASONS, REMARKS)
+        dated = judging.date_records(settings, table, records, _ANY_TIME, faults=None).drop(REASONS, REMARKS)
         return Traced(dated, {_SOURCE: table.origin_key})
     if isinstance(table, EventTable):
         records = _empty(spark, StructType([*RECORD.fields, _EVENT_DATE]))

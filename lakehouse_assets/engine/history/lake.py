@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 from pyspark.sql.types import StructType
 
@@ -116,6 +116,14 @@ class Lake:
         if self.version(key) < 0:
             return 0
         return int(DeltaTable(self.uri(key), storage_options=self.storage_options()).count())
+
+    def query(self, key: str, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query over the table, which it calls `t`; none where there is no table."""
+        table = self.open(key)
+        if table is None:
+            return []
+        rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("t", table).execute(sql).read_all()).to_pylist()
+        return rows
 
     def least(self, key: str, column: str) -> datetime | None:
         """The least time in a column, from the log's file statistics; None where there is no row, or no statistics."""

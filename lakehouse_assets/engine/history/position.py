@@ -6,7 +6,7 @@ table has taken in so far: for each topic id, in the order they were accepted, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,6 +135,44 @@ def _first_of_each_partition(slices: Iterable[Slice]) -> tuple[Slice, ...]:
     for part in slices:
         first.setdefault((part.topic_id, part.partition), part)
     return tuple(first.values())
+
+
+def halve(slices: Sequence[Slice]) -> tuple[Sequence[Slice], Sequence[Slice]] | None:
+    """Two halves of the coordinates; None for a single one."""
+    total = sum(map(len, slices))
+    if total <= 1:
+        return None
+    left: list[Slice] = []
+    right: list[Slice] = []
+    room = total // 2
+    for part in slices:
+        cut = part.start + min(len(part), room)
+        room -= cut - part.start
+        left += [Slice(part.topic_id, part.partition, part.start, cut)] if cut > part.start else []
+        right += [Slice(part.topic_id, part.partition, cut, part.end)] if part.end > cut else []
+    return left, right
+
+
+def without(slices: Sequence[Slice], left_out: Sequence[Slice]) -> tuple[Slice, ...]:
+    """The slices without some coordinates."""
+    kept = [*slices]
+    for hole in left_out:
+        kept = [piece for part in kept for piece in _around(part, hole)]
+    return tuple(kept)
+
+
+def _around(part: Slice, hole: Slice) -> Iterator[Slice]:
+    if (part.topic_id, part.partition) != (hole.topic_id, hole.partition) or not _overlap(part, hole):
+        yield part
+        return
+    if part.start < hole.start:
+        yield Slice(part.topic_id, part.partition, part.start, hole.start)
+    if hole.end < part.end:
+        yield Slice(part.topic_id, part.partition, hole.end, part.end)
+
+
+def _overlap(part: Slice, hole: Slice) -> bool:
+    return hole.start < part.end and part.start < hole.end
 
 
 def predicate(slices: Iterable[Slice], alias: str = "") -> str:

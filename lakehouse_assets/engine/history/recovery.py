@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
-
-import pyarrow as pa
-from deltalake import QueryBuilder
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
@@ -51,7 +47,7 @@ def _ranges(lake: Lake, key: str, coordinates: str) -> Iterator[Slice]:
         'SELECT topic_id, "partition", min("offset") AS first, max("offset") AS last'
         f' FROM ({coordinates}) GROUP BY topic_id, "partition"'
     )
-    for row in _query(lake, key, query):
+    for row in lake.query(key, query):
         yield Slice(row["topic_id"], row["partition"], row["first"], row["last"] + 1)
 
 
@@ -59,13 +55,5 @@ def _order(lake: Lake, table: SourceTable | EventTable) -> list[str]:
     """Topic ids, oldest first: by the time of their records in bronze."""
     source = table if isinstance(table, SourceTable) else table.source
     query = "SELECT topic_id, min(timestamp) AS since FROM t GROUP BY topic_id"
-    found = [*_query(lake, source.key, query), *_query(lake, source.quarantine, query)]
+    found = [*lake.query(source.key, query), *lake.query(source.quarantine, query)]
     return [row["topic_id"] for row in sorted(found, key=lambda row: row["since"])]
-
-
-def _query(lake: Lake, key: str, query: str) -> list[dict[str, Any]]:
-    table = lake.open(key)
-    if table is None:
-        return []
-    rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("t", table).execute(query).read_all()).to_pylist()
-    return rows

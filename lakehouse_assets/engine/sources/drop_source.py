@@ -56,6 +56,21 @@ class DropSource:
         tables = [self._records(part, schema) for part in slices]
         return spark.createDataFrame(pa.concat_tables(tables or [schema.empty_table()]), _READ)
 
+    def read_singly(self, spark: SparkSession, slices: Sequence[Slice]) -> tuple[DataFrame, tuple[Slice, ...]]:
+        """As ever: files are read by this process."""
+        return self.read(spark, slices), tuple(slices)
+
+    def beginnings(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
+        """The beginning of each file, as one record."""
+        schema = to_arrow_schema(_READ, timezone="UTC")
+        tables = [self._table(part, *self._beginning(part), [], schema) for part in slices]
+        return spark.createDataFrame(pa.concat_tables(tables), _READ)
+
+    def halve(self, slices: Sequence[Slice]) -> tuple[Sequence[Slice], Sequence[Slice]] | None:
+        """By whole files."""
+        middle = len(slices) // 2
+        return (slices[:middle], slices[middle:]) if middle else None
+
     def faults(self) -> Column:
         """Why a file cannot be trusted."""
         return F.col(REASONS)
@@ -87,7 +102,11 @@ class DropSource:
     def _records(self, part: Slice, schema: pa.Schema) -> pa.Table:
         version = file_versions.parse(part.topic_id)
         assert version is not None
-        rows, faults = self._rows(part, version)
+        return self._table(part, version, *self._rows(part, version), schema)
+
+    def _table(
+        self, part: Slice, version: FileVersion, rows: Sequence[Row], faults: Sequence[str], schema: pa.Schema
+    ) -> pa.Table:
         count = len(rows)
         columns = {
             "topic_id": [part.topic_id] * count,
@@ -100,6 +119,11 @@ class DropSource:
             REASONS: [faults] * count,
         }
         return pa.table(columns, schema)
+
+    def _beginning(self, part: Slice) -> tuple[FileVersion, tuple[Row, ...]]:
+        version = file_versions.parse(part.topic_id)
+        assert version is not None
+        return version, (Row(part.start, landing.content(self.settings, self.table.prefix, version, SHOWN_BYTES)),)
 
     def _rows(self, part: Slice, version: FileVersion) -> tuple[tuple[Row, ...], list[str]]:
         """The rows of a good file, or the beginning of a bad one as a single row, and what is wrong with it."""

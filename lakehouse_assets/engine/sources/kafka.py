@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any
 
 import pyspark.sql.functions as F
@@ -112,6 +113,22 @@ def read(spark: SparkSession, settings: Settings, topic: str, slices: Sequence[S
     wanted = [part for part in slices if len(part)]
     if not wanted:
         return spark.createDataFrame([], RECORD)
+    return reduce(DataFrame.unionAll, [_read(spark, settings, topic, each) for each in _rounds(wanted)])
+
+
+def _rounds(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Spark's reader takes one range of each partition at a time."""
+    rounds: list[list[Slice]] = []
+    for part in slices:
+        free = (each for each in rounds if part.partition not in {other.partition for other in each})
+        found = next(free, None)
+        if found is None:
+            rounds.append(found := [])
+        found.append(part)
+    return rounds
+
+
+def _read(spark: SparkSession, settings: Settings, topic: str, wanted: Sequence[Slice]) -> DataFrame:
     options = {
         **access.spark(settings),
         "kafka.isolation.level": "read_committed",

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from lakehouse_assets.engine.history import position
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
-from lakehouse_assets.engine.sources import kafka, planning
+from lakehouse_assets.engine.sources import kafka, kafka_records, planning
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.tables import KafkaTable
 from lakehouse_assets.settings import Settings
@@ -41,6 +41,19 @@ class KafkaSource:
     def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         """The committed records."""
         return kafka.read(spark, self.settings, self.table.topic, slices)
+
+    def read_singly(self, spark: SparkSession, slices: Sequence[Slice]) -> tuple[DataFrame, tuple[Slice, ...]]:
+        """By Kafka's own client, which takes any timestamp."""
+        few = position.cap(slices, kafka_records.MOST_RECORDS)
+        return kafka_records.read(spark, self.settings, self.table.topic, few), few
+
+    def beginnings(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
+        """The records whole."""
+        return kafka_records.read(spark, self.settings, self.table.topic, slices)
+
+    def halve(self, slices: Sequence[Slice]) -> tuple[Sequence[Slice], Sequence[Slice]] | None:
+        """By offsets."""
+        return position.halve(slices)
 
     def faults(self) -> Column | None:
         """None: any bytes are a record."""

@@ -36,6 +36,15 @@ class Source(Protocol):
     def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         """The records of exactly these slices: `records.RECORD`, and `reasons` where the source finds faults."""
 
+    def read_singly(self, spark: SparkSession, slices: Sequence[Slice]) -> tuple[DataFrame, tuple[Slice, ...]]:
+        """Where `read` fails on a record: the first few records with `reasons`, and the slices that they are."""
+
+    def beginnings(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
+        """What is kept of records, or of whole files, that code fails on: `records.RECORD`, perhaps `reasons`."""
+
+    def halve(self, slices: Sequence[Slice]) -> tuple[Sequence[Slice], Sequence[Slice]] | None:
+        """Two halves that can be read apart; None for a single record, or a single file."""
+
     def faults(self) -> Column | None:
         """array<string>: what the source found wrong with a record, over the columns of `read`; None for nothing."""
 

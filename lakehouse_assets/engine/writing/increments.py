@@ -7,29 +7,26 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 
-from lakehouse_assets.engine import calendar
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement, days_since
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta, drift, quarantine, spanning
-from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
+from lakehouse_assets.engine.writing import delta, drift, judging, quarantine, spanning
+from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.drift import Columns
+from lakehouse_assets.engine.writing.judging import Judged
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.verdicts import (
-    coordinate,
-    judged,
     refuse_broken,
-    sampling,
     set_aside,
-    typed_rows,
     winners,
 )
 from lakehouse_assets.errors import LossError, PlanError
@@ -90,41 +87,30 @@ def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None
     _check_start(table, ledger, batch.slices)
     source = source_of(engine.settings, table)
     fit(engine.spark, source.records(batch.slices))
-    records = source.read(engine.spark, batch.slices)
-    dated = date_records(engine.settings, table, records, batch.planned_at, source.faults()).localCheckpoint(
-        eager=False
-    )
-    counted = audit(dated, Sampling(coordinate(), F.create_map().cast("map<string,string>")))
+    found = judging.landed(engine, table, source, batch.slices, batch.planned_at)
     source.check(batch.slices)
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
         table=table,
         mode="append",
-        rows=dated.where(F.size(REASONS) == 0).drop(REASONS, REMARKS),
-        statement=_increment(engine, table, ledger.position.advance(batch.slices), counted),
+        rows=found.rows.where(F.size(REASONS) == 0).select(*RECORD.names, "event_date"),
+        statement=_increment(engine, table, ledger.position.advance(found.slices), found.audit),
         before=ledger,
-        audit=counted,
-        slices=batch.slices,
-        quarantined=_faulty(dated) if counted.bad_rows or leftovers else None,
+        audit=found.audit,
+        slices=found.slices,
+        quarantined=_faulty(found) if found.audit.bad_rows or leftovers else None,
         quarantine_where=quarantine.replaced(batch.slices, leftovers),
     )
 
 
-def _faulty(dated: DataFrame) -> DataFrame:
-    return dated.where(F.size(REASONS) > 0).drop(REMARKS).withColumn("set_aside_at", F.current_timestamp())
+def _faulty(found: Judged) -> DataFrame:
+    faulty = found.rows.where(F.size(REASONS) > 0).drop(REMARKS).withColumn("set_aside_at", F.current_timestamp())
+    return with_failing(faulty, found)
 
 
-def date_records(
-    settings: Settings, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
-) -> DataFrame:
-    """Records with `event_date` (UTC date of the event's own time, else of the record's), `reasons` and `remarks`.
-
-    The reasons are the source's own `faults`, where it finds any, and the calendar's; there are no remarks.
-    """
-    event_date = F.to_date(F.coalesce(table.event_time(), F.col("timestamp")))
-    outside = calendar.outside(settings, now)
-    reasons = outside if faults is None else F.concat(faults, outside)
-    return records.withColumn("event_date", event_date).withColumns({REASONS: reasons, REMARKS: no_remarks()})
+def with_failing(aside: DataFrame, found: Judged) -> DataFrame:
+    """Rows set aside, and with them the records that make code fail."""
+    return aside if found.failing is None else aside.unionByName(found.failing, allowMissingColumns=True)
 
 
 def _check_start(table: SourceTable, ledger: Ledger, slices: tuple[Slice, ...]) -> None:
@@ -162,9 +148,9 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     position = ledger.position.advance(slices)
     fit(engine.spark, source.records(slices))
     records = delta.read(engine.spark, engine.lake, table.source.key, slices=slices)
-    typed = typed_rows(table, records, ledger.accepted_rules).localCheckpoint(eager=False)
-    counted = audit(typed, sampling(table))
-    rows = winners(table, typed, position, columns(engine, table, counted, ledger))
+    found = judging.typed(engine, table, records, slices, ledger.accepted_rules)
+    counted = found.audit
+    rows = winners(table, found.rows, position, columns(engine, table, counted, ledger))
     if table.contract.spanning:
         rows = rows.localCheckpoint(eager=False)
         counted = together([counted, over_table(engine, table, rows, position, counted.good)])
@@ -181,7 +167,7 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
         change=change,
         audit=counted,
         slices=slices,
-        quarantined=set_aside(table, typed) if counted.bad_rows or leftovers else None,
+        quarantined=with_failing(set_aside(table, found.rows), found) if counted.bad_rows or leftovers else None,
         quarantine_where=quarantine.replaced(slices, leftovers),
     )
 
@@ -252,8 +238,7 @@ def changed_days(lake: Lake, table: DailyTable, ledger: Ledger) -> tuple[date, .
 def answers(engine: Engine, table: DailyTable, days: tuple[date, ...], version: int) -> tuple[DataFrame, Audit]:
     """The table's rows for these days, from its source as of a version, with `remarks`; and their audit."""
     source = delta.read(engine.spark, engine.lake, table.source.key, days=days, version=version)
-    checked = judged(table, source).localCheckpoint(eager=False)
-    counted = audit(checked, sampling(table))
+    checked, counted = judging.answered(engine, table, source, days)
     over_all = spanning.audit(engine.spark, engine.lake, table.contract, checked, days)
     return checked.drop(REASONS, REMARKS), together([counted, over_all])
 

@@ -16,27 +16,26 @@ from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
-from lakehouse_assets.engine.history.position import Position, predicate
+from lakehouse_assets.engine.history.position import Position, predicate, without
+from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta, drift, quarantine, spanning
+from lakehouse_assets.engine.writing import delta, drift, failing, judging, quarantine, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, audit, together
 from lakehouse_assets.engine.writing.increments import (
     Engine,
     answers,
     columns,
-    date_records,
     settled_ledger,
     standing_ledger,
+    with_failing,
 )
 from lakehouse_assets.engine.writing.publication import Publication, in_turn
 from lakehouse_assets.engine.writing.verdicts import (
     fatal,
     refuse_broken,
-    sampling,
     set_aside,
-    typed_rows,
     winners,
 )
 from lakehouse_assets.errors import PlanError
@@ -146,12 +145,11 @@ def committed_days(lake: Lake, table: Table, run_ids: Collection[str]) -> frozen
 def _repair(engine: Engine, table: SourceTable, days: Sequence[date], audits: list[Audit]) -> Publication:
     ledger = standing_ledger(engine.lake, table)
     source = source_of(engine.settings, table)
-    slices = source.held(ledger.position, days)
+    slices = without(source.held(ledger.position, days), failing.known(engine.lake, table))
     fit(engine.spark, source.records(slices))
-    records = source.read(engine.spark, slices)
-    now = datetime.now(UTC)
-    dated = date_records(engine.settings, table, records, now, source.faults()).where(F.col("event_date").isin([*days]))
-    checked = dated.where(F.size(REASONS) == 0).localCheckpoint(eager=False)
+    found = judging.landed(engine, table, source, slices, datetime.now(UTC))
+    of_days = found.rows.where(F.col("event_date").isin([*days]))
+    checked = of_days.where(F.size(REASONS) == 0).select(*RECORD.names, "event_date", REASONS, REMARKS)
     audits.append(audit(checked))
     return Publication(
         table=table,
@@ -160,7 +158,7 @@ def _repair(engine: Engine, table: SourceTable, days: Sequence[date], audits: li
         statement=_statement(engine, table, days),
         before=ledger,
         audit=audits[-1],
-        slices=slices,
+        slices=found.slices,
         settle=tuple(days) if engine.lake.rows(table.quarantine) else (),
     )
 
@@ -171,17 +169,19 @@ def _redo_events(
     ledger = settled_ledger(engine, table)
     held = tuple(ledger.position.slices())
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
-    typed = typed_rows(table, records.where(predicate(held)), ledger.accepted_rules).localCheckpoint(eager=False)
-    counted = audit(typed, sampling(table))
-    rows = winners(table, typed, ledger.position, columns(engine, table, counted, ledger))
-    counted = together([counted, spanning.audit(engine.spark, engine.lake, table.contract, rows, days)])
+    found = judging.typed(engine, table, records, held, ledger.accepted_rules, failing.known(engine.lake, table))
+    rows = winners(table, found.rows, ledger.position, columns(engine, table, found.audit, ledger))
+    counted = together([found.audit, spanning.audit(engine.spark, engine.lake, table.contract, rows, days)])
     audits.append(counted)
     passed = _passed(table, counted, days, ledger)
     if not passed:
         return None
-    typed, rows = typed.where(delta.in_days(passed)), rows.where(delta.in_days(passed))
+    rows = rows.where(delta.in_days(passed))
     published = counted.without({*days} - {*passed})
-    had, bad = engine.lake.rows_in(table.quarantine, passed), set_aside(table, typed)
+    had, bad = (
+        engine.lake.rows_in(table.quarantine, passed),
+        with_failing(set_aside(table, found.rows), found).where(delta.in_days(passed)),
+    )
     if had:
         bad = quarantine.kept(delta.read(engine.spark, engine.lake, table.quarantine, days=passed, slices=held), bad)
     return Publication(

@@ -10,13 +10,13 @@ from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import EventTable
-from lakehouse_assets.engine.writing import delta, drift, quarantine
-from lakehouse_assets.engine.writing.audits import Audit, audit, together
+from lakehouse_assets.engine.writing import delta, drift, failing, judging, quarantine
+from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
-from lakehouse_assets.engine.writing.increments import Engine, columns, over_table, settled_ledger
+from lakehouse_assets.engine.writing.increments import Engine, columns, over_table, settled_ledger, with_failing
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild, pieces_of
-from lakehouse_assets.engine.writing.verdicts import fatal, sampling, set_aside, typed_rows, winners
+from lakehouse_assets.engine.writing.verdicts import fatal, set_aside, winners
 
 
 def replay(engine: Engine, table: EventTable, days: Sequence[date]) -> Rebuild:
@@ -43,15 +43,16 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: lis
     bronze = delta.read(engine.spark, engine.lake, table.source.key, days=days, slices=held)
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     records = bronze.join(aside.select(*COORDINATE), on=[*COORDINATE], how="left_semi")
-    typed = typed_rows(table, records, row_rules(table)).localCheckpoint(eager=False)
-    counted = audit(typed, sampling(table))
-    rows = winners(table, typed, ledger.position, columns(engine, table, counted, ledger))
+    found = judging.typed(engine, table, records, held, row_rules(table), failing.known(engine.lake, table))
+    counted = found.audit
+    rows = winners(table, found.rows, ledger.position, columns(engine, table, counted, ledger))
     if table.contract.spanning:
         counted = together([counted, over_table(engine, table, rows, ledger.position, counted.good)])
     audits.append(counted)
     passed = tuple(day for day in counted.good if day not in counted.breaks(fatal(table, row_rules(table))))
     if not passed:
         return None
+    bad = with_failing(set_aside(table, found.rows), found)
     return Publication(
         table=table,
         mode="merge",
@@ -59,7 +60,7 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: lis
         statement=Statement("replay", engine.run_id, passed, contract=table.contract.version, code=table.code_version),
         before=ledger,
         audit=counted.without({*days} - {*passed}),
-        quarantined=quarantine.kept(aside, set_aside(table, typed)).where(delta.in_days(passed)),
+        quarantined=quarantine.kept(aside, bad).where(delta.in_days(passed)),
         quarantine_where=f"{delta.in_days(passed)} AND {predicate(held)}",
         settle=passed,
         change=drift.change(engine.lake, table, rows.schema, ledger.accepted_rules),

@@ -1,0 +1,92 @@
+"""Records read by Kafka's own client instead of Spark's reader: a few, whatever their timestamps are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+
+from lakehouse_assets.access import kafka as access
+from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.sources.records import RECORD
+from lakehouse_assets.engine.writing.audits import REASONS
+from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.settings import Settings
+
+MOST_RECORDS = 20_000
+"""More of them would burden the Spark server, to which they are sent by value."""
+QUIET_SECONDS = 30.0
+"""Without any answer of the broker."""
+_MOST_MILLIS = (2**63 - 1) // 1000
+_MICROS = 1000
+_MOST_POLLED = 1000
+_READ = StructType([*RECORD.fields, StructField(REASONS, ArrayType(StringType()))])
+
+
+def read(spark: SparkSession, settings: Settings, topic: str, slices: Sequence[Slice]) -> DataFrame:
+    """The committed records of these slices, with `reasons` where a timestamp is none; reads now.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    schema = to_arrow_schema(_READ, timezone="UTC")
+    with closing(_consumer(settings)) as consumer:
+        rows = [_row(part, each) for part in slices for each in _messages(consumer, topic, part)]
+    return spark.createDataFrame(pa.Table.from_pylist(rows, schema), _READ)
+
+
+def _consumer(settings: Settings) -> Consumer:
+    options = {
+        "group.id": "lakehouse-reads-singly",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "error",
+    }
+    return Consumer(access.client(settings) | options)
+
+
+def _messages(consumer: Consumer, topic: str, part: Slice) -> Iterator[Message]:
+    """Ends at the partition's end, or at the first offset beyond the slice: markers deliver nothing."""
+    if not len(part):
+        return
+    consumer.assign([TopicPartition(topic, part.partition, part.start)])
+    deadline = time.monotonic() + QUIET_SECONDS
+    while time.monotonic() < deadline:
+        for message in consumer.consume(_MOST_POLLED, timeout=1.0):
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise _unavailable(topic, error.str())
+            if error is not None or (message.offset() or 0) >= part.end:
+                return
+            yield message
+            deadline = time.monotonic() + QUIET_SECONDS
+    raise _unavailable(topic, f"nothing for {QUIET_SECONDS:.0f} s")
+
+
+def _row(part: Slice, message: Message) -> dict[str, Any]:
+    headers: Any = message.headers() or ()
+    millis = int(message.timestamp()[1])
+    is_time = abs(millis) <= _MOST_MILLIS
+    reason = f"timestamp: {millis} ms is no time that a date has; are these nanoseconds?"
+    return {
+        "topic_id": part.topic_id,
+        "partition": part.partition,
+        "offset": message.offset(),
+        "timestamp": millis * _MICROS if is_time else None,
+        "key": message.key(),
+        "value": message.value(),
+        "headers": [{"key": name, "value": value} for name, value in headers] or None,
+        REASONS: [] if is_time else [reason],
+    }
+
+
+def _unavailable(topic: str, why: str) -> UnavailableError:
+    return UnavailableError(f"no answer ({why})", where=f"topic {topic}", do="Check the broker (`lakehouse status`)")

@@ -1,0 +1,182 @@
+"""Judging: the rows of a batch with their verdicts, and their audit; records that make code fail are narrowed down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import pyspark.sql.functions as F
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+
+from lakehouse_assets.engine import calendar
+from lakehouse_assets.engine.history.position import Slice, halve, predicate, without
+from lakehouse_assets.engine.sources.source import Source
+from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable
+from lakehouse_assets.engine.writing import delta, failing, narrowing
+from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
+from lakehouse_assets.engine.writing.failing import FAILED_CODE
+from lakehouse_assets.engine.writing.narrowing import Failing
+from lakehouse_assets.engine.writing.verdicts import coordinate, judged, sampling, typed_rows
+from lakehouse_assets.errors import ContractError
+from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.writing.increments import Engine
+
+
+class AnswerFailsError(ContractError):
+    """An answer's function fails on a row of its source."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A batch that was looked at in whole, and is not written yet."""
+
+    rows: DataFrame
+    """With `reasons` and `remarks`; without the records that make code fail."""
+    audit: Audit
+    """Of all, those that make code fail among the rows set aside."""
+    slices: tuple[Slice, ...]
+    """What was judged: all that was asked for, or its beginning where records had to be read one by one."""
+    failing: DataFrame | None = None
+    """The quarantine's rows of the records that make code fail."""
+
+
+def landed(engine: Engine, table: SourceTable, source: Source, slices: Sequence[Slice], now: datetime) -> Judged:
+    """A source's records, dated, with the reasons for which some are set aside.
+
+    Raises:
+        TooManyFailError: more records than may be set aside make the table's `event_time` fail.
+    """
+    try:
+        rows, counted = _dated(engine, table, source.read(engine.spark, slices), now, source.faults())
+        return Judged(rows, counted, tuple(slices))
+    except PySparkException as error:
+        if not narrowing.may_be_a_record(error):
+            raise
+    records, few = source.read_singly(engine.spark, slices)
+
+    def attempt(parts: Sequence[Slice]) -> tuple[DataFrame, Audit]:
+        return _dated(engine, table, records.where(predicate(parts)), now, F.col(REASONS))
+
+    most = engine.settings.most_failing_records
+    (rows, counted), found = narrowing.evaluated(attempt, few, source.halve, most, table.key)
+    unread = rows.withColumn(FAILED_CODE, F.when(F.col("timestamp").isNull(), failing.ANY_CODE))
+    aside = _beginnings(engine, table, source, found)
+    return Judged(unread, together([counted, failing.audited(aside)]), few, aside)
+
+
+def _beginnings(engine: Engine, table: SourceTable, source: Source, found: Sequence[Failing]) -> DataFrame | None:
+    if not found:
+        return None
+    return failing.records(table, source.beginnings(engine.spark, [each.part for each in found]), found)
+
+
+def _dated(
+    engine: Engine, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
+) -> tuple[DataFrame, Audit]:
+    dated = date_records(engine.settings, table, records, now, faults).localCheckpoint(eager=False)
+    return dated, audit(dated, Sampling(coordinate(), F.create_map().cast("map<string,string>")))
+
+
+def date_records(
+    settings: Settings, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
+) -> DataFrame:
+    """Records with `event_date` (UTC date of the event's own time, else of the record's), `reasons` and `remarks`.
+
+    The reasons are the source's own `faults`, where it finds any, and the calendar's; there are no remarks.
+    """
+    event_date = F.to_date(F.coalesce(table.event_time(), F.col("timestamp")))
+    outside = calendar.outside(settings, now)
+    reasons = outside if faults is None else F.concat(faults, outside)
+    return records.withColumn("event_date", event_date).withColumns({REASONS: reasons, REMARKS: no_remarks()})
+
+
+def typed(
+    engine: Engine,
+    table: EventTable,
+    records: DataFrame,
+    slices: Sequence[Slice],
+    accepted: Collection[str],
+    left_out: Sequence[Slice] = (),
+) -> Judged:
+    """The rows that a table makes of bronze records between coordinates, without some that are known to fail.
+
+    Raises:
+        TooManyFailError: more records than may be set aside make the table's transform fail.
+    """
+
+    def attempt(parts: Sequence[Slice]) -> tuple[DataFrame, Audit]:
+        rows = typed_rows(table, records.where(predicate(parts)), accepted).localCheckpoint(eager=False)
+        return rows, audit(rows, sampling(table))
+
+    kept = without(slices, left_out)
+    most = engine.settings.most_failing_records
+    (rows, counted), found = narrowing.evaluated(attempt, kept, halve, most, table.key)
+    aside = failing.events(table, records, found) if found else None
+    return Judged(rows, together([counted, failing.audited(aside)]), tuple(slices), aside)
+
+
+def answered(engine: Engine, table: DailyTable, source: DataFrame, days: Sequence[date]) -> tuple[DataFrame, Audit]:
+    """The answers of some days from the rows of their source, with `reasons` and `remarks`, and their audit.
+
+    Raises:
+        AnswerFailsError: the table's function fails on a row; names its day and coordinate.
+    """
+
+    def attempt(rows: DataFrame) -> tuple[DataFrame, Audit]:
+        checked = judged(table, rows).localCheckpoint(eager=False)
+        return checked, audit(checked, sampling(table))
+
+    try:
+        return attempt(source)
+    except PySparkException as error:
+        if not narrowing.may_be_a_record(error):
+            raise
+        fault = _fault(table, attempt, source, days)
+        raise fault or error from error
+
+
+def _fault(
+    table: DailyTable, attempt: Callable[[DataFrame], object], source: DataFrame, days: Sequence[date]
+) -> AnswerFailsError | None:
+    """The first day on which the function fails, and the row that makes it; None where no day fails by itself."""
+
+    def on_days(part: Sequence[date]) -> object:
+        return attempt(source.where(delta.in_days(part)))
+
+    found = next(narrowing.search(narrowing.fails(on_days), tuple(days), _halve_days), None)
+    if found is None:
+        return None
+    (day,), error = found
+    where = _row(attempt, source.where(delta.in_days([day])))
+    return AnswerFailsError(
+        f"its function fails on {day} ({error}), on rows of {table.source.key}{where}; nothing was published",
+        where=table.key,
+        do=f"Mend the function or the record; or run `lakehouse accept {table.key} --retry` to have it tried again",
+    )
+
+
+def _row(attempt: Callable[[DataFrame], object], rows: DataFrame) -> str:
+    """Where the row is that makes the function fail alone; empty where none does."""
+
+    def on_rows(part: Sequence[Slice]) -> object:
+        return attempt(rows.where(predicate(part)))
+
+    alone = next(narrowing.search(narrowing.fails(on_rows), _coordinates(rows), halve), None)
+    return f" at partition {alone[0][0].partition} offset {alone[0][0].start}" if alone else ""
+
+
+def _halve_days(days: Sequence[date]) -> tuple[Sequence[date], Sequence[date]] | None:
+    middle = len(days) // 2
+    return (days[:middle], days[middle:]) if middle else None
+
+
+def _coordinates(rows: DataFrame) -> Sequence[Slice]:
+    """What the rows span, as one slice for each partition."""
+    spans = rows.groupBy("topic_id", "partition").agg(F.min("offset").alias("first"), F.max("offset").alias("last"))
+    found = [Slice(row["topic_id"], row["partition"], row["first"], row["last"] + 1) for row in spans.collect()]
+    return tuple(sorted(found))
