@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from lakehouse_assets.errors import UnavailableError
@@ -20,7 +21,7 @@ def show(settings: Settings, console: Console) -> None:
     """Prints one line per table; says why where it cannot."""
     from lakehouse_assets.definitions import TABLES
     from lakehouse_assets.engine.history.lake import Lake
-    from lakehouse_assets.engine.orchestration.progress import holdings, snapshot
+    from lakehouse_assets.engine.orchestration.progress import holdings, snapshot, waiting
 
     try:
         progress, held = snapshot(settings, TABLES), holdings(Lake(settings), TABLES)
@@ -28,6 +29,8 @@ def show(settings: Settings, console: Console) -> None:
         console.print(f"[yellow]No lag to show:[/] {error}")
         return
     console.print(rendered(progress, held))
+    for line in waiting(settings, TABLES):
+        console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
 
 
 def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> RichTable:

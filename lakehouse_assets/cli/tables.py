@@ -60,12 +60,17 @@ def ranges(key: str, ledger: Ledger) -> RichTable:
 def accept(
     table: TABLE,
     rule: Annotated[list[str] | None, typer.Option(help="A rule that the next batch may break", metavar="NAME")] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Only try once more: it was mended elsewhere")] = False,
 ) -> None:
-    """Record that a loss, or with --rule a broken rule, which holds a table is known, so that it goes on after it."""
-    from lakehouse_assets.engine.history import acceptances
+    """Let a held table go on: a loss is known, with --rule a broken rule, with --retry what it failed on is mended."""
+    from lakehouse_assets.engine.history import acceptances, holds
     from lakehouse_assets.engine.spark import connect
 
     settings = started()
+    if retry:
+        holds.clear(settings, known_table(table).key)
+        Console(soft_wrap=True).print(f"{table}: its next batch is tried as if it were the first time.", markup=False)
+        return
     session = connect(settings.spark_remote, str(uuid4()))
     try:
         if rule:

@@ -10,8 +10,7 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.access import kafka
 from lakehouse_assets.demo import topic
-from lakehouse_assets.engine.history import acceptances
-from lakehouse_assets.engine.orchestration.holding import breach
+from lakehouse_assets.engine.history import acceptances, holds
 from lakehouse_assets.silver.sales_transactions import table as silver
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, sale
 from lakehouse_assets_tests.faults.site import TOPIC, Site, until
@@ -47,9 +46,12 @@ def state(site: Site) -> dict[str, tuple[int, Files]]:
 def refused(site: Site, known: set[str]) -> float | None:
     """When a run since then ended by itself, because the table refused its batch."""
     new = [run_id for run_id, run in site.runs().items() if run_id not in known and run.is_finished]
+    hold = holds.read(site.settings, silver.key).get(silver.key)
+    if hold is None or hold.temporary or hold.run_id not in new:
+        return None
     with site.instance as instance:
-        ended = [instance.get_run_record_by_id(run_id) for run_id in new if breach(instance, run_id)]
-    return ended[0].end_time if ended else None
+        record = instance.get_run_record_by_id(hold.run_id)
+    return record.end_time if record else None
 
 
 def accept(site: Site, spark) -> None:

@@ -6,13 +6,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.orchestration import hold_checks, holding
 from lakehouse_assets.engine.orchestration.pipelines import downstream
 from lakehouse_assets.engine.sources.kafka import TopicNotFoundError
 from lakehouse_assets.engine.sources.source import Source, source_of
 from lakehouse_assets.engine.tables import SourceTable, Table
+from lakehouse_assets.engine.writing.increments import standing_ledger
+from lakehouse_assets.errors import BrokenContractError, UnavailableError
 from lakehouse_assets.settings import Settings
 
 
@@ -81,6 +85,33 @@ def holdings(lake: Lake, tables: Sequence[Table]) -> dict[str, Holding]:
         table.key: Holding(lake.rows(table.key), lake.rows(table.quarantine), _age_seconds(lake, table.key))
         for table in tables
     }
+
+
+def waiting(settings: Settings, tables: Sequence[Table]) -> list[str]:
+    """One line for each table that is held or waits: since when, why, what to type, and who waits for it.
+
+    Raises:
+        UnavailableError: a source or the store does not answer.
+    """
+    found = holding.standing(settings, tables)
+    lines = [_line(settings, table, tables, found[table.key]) for table in tables if table.key in found]
+    return [*lines, *(loss for table in tables if isinstance(table, SourceTable) and (loss := _loss(settings, table)))]
+
+
+def _line(settings: Settings, table: Table, tables: Sequence[Table], hold: Hold) -> str:
+    behind = ", ".join(each.key for each in hold_checks.below(table, tables))
+    return holding.shown(settings, hold) + (f" For it waits: {behind}." if behind else "")
+
+
+def _loss(settings: Settings, table: SourceTable) -> str:
+    """What a source has lost beyond the table's position; empty for nothing."""
+    try:
+        source_of(settings, table).plan(standing_ledger(Lake(settings), table))
+    except BrokenContractError as error:
+        return str(error)
+    except UnavailableError:
+        return ""
+    return ""
 
 
 def _age_seconds(lake: Lake, key: str) -> float | None:
