@@ -1,6 +1,6 @@
-"""Watches sensors: one that should tick and does not, whose ticks fail, or that holds its table.
+"""Watches sensors: one that should tick and does not, or whose ticks fail, as they do when records are gone.
 
-What a sensor holds because its table refused a batch is told by the checks that the batch broke.
+A table that is held fails no tick: it is told by the checks that its batch broke, or by the run that failed.
 
 The watches tick with the same daemon, so a daemon that is down is not seen here.
 """
@@ -14,17 +14,14 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
 
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
-from lakehouse_assets.engine.alerts.reasons import MOST_CHARACTERS, why
-from lakehouse_assets.engine.orchestration.pipeline_log import redact
+from lakehouse_assets.engine.alerts.reasons import why
 from lakehouse_assets.engine.tables import SourceTable, Table
-from lakehouse_assets.engine.writing.verdicts import REFUSED
 from lakehouse_assets.settings import Settings
 
 MISSED_INTERVALS = 10
 """So many intervals without a tick, and not less than `alerts_sensor_silence_seconds`, count as stuck."""
 FAILED_TICKS = 3
 """So many failed ticks in a row."""
-HELD = "held until"
 
 
 def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
@@ -60,11 +57,6 @@ def complaint(settings: Settings, ticks: Sequence[InstigatorTick]) -> str:
     ended = [tick for tick in ticks if tick.status != TickStatus.STARTED]
     if not ended:
         return ""
-    reason = ended[0].tick_data.skip_reason or ""
-    if REFUSED in reason:
-        return ""
-    if ended[0].status == TickStatus.SKIPPED and reason.startswith(HELD):
-        return redact(settings, reason)[:MOST_CHARACTERS]
     failed = len(ended) >= FAILED_TICKS - 1 and all(tick.status == TickStatus.FAILURE for tick in ended)
     return why(settings, ended[0].tick_data.error) if failed else ""
 

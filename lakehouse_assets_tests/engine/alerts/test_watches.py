@@ -132,7 +132,7 @@ def tick(status: TickStatus, reason: str = "", message: str = ""):
 
 
 FAILED = tick(TickStatus.FAILURE, message="offsets 10 to 19 are gone")
-HELD = tick(TickStatus.SKIPPED, "held until code, contract or an acceptance changes: amount > 0")
+HELD = tick(TickStatus.SKIPPED, "nothing new on topic t; silver/x is held since 2026-01-01: a rule broke")
 IDLE = tick(TickStatus.SKIPPED, "nothing new on topic sales.transactions")
 
 
@@ -145,11 +145,10 @@ IDLE = tick(TickStatus.SKIPPED, "nothing new on topic sales.transactions")
         ([FAILED, IDLE, FAILED], ""),
         ([FAILED, FAILED, FAILED], "offsets 10 to 19 are gone"),
         ([tick(TickStatus.STARTED), FAILED, FAILED], "offsets 10 to 19 are gone"),
-        ([HELD, FAILED, IDLE], HELD.tick_data.skip_reason),
-        ([IDLE, HELD, HELD], ""),
+        ([HELD, HELD, HELD], ""),
     ],
 )
-def test_a_sensor_that_is_held_or_always_fails_says_why(ticks, said):
+def test_a_sensor_that_always_fails_says_why(ticks, said):
     assert stuck_sensors.complaint(Settings(), ticks) == said
 
 
@@ -169,7 +168,7 @@ def stuck(instance, now: float, awake_since: float = 0.0) -> dict[str, str]:
 
 
 def test_sensors_as_dagster_keeps_them(tmp_path):
-    """Silent for too long, unless nobody was there to tick; held; switched off."""
+    """Silent for too long, unless nobody was there to tick; failing; switched off."""
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         data = SensorInstigatorData(last_tick_timestamp=1000.0, min_interval=1)
         state = InstigatorState(ORIGIN, InstigatorType.SENSOR, InstigatorStatus.DECLARED_IN_CODE, data)
@@ -178,12 +177,11 @@ def test_sensors_as_dagster_keeps_them(tmp_path):
         assert stuck(instance, 1200.0) == {"silent": "no tick for 200 s, 120 s are allowed"}
         assert stuck(instance, 1200.0, awake_since=1190.0) == {}
 
-        held = "held until code, contract or an acceptance changes: amount > 0"
         names = (state.instigator_origin_id, state.instigator_name, InstigatorType.SENSOR)
-        instance.create_tick(
-            TickData(*names, TickStatus.SKIPPED, 1201.0, skip_reason=held, selector_id=state.selector_id)
-        )
-        assert stuck(instance, 1202.0) == {"ticks": held}
+        gone = FAILED.tick_data.error
+        for at in (1200.0, 1201.0, 1202.0):
+            instance.create_tick(TickData(*names, TickStatus.FAILURE, at, error=gone, selector_id=state.selector_id))
+        assert stuck(instance, 1202.0) == {"ticks": "offsets 10 to 19 are gone"}
         found = stuck_sensors.look(scene(1202.0, instance), {}).conditions[1]
         assert found.link == "/locations/__repository__@lakehouse/sensors/watch_sales_transactions"
         assert (found.table, found.owner) == ("bronze/sales/transactions", "team:sales-data")
