@@ -57,7 +57,7 @@ def _told(scene: Scene, ended: list[EventLogRecord], undone: dict[str, Open]) ->
         if run is None:
             continue
         if record.event_log_entry.get_dagster_event().event_type == DagsterEventType.RUN_SUCCESS:
-            for key in [key for key, each in undone.items() if _does(scene, run, each)]:
+            for key in [key for key, each in undone.items() if _does(run, each) and not _waits(scene, each)]:
                 del undone[key]
                 yield Condition(key, failing=False, at=record.timestamp)
         elif run.tags.get(_WILL_RETRY) != "true":
@@ -66,9 +66,14 @@ def _told(scene: Scene, ended: list[EventLogRecord], undone: dict[str, Open]) ->
                 yield condition
 
 
-def _does(scene: Scene, run: DagsterRun, undone: Open) -> bool:
-    """Whether a good run did the work that was left undone; one passes a held table by."""
-    if run.job_name != undone.job or (undone.table and is_held(scene.instance, undone.table)):
+def _waits(scene: Scene, undone: Open) -> bool:
+    """Whether the table is held, so that good runs pass it by."""
+    return bool(undone.table) and is_held(scene.instance, undone.table)
+
+
+def _does(run: DagsterRun, undone: Open) -> bool:
+    """Whether a good run did the work that was left undone."""
+    if run.job_name != undone.job:
         return False
     selected = run.asset_selection or ()
     if undone.table and selected and AssetKey(undone.table.split("/")) not in selected:

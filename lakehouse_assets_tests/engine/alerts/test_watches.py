@@ -18,6 +18,7 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 from dagster._core.utils import make_new_run_id
+from dagster._utils.error import SerializableErrorInfo
 
 from lakehouse_assets.definitions import TABLES, VIEWS
 from lakehouse_assets.engine.alerts import failed_runs, freshness, lag, quarantine, stuck_sensors, watches
@@ -178,7 +179,7 @@ def test_sensors_as_dagster_keeps_them(tmp_path):
         assert stuck(instance, 1200.0, awake_since=1190.0) == {}
 
         names = (state.instigator_origin_id, state.instigator_name, InstigatorType.SENSOR)
-        gone = FAILED.tick_data.error
+        gone = SerializableErrorInfo("offsets 10 to 19 are gone", [], "LossError")
         for at in (1200.0, 1201.0, 1202.0):
             instance.create_tick(TickData(*names, TickStatus.FAILURE, at, error=gone, selector_id=state.selector_id))
         assert stuck(instance, 1202.0) == {"ticks": "offsets 10 to 19 are gone"}
