@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,9 +16,10 @@ from pyspark.errors.exceptions.connect import NumberFormatException, SparkConnec
 from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine.history.position import Slice, halve, without
-from lakehouse_assets.engine.writing import narrowing, rebuilds, replays
+from lakehouse_assets.engine.writing import judging, narrowing, rebuilds, replays
 from lakehouse_assets.engine.writing.judging import AnswerFailsError
 from lakehouse_assets.engine.writing.narrowing import TooManyFailError, evaluated
+from lakehouse_assets.engine.writing.verdicts import typed_rows
 from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.silver import sales_transactions as silver
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, Lab, sale
@@ -148,25 +151,32 @@ def test_a_transform_that_fails_on_every_record_sets_nothing_aside(lab: Lab):
     assert lab.rows(lab.silver.key) == []
 
 
+ODD = [0, 1, 253_402_300_800_000, 9_223_372_036_854_775, 9_223_372_036_854_776, NANOSECONDS, 2**63 - 1]
+"""Now, 1970, the year 10,000, the last millisecond that Spark can read, the one after it, nanoseconds, the largest."""
+
+
 @pytest.mark.services
 def test_a_record_that_sparks_reader_cannot_read_is_set_aside_with_its_bytes(lab: Lab):
-    """A timestamp in nanoseconds between good records; the next batch goes on by Spark; a repair passes it by."""
+    """Whatever its timestamp is; the next batch goes on by Spark; a repair passes it by."""
     producer = lab.producer()
-    for number, stamp in enumerate([EVENT_TIME_MS, NANOSECONDS, EVENT_TIME_MS]):
-        producer.produce(lab.topic, sale(number), key=b"k", partition=0, timestamp=stamp)
+    other = {"key": b"k", "partition": 0, "headers": [("h", None), ("", b"")]}
+    for number, stamp in enumerate([*ODD, EVENT_TIME_MS]):
+        producer.produce(
+            lab.topic, sale(number), key=b"k", partition=0, timestamp=stamp, headers=[("h", None), ("", b"")]
+        )
     producer.flush()
 
     lab.ingest()
-    lab.send(sale(3)).ingest()
+    lab.send(sale(8)).ingest()
 
-    assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 2), (0, 3)]
-    (aside,) = lab.rows(lab.bronze.quarantine)
-    assert (aside["offset"], aside["value"], aside["key"]) == (1, sale(1), b"k")
-    assert aside["reasons"] == [f"timestamp: {NANOSECONDS} ms is no time that a date has; are these nanoseconds?"]
+    assert lab.coordinates(lab.bronze.key) == [(0, offset) for offset in (0, 1, 2, 3, 7, 8)]
+    aside = lab.rows(lab.bronze.quarantine, '"offset", value, key, reasons')
+    assert [(row["offset"], row["value"], row["key"]) for row in aside] == [(n, sale(n), b"k") for n in (4, 5, 6)]
+    assert aside[1]["reasons"] == [f"timestamp: {NANOSECONDS} ms is no time that a date has; are these nanoseconds?"]
     lab.publish_all(rebuilds.repair(lab.engine(), lab.bronze, [DAY]))
-    assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 2), (0, 3)]
-    assert lab.coordinates(lab.bronze.quarantine) == [(0, 1)]
-    assert [row["lines"] for row in lab.rows(lab.gold.key)] == [3]
+    assert lab.coordinates(lab.bronze.key) == [(0, offset) for offset in (0, 1, 2, 3, 7, 8)]
+    assert lab.coordinates(lab.bronze.quarantine) == [(0, 4), (0, 5), (0, 6)]
+    assert [row["lines"] for row in lab.rows(lab.gold.key)] == [6]
 
 
 def risky_time() -> Column:
@@ -204,3 +214,25 @@ def test_an_answer_whose_function_fails_names_the_day_and_the_row(lab: Lab):
     with pytest.raises(AnswerFailsError, match=r"fails on 2017-03-05 \(CAST_INVALID_INPUT\).* partition 0 offset 7;"):
         lab.recompute()
     assert lab.rows(lab.gold.key) == []
+
+
+@pytest.mark.services
+@pytest.mark.slow
+def test_one_record_in_250_000_is_found_in_a_bounded_number_of_tries(lab: Lab, monkeypatch, capsys):
+    """As many tries as halvings, and few more; every other record is published."""
+    many, tries = 250_000, []
+    lab.silver = replace(lab.silver, transform=fragile)
+    bad = sale(many, Country="Norway")
+    lab.send(*(bad if number == 123_456 else sale(number, Country="47") for number in range(many))).land()
+    monkeypatch.setattr(judging, "typed_rows", lambda *given: tries.append(time.monotonic()) or typed_rows(*given))
+
+    started = time.monotonic()
+    lab.refine()
+
+    assert lab.coordinates(lab.silver.quarantine) == [(0, 123_456)]
+    assert len(lab.coordinates(lab.silver.key)) == many - 1
+    assert len(tries) <= 23
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n1 of {many} found in {len(tries)} tries, {tries[-1] - started:.1f} s before the last one\n"
+        )
