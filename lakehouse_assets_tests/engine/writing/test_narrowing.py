@@ -161,9 +161,7 @@ def test_a_record_that_sparks_reader_cannot_read_is_set_aside_with_its_bytes(lab
     producer = lab.producer()
     other = {"key": b"k", "partition": 0, "headers": [("h", None), ("", b"")]}
     for number, stamp in enumerate([*ODD, EVENT_TIME_MS]):
-        producer.produce(
-            lab.topic, sale(number), key=b"k", partition=0, timestamp=stamp, headers=[("h", None), ("", b"")]
-        )
+        producer.produce(lab.topic, sale(number), timestamp=stamp, **other)
     producer.flush()
 
     lab.ingest()
