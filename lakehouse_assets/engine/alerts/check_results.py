@@ -20,11 +20,12 @@ from dagster import (
 
 from lakehouse_assets.engine.alerts import event_log
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
+from lakehouse_assets.engine.orchestration.checks import TO_GO_ON
 from lakehouse_assets.engine.orchestration.hold_checks import NOT_HELD
 
 MOST_SAMPLES = 5
 _SAMPLE_CHARACTERS = 300
-_TOLD = ("rows", "rows_breaking", "share", "severity")
+_TOLD = ("rows", "rows_breaking", "share", "severity", TO_GO_ON)
 
 
 def look(scene: Scene, memory: Mapping[str, Any]) -> Look:

@@ -97,16 +97,21 @@ def specs(table: Table) -> list[AssetCheckSpec]:
     ]
 
 
-def evaluations(table: Table, audit: Audit, day: date | None = None) -> Iterator[AssetCheckEvaluation]:
-    """One verdict per check: over a day, or over all that the audit looked at."""
+TO_GO_ON = "to go on"
+
+
+def evaluations(table: Table, audit: Audit, day: date | None = None, do: str = "") -> Iterator[AssetCheckEvaluation]:
+    """One verdict per check: over a day, or over all that the audit looked at. `do` is said of what refused a batch."""
     for check in checks_of(table):
         days = audit.days() if day is None else [day]
         counted = _counted(table, check, audit, days)
+        refuses = do and check.severity == "fail" and counted["rows_breaking"]
+        said: dict[str, str] = {TO_GO_ON: do} if refuses else {}
         yield AssetCheckEvaluation(
             asset_key=table.asset_key,
             check_name=check.name,
             passed=counted["rows_breaking"] == 0,
-            metadata={**counted, "severity": check.severity, **_samples(table, check, audit, days)},
+            metadata={**counted, **said, "severity": check.severity, **_samples(table, check, audit, days)},
             severity=check.dagsters_severity,
             description=check.description,
             partition=day.isoformat() if day else None,

@@ -147,7 +147,7 @@ def _published(engine: Engine, table: Table, plan: Plan) -> Iterator[Any]:
         with holding.recording(engine.settings, table, engine.run_id):
             publication = in_turn(engine.settings, table, plan)
     except RefusedError as error:
-        yield from checks.evaluations(table, error.audit)
+        yield from checks.evaluations(table, error.audit, do=error.do)
         raise
     yield Output(publication, "publication")
     if publication is not None:

@@ -103,6 +103,7 @@ def test_a_refused_batch_changes_nothing_and_the_next_ones_wait_until_somebody_a
     errors = [each for each in watched(lab, instance) if each.severity == "error"]
     assert [(each.kind, each.rule) for each in errors] == [("check", broken.check_name)]
     assert "1000001.00" in " ".join(errors[0].samples)
+    assert f"lakehouse accept {lab.silver.key} --rule '{RULE}'" in dict(errors[0].facts)["to go on"]
 
     lab.send(sale(4))
     assert run(lab, instance).success
