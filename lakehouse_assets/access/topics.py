@@ -80,7 +80,8 @@ def send(settings: Settings, name: str, values: Sequence[bytes], key: bytes | No
     """
     admin = AdminClient(kafka.client(settings))
     if not _described(admin, settings, name).partitions:
-        raise LakehouseError("there is no such topic", where=f"topic {name}", do=f"Run `lakehouse topics create {name}`")
+        do = f"Run `lakehouse topics create {name}`"
+        raise LakehouseError("there is no such topic", where=f"topic {name}", do=do)
     failed: list[KafkaError] = []
     producer = Producer({**kafka.client(settings), "enable.idempotence": True})
     for value in values:
@@ -118,9 +119,9 @@ def _reader(settings: Settings) -> dict[str, Any]:
 
 
 def _refusal(settings: Settings, name: str, reason: KafkaError | str) -> LakehouseError:
-    """Out of reach where a retry may help; a word of the broker's own where it says no."""
-    said = reason.str() if isinstance(reason, KafkaError) else reason
+    """Out of reach where a retry may help; the broker's own words where it says no."""
+    said, where = reason.str() if isinstance(reason, KafkaError) else reason, f"topic {name}" if name else "Kafka"
     if isinstance(reason, KafkaError) and not reason.retriable() and reason.code() > 0:
-        return LakehouseError(f"the broker refuses ({said})", where=f"topic {name}", do="Change the name or the options")
+        return LakehouseError(f"the broker refuses ({said})", where=where, do="Change the name or the options")
     do = f"Check that Kafka answers at {settings.kafka_bootstrap} (`lakehouse status`)"
-    return UnavailableError(f"the broker does not answer ({said})", where=f"topic {name}" if name else "Kafka", do=do)
+    return UnavailableError(f"the broker does not answer ({said})", where=where, do=do)

@@ -98,5 +98,3 @@ def _with_broker() -> Settings:
     if not settings.kafka_bootstrap:
         raise UnavailableError("nothing was started here yet", where=str(settings.home), do="Run `lakehouse up`")
     return settings
-
-

@@ -69,6 +69,7 @@ def dropped_at_once(source: str) -> list[int]:
 def test_no_client_is_dropped_before_its_future_is_read():
     """In the project, its tests, its benchmarks: a client without a name dies before its answer is there."""
     assert dropped_at_once('AdminClient(o).create_topics([t])["t"].result()') == [1]
-    files = [path for room in ("lakehouse_assets", "lakehouse_assets_tests", "benchmarks") for path in (PROJECT / room).rglob("*.py")]
+    rooms = ("lakehouse_assets", "lakehouse_assets_tests", "benchmarks")
+    files = [path for room in rooms for path in (PROJECT / room).rglob("*.py")]
 
     assert {str(path): lines for path in files if (lines := dropped_at_once(path.read_text()))} == {}
