@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from lakehouse_assets import stops
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services import endpoints, external, leftovers
 from lakehouse_assets.services.dagster import Dagster
@@ -230,6 +231,8 @@ class Stack:
             service.stop()
 
     def _down(self) -> int:
+        if self.supervisor.alive():
+            stops.record(self.home.root)
         pid = self.supervisor.shutdown()
         if pid is not None:
             _wait_for_end(pid)

@@ -1,7 +1,8 @@
 """Watches runs: a failed one is an incident of its job and table until a later run does that work.
 
-A run that Dagster itself starts again has not failed yet. Of an error only messages of this project are told: what
-others say may quote a row. A refused batch is told by the checks that it broke, and not once more as a run.
+A run that Dagster itself starts again has not failed yet, and one that a stop on purpose cut off has not failed at all.
+Of an error only messages of this project are told: what others say may quote a row. A refused batch is told by the
+checks that it broke, and not once more as a run.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dagster import AssetKey, DagsterEventType, DagsterRun, EventLogEntry, EventLogRecord
+from dagster import AssetKey, DagsterEventType, DagsterRun, EventLogEntry, EventLogRecord, RunRecord
 
+from lakehouse_assets import stops
 from lakehouse_assets.engine.alerts import event_log
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
 from lakehouse_assets.engine.alerts.reasons import is_refusal, why
@@ -52,17 +54,23 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
 
 def _told(scene: Scene, ended: list[EventLogRecord], undone: dict[str, Open]) -> Iterator[Condition]:
     for record in ended:
-        run = scene.instance.get_run_by_id(record.run_id)
-        if run is None:
+        known = scene.instance.get_run_record_by_id(record.run_id)
+        if known is None:
             continue
+        run = known.dagster_run
         if record.event_log_entry.get_dagster_event().event_type == DagsterEventType.RUN_SUCCESS:
             for key in [key for key, each in undone.items() if _does(run, each)]:
                 del undone[key]
                 yield Condition(key, failing=False, at=record.timestamp)
-        elif run.tags.get(_WILL_RETRY) != "true":
+        elif run.tags.get(_WILL_RETRY) != "true" and not _cut_off(scene, known, record.timestamp):
             for condition, each in _failures(scene, run, record.timestamp):
                 undone[each.key] = each
                 yield condition
+
+
+def _cut_off(scene: Scene, known: RunRecord, ended: float) -> bool:
+    """Whether somebody stopped the services while it was at work; it may be found dead only after the next start."""
+    return stops.cut_off(scene.settings.home, known.create_timestamp.timestamp(), ended)
 
 
 def _does(run: DagsterRun, undone: Open) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from dagster import AssetMaterialization, DagsterInstance
 
+from lakehouse_assets import stops
 from lakehouse_assets.engine.alerts import delivery, event_log, watches
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.gold.sales_daily_revenue import table as gold
@@ -120,6 +121,18 @@ def test_a_run_that_dagster_starts_again_has_not_failed_yet(bench, mail, hook):
     bench.run(True, tags={"dagster/will_retry": "false"})
     bench.round()
     assert len(hook.titles) == 1
+
+
+def test_a_run_cut_off_by_a_stop_on_purpose_alerts_nobody(bench, mail, hook):
+    """It may be found dead only after the next start. One that failed before a stop, or began after it, is told."""
+    both(bench, mail, hook)
+    home = bench.settings.home
+    bench.run(True, name="failed_before")
+    bench.run(True, name="cut_off", meanwhile=lambda: stops.record(home))
+    bench.run(True, name="failed_later")
+    bench.round()
+
+    assert sorted(title.split("run of ")[1] for title in hook.titles) == ["failed_before failed", "failed_later failed"]
 
 
 def test_a_stale_table_is_over_when_it_changes(bench, mail, hook):
