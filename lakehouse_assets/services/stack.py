@@ -37,6 +37,8 @@ Progress = Callable[[str, str], None]
 SERVICES: dict[str, type[Service]] = {each.name: each for each in (Kafka, S3, Spark, Postgres, Dagster)}
 EXTERNAL = "EXTERNAL"
 SHUTDOWN_TIMEOUT_SECONDS = 40.0
+RUN_PATIENCE_SECONDS = 2.0
+"""What is left once the supervisor has stopped its programs are runs that were told to end before."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,7 @@ class Stack:
         pid = self.supervisor.shutdown()
         if pid is not None:
             _wait_for_end(pid)
-        ended = leftovers.end(self.home.root)
+        ended = leftovers.end(self.home.root, leftovers.TERM_TIMEOUT_SECONDS if pid is None else RUN_PATIENCE_SECONDS)
         self.supervisor.forget()
         return ended
 
