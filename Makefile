@@ -23,7 +23,7 @@ help: ## list the verbs
 setup: $(VENV)/.packages $(VENV)/.jars ## make the virtual environment, install packages, fetch jars (once)
 
 demo: setup ## replay real transactions from Kafka to gold; options by DEMO_ARGS="--rows 20000 --once"
-	@$(BIN)/lakehouse demo $(DEMO_ARGS)
+	@$(BIN)/lakehouse demo $(DEMO_ARGS) || test $$? = 130
 
 test: setup ## run the tests, but those that take minutes each
 	@$(BIN)/python -m pytest -m "not slow" $(TEST_ARGS)

@@ -241,7 +241,8 @@ class Bench:
             groups[at] = groups.get(at, 0) + 1
         repeated = sum(count for count in groups.values() if count > 1)
         unknown = -(-(self.rows - 1) // ONE_IN)
-        return {"unique: TransactionNo, Till": repeated, f"ProductNo: in {self.products.key}.ProductNo": unknown}
+        counts = {"unique: TransactionNo, Till": repeated, f"ProductNo: in {self.products.key}.ProductNo": unknown}
+        return {name: count for name, count in counts.items() if count}
 
     def published(self, model: type[DataFrameModel], expected: dict[str, int]) -> float:
         """Seconds from bronze to the commit."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from datetime import date, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,11 @@ SERVICES_FILE = "services.json"
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 LED_BY = {"kafka_": ("kafka_bootstrap",), "s3_": ("s3_endpoint", "s3_access_key")}
 """Settings that belong together: who gives one of the leaders anew gives the rest of its group as well."""
+
+
+PREFIX = "LAKEHOUSE_"
+NO_SETTINGS = frozenset({"LAKEHOUSE_STATE", "LAKEHOUSE_KAFKA_JAAS", "LAKEHOUSE_TESTS_HOME"})
+"""What the services, a Java client and the tests read for themselves."""
 
 
 def state_folder() -> Path:
@@ -237,6 +243,15 @@ def ca_bundle() -> Path | None:
 def proxy(scheme: Literal["http", "https"]) -> str | None:
     """The proxy's URL for a scheme, when `HTTP_PROXY` or `HTTPS_PROXY` names one."""
     return os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY") or None
+
+
+def unknown_names() -> dict[str, str]:
+    """Variables of the environment that look like settings and are none, each with the nearest that is; or nothing."""
+    known = [name.upper() for name in Settings.model_fields]
+    given = {name.upper().removeprefix(PREFIX): name for name in os.environ if name.upper().startswith(PREFIX)}
+    unknown = {short: name for short, name in sorted(given.items()) if short not in known and name not in NO_SETTINGS}
+    near = {name: get_close_matches(short, known, 1) for short, name in unknown.items()}
+    return {name: f"{PREFIX}{found[0]}" if found else "" for name, found in near.items()}
 
 
 def load(**overrides: object) -> Settings:

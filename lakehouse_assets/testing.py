@@ -2,6 +2,7 @@
 
     check_events(table, spark, records=[{"No": "1", "Paid": 2.5}], rows=[{"No": "1", "Paid": Decimal("2.50")}])
     check_answers(table, spark, source=[{"event_date": MAY_1, "Paid": Decimal("2.50")}], rows=[{"revenue": ...}])
+    check_events(table, spark, records=[{"No": "1", "Paid": 1e9}], refused=["Paid: less_than(1000)"])
 
 Expected rows name the columns to compare, in any order of rows.
 """
@@ -21,9 +22,9 @@ from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable
-from lakehouse_assets.engine.writing.audits import REASONS, audit
+from lakehouse_assets.engine.writing.audits import REASONS, Audit, audit
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
-from lakehouse_assets.engine.writing.verdicts import judged, refuse_broken, typed_rows, winners
+from lakehouse_assets.engine.writing.verdicts import fatal, judged, refuse_broken, typed_rows, winners
 
 Row = Mapping[str, Any]
 Payload = Row | bytes
@@ -38,26 +39,28 @@ def check_events(
     table: EventTable,
     spark: SparkSession,
     records: Sequence[Payload],
-    rows: Sequence[Row],
+    rows: Sequence[Row] = (),
     broken: Sequence[Sequence[str]] = (),
     reported: Mapping[str, int] | None = None,
+    refused: Sequence[str] = (),
 ) -> None:
     """Runs records through a silver table: transform, contract, one row per grain.
 
     `rows` are the good rows; `broken` holds, for each record set aside, in order of offset, the names of its broken
     rules (or of the fields that cannot be read); `reported` the broken rules of severity `warn`, and how many records
-    break each.
+    break each; `refused` the broken rules of severity `fail`: then nothing is published, so there are no `rows`.
 
     Raises:
         AssertionError: shows what was found and what was expected.
-        RefusedError: a record breaks a rule of severity `fail`.
+        RefusedError: a record breaks a rule of severity `fail`, and `refused` names none.
     """
     activate(spark)
     typed = typed_rows(table, bronze_rows(table, spark, records)).localCheckpoint()
+    counted = audit(typed)
+    if _is_refused(table, counted, refused, rows):
+        return
     aside = typed.where(F.size(REASONS) > 0).orderBy("offset").collect()
     _same("broken rules", [list(row[REASONS]) for row in aside], [list(names) for names in broken])
-    counted = audit(typed)
-    refuse_broken(table, counted)
     if reported is not None:
         names = counted.broken_rules - {name for row in aside for name in row[REASONS]}
         _same("reported", {name: counted.breaking(name, counted.days()) for name in names}, dict(reported))
@@ -65,12 +68,20 @@ def check_events(
     _same_rows(winners(table, typed, position), rows)
 
 
-def check_answers(table: DailyTable, spark: SparkSession, source: Sequence[Row], rows: Sequence[Row]) -> None:
+def check_answers(
+    table: DailyTable,
+    spark: SparkSession,
+    source: Sequence[Row],
+    rows: Sequence[Row] = (),
+    refused: Sequence[str] = (),
+) -> None:
     """Runs rows of its source through a gold table: transform, contract, grain. A column not given is null.
+
+    `refused` names the rules of severity `fail`, or the grain, that the answers break: then there are no `rows`.
 
     Raises:
         AssertionError: shows what was found and what was expected.
-        RefusedError: an answer breaks the table's contract or grain.
+        RefusedError: an answer breaks the table's contract or grain, and `refused` names none.
     """
     activate(spark)
     columns = [*table.source.contract.fields.names, "event_date"]
@@ -78,8 +89,8 @@ def check_answers(table: DailyTable, spark: SparkSession, source: Sequence[Row],
     nullable = StructType([StructField(field.name, field.dataType) for field in fields])
     given = spark.createDataFrame([tuple(row.get(name) for name in columns) for row in source], nullable)
     answers = judged(table, given)
-    refuse_broken(table, audit(answers))
-    _same_rows(answers, rows)
+    if not _is_refused(table, audit(answers), refused, rows):
+        _same_rows(answers, rows)
 
 
 def bronze_rows(table: EventTable, spark: SparkSession, records: Sequence[Payload]) -> DataFrame:
@@ -88,6 +99,17 @@ def bronze_rows(table: EventTable, spark: SparkSession, records: Sequence[Payloa
     landed = [(TOPIC_ID, 0, offset, _SENT, None, value, None) for offset, value in enumerate(values)]
     event_time = F.coalesce(table.source.event_time(), F.col("timestamp"))
     return spark.createDataFrame(landed, RECORD).withColumn("event_date", F.to_date(event_time))
+
+
+def _is_refused(table: EventTable | DailyTable, counted: Audit, refused: Sequence[str], rows: Sequence[Row]) -> bool:
+    """Whether nothing is published, as expected."""
+    if not refused:
+        refuse_broken(table, counted)
+        return False
+    assert not rows, "a refused batch publishes no rows: give `refused` or `rows`"
+    names = {name for broken in counted.breaks(fatal(table)).values() for name in broken}
+    _same("refused by", sorted(names), sorted(refused))
+    return True
 
 
 def _same_rows(found: DataFrame, rows: Sequence[Row]) -> None:

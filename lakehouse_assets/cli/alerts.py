@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 SEVERITIES = {"warn": "[yellow]warn[/]", "error": "[red]error[/]"}
 
+ID_LENGTH = 6
+"""So much of an incident's id is shown, and is enough to close it by."""
+
 commands = typer.Typer(help="Show what is wrong now, and whom it is told.", invoke_without_command=True)
 
 
@@ -30,6 +34,7 @@ def register(app: typer.Typer) -> None:
     commands.callback(invoke_without_command=True)(listing)
     commands.command("test")(try_channels)
     commands.command()(routes)
+    commands.command()(close)
     app.add_typer(commands, name="alerts")
 
 
@@ -56,12 +61,13 @@ def incidents_shown(found: Sequence[Incident], now: float) -> RichTable:
     from lakehouse_assets.engine.alerts.messages import duration, partitions
 
     shown = RichTable(title=f"Open incidents: {len(found)}", title_justify="left")
-    for column in ("severity", "what", "days", "owner", "since"):
+    for column in ("id", "severity", "what", "days", "owner", "since"):
         shown.add_column(column, overflow="fold")
     for each in found:
         what = escape(f"{each.first.subject}: {each.first.says}")
         since = duration(now - each.began_at)
-        shown.add_row(SEVERITIES[each.first.severity], what, partitions(each), escape(each.first.owner), since)
+        severity = SEVERITIES[each.first.severity]
+        shown.add_row(each.id[:ID_LENGTH], severity, what, partitions(each), escape(each.first.owner), since)
     return shown
 
 
@@ -76,6 +82,20 @@ def waiting_shown(waiting: Sequence[Waiting], now: float) -> RichTable:
         age = duration(now - each.message.at)
         shown.add_row(each.channel, escape(each.message.title), age, str(each.tries), escape(each.why))
     return shown
+
+
+def close(
+    incident: Annotated[str, typer.Argument(help="The incident's id, as `lakehouse alerts` shows it", metavar="ID")],
+    reason: Annotated[str, typer.Option(help="Why it is closed; told where its start was told", metavar="TEXT")],
+) -> None:
+    """Close an incident by hand. What goes on failing begins a new one."""
+    from lakehouse_assets.engine.alerts import closing
+    from lakehouse_assets.engine.alerts.rounds import outbox_of
+
+    settings = load()
+    closed = closing.close(outbox_of(settings), incident, reason, getpass.getuser(), settings.dagster_url)
+    said = f"{closed.id[:ID_LENGTH]} is closed: {closed.first.subject}: {closed.first.says}."
+    Console(soft_wrap=True).print(said, markup=False)
 
 
 def try_channels(

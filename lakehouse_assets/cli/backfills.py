@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -136,6 +137,11 @@ def amount(size: Size) -> str:
     return f"{size.rows:,} rows, {mebibytes:,.1f} MiB" if mebibytes >= 0.1 else f"{size.rows:,} rows, {size.bytes:,} B"
 
 
+def _task(days: Sequence[date], tables: Sequence[Table]) -> str:
+    """What the numbers beside the bar count."""
+    return "Days rebuilt" if len(tables) == 1 else f"{len(days)} days of {len(tables)} tables, rebuilt"
+
+
 def _watch(settings: Settings, backfill_id: str, tables: list[Table], days: tuple[date, ...], console: Console) -> bool:
     """Shows how many days are committed until the backfill ends; whether it succeeded."""
     from lakehouse_assets.engine.history.lake import Lake
@@ -143,7 +149,7 @@ def _watch(settings: Settings, backfill_id: str, tables: list[Table], days: tupl
 
     lake, columns = Lake(settings), (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TextColumn("{task.fields[status]}"), TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task("Days rebuilt", total=len(days) * len(tables), status="requested")
+        task = bar.add_task(_task(days, tables), total=len(days) * len(tables), status="requested")
         while True:
             now = backfills.progress(settings, backfill_id)
             done = sum(len(backfills.rebuilt(lake, table, now.runs) & {*days}) for table in tables)

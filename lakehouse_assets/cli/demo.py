@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+INTERRUPTED = 130
+
 
 def register(app: typer.Typer) -> None:
     """Adds this module's command."""
@@ -28,7 +30,11 @@ def demo(
 
     Data outlives the demo: the next one goes on from the tables of the last.
     """
-    from lakehouse_assets.demo.run import Options, run
+    try:
+        from lakehouse_assets.demo.run import Options, run
 
-    options = Options(rows=rows, seed=seed, once=once, keep=keep, rate=rate, json_file=json_file, manifest=manifest)
-    raise typer.Exit(run(options))
+        options = Options(rows=rows, seed=seed, once=once, keep=keep, rate=rate, json_file=json_file, manifest=manifest)
+        code = run(options)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    raise typer.Exit(code)

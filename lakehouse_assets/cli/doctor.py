@@ -53,6 +53,7 @@ def examine(stack: Stack) -> Iterator[Finding]:
         yield _attempt(f"{process} jars", partial(_jars, process))
     yield _authority()
     yield from _proxies()
+    yield from _names()
     yield from _credentials(stack)
     yield from _elsewhere(stack)
     yield from _services(stack)
@@ -110,6 +111,16 @@ def _authority() -> Finding:
 def _proxies() -> Iterator[Finding]:
     if any(settings.proxy(scheme) for scheme in ("http", "https")):
         yield Finding(Verdict.OK, "proxy", "set; loopback goes past it")
+
+
+def _names() -> Iterator[Finding]:
+    """A name that is no setting is read by nobody: most likely it is misspelt."""
+    unknown = settings.unknown_names()
+    for name, nearest in unknown.items():
+        do = f"Rename it to {nearest}, or unset it" if nearest else "Unset it: README.md tells where settings are"
+        yield Finding(Verdict.WARN, "settings", f"{name} is no setting: nothing reads it", do)
+    if not unknown:
+        yield Finding(Verdict.OK, "settings", "every LAKEHOUSE_* is known")
 
 
 def _credentials(stack: Stack) -> Iterator[Finding]:

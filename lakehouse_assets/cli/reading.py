@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as RichTable
 
 from lakehouse_assets.cli.tables import TABLE, started
+from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import PROJECT
 
 CATALOG = PROJECT / "docs" / "catalog.md"
@@ -25,27 +25,35 @@ def show(
     table: TABLE,
     limit: Annotated[int, typer.Option(help="Most rows to show", min=1)] = 20,
     where: Annotated[str, typer.Option(help='A SQL condition over its columns, e.g. "orders > 10"')] = "",
+    columns: Annotated[str, typer.Option(help="Only these columns, in this order, by comma")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A header and one line a row")] = False,
 ) -> None:
-    """Show rows of a table, a view or a quarantine; reads without Spark."""
+    """Show rows of a table, a view or a quarantine; reads without Spark. Wide rows are shown as blocks."""
     from lakehouse_assets import serve
+    from lakehouse_assets.cli import rows
 
     started()
     found = serve.read(table, where=where, limit=limit)
-    shown = RichTable(title=f"{table} ({found.num_rows} rows shown)", title_justify="left")
-    for name in found.column_names:
-        shown.add_column(name, overflow="fold")
-    for row in found.to_pylist():
-        shown.add_row(*(escape(cell(value)) for value in row.values()))
-    Console().print(shown)
+    if columns:
+        found = found.select(chosen(table, columns, found.column_names))
+    if as_json or as_csv:
+        typer.echo(rows.as_json(found) if as_json else rows.as_csv(found), nl=False)
+        return
+    console = Console()
+    console.print(rows.shown(f"{table} ({found.num_rows} rows shown)", found, console.width))
 
 
-def cell(value: object) -> str:
-    """One value for people; binary as its size, a list or a map without brackets."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return ", ".join(" ".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in value)
-    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
+def chosen(table: str, columns: str, known: Sequence[str]) -> list[str]:
+    """The names of a list by comma.
+
+    Raises:
+        LakehouseError: one of them is no column; names those there are.
+    """
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    if missing := [name for name in names if name not in known]:
+        raise LakehouseError(f"there is no column {missing[0]!r}", where=table, do=f"Give some of: {', '.join(known)}")
+    return names
 
 
 def catalog(

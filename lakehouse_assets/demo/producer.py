@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivered
 
 from lakehouse_assets.access import kafka
-from lakehouse_assets.demo import faults, topic
+from lakehouse_assets.demo import faults, interrupts, topic
 from lakehouse_assets.demo.manifest import Manifest
 from lakehouse_assets.demo.messages import Message, messages
 from lakehouse_assets.demo.topic import TOPIC
@@ -23,6 +23,7 @@ from lakehouse_assets.settings import Settings
 
 FLUSH_EVERY: Final = 5_000
 FLUSH_TIMEOUT_SECONDS: Final = 60.0
+INTERRUPTED_FLUSH_SECONDS: Final = 5.0
 TRICKLE_LINES: Final = 20_000
 """A trickle plans this many records ahead, so that late and repeated ones have something to follow."""
 
@@ -116,15 +117,24 @@ class _Sender:
         self._flush_every = flush_every
         self._delivered = 0
         self._failed: KafkaError | None = None
+        self._check: Callable[[], None] = _unhindered
 
     def send(self, stream: Iterable[Message]) -> None:
-        """Send all messages, also those taken before an interruption, and wait until each is delivered."""
-        try:
-            for message in stream:
-                self._send(message)
-        finally:
-            left = self._producer.flush(FLUSH_TIMEOUT_SECONDS)
-            self._report()
+        """Send all messages, also those taken before an interruption, and wait until each is delivered.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or TERM came; what was taken before is delivered.
+        """
+        with interrupts.held_back() as self._check:
+            patience = INTERRUPTED_FLUSH_SECONDS
+            try:
+                for message in stream:
+                    self._send(message)
+                    self._check()
+                patience = FLUSH_TIMEOUT_SECONDS
+            finally:
+                left = self._producer.flush(patience)
+                self._report()
         self._raise_failure(left)
 
     def poll(self, seconds: float) -> None:
@@ -132,11 +142,13 @@ class _Sender:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._producer.poll(min(left, 0.1))
+            self._check()
 
     def _send(self, message: Message) -> None:
         report = partial(self._delivery, message.entry)
         while not self._offered(message, report):
             self._producer.poll(0.05)
+            self._check()
             self._raise_failure(0)
         if self._producer.poll(0) and self._delivered >= self._flush_every:
             self._report()
@@ -180,6 +192,10 @@ class _Sender:
                 where=f"topic {self._name}",
                 do="Check the broker with `lakehouse status` and start the demo again",
             )
+
+
+def _unhindered() -> None:
+    return
 
 
 def _options(settings: Settings) -> dict[str, Any]:

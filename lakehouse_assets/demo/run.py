@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 from rich.console import Console
 
 from lakehouse_assets.definitions import TABLES
-from lakehouse_assets.demo import account, dagster_runs, producer, products, show, topic, transactions, watch
+from lakehouse_assets.demo import (
+    account,
+    dagster_runs,
+    interrupts,
+    producer,
+    products,
+    show,
+    topic,
+    transactions,
+    watch,
+)
 from lakehouse_assets.demo.account import QUARANTINE, Account
 from lakehouse_assets.demo.dagster_runs import FailedRun
 from lakehouse_assets.engine.history.lake import Lake
@@ -66,7 +73,7 @@ def run(options: Options, console: Console | None = None) -> int:
     console = console or Console()
     stack = Stack(load())
     try:
-        with _terminable():
+        with interrupts.raised():
             return _run(options, stack, console)
     except KeyboardInterrupt:
         console.print("Interrupted.")
@@ -74,7 +81,8 @@ def run(options: Options, console: Console | None = None) -> int:
     finally:
         if not options.keep:
             console.print("Stopping the services.")
-            stack.down()
+            with interrupts.ignored():
+                stack.down()
 
 
 def _run(options: Options, stack: Stack, console: Console) -> int:
@@ -83,7 +91,8 @@ def _run(options: Options, stack: Stack, console: Console) -> int:
     clock["up"] = time.monotonic()
     settings = load()
     console.print(f"Dagster: {settings.dagster_url}")
-    console.print(f"Dropped the list of {products.drop(settings):,} products.")
+    dropped = products.drop(settings)
+    console.print(f"Dropped the list of {dropped:,} products." if dropped else "The list of products is there already.")
     lines = transactions.load()
     result = _replay_and_wait(options, settings, lines, clock, console)
     console.print(show.summary(result))
@@ -195,17 +204,3 @@ def _trickle(options: Options, settings: Settings, lines: transactions.Lines, co
         producer.trickle(settings, lines, options.rate, seed=options.seed, manifest=options.manifest)
     except KeyboardInterrupt:
         console.print("The trickle ended.")
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """A TERM signal ends the demo as Ctrl-C does: services are stopped."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    earlier = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, earlier)

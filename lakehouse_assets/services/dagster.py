@@ -178,7 +178,7 @@ class Dagster(Service):
             "PYTHONUNBUFFERED": "1",
             **postgres.environment(self.site.settings),
         }
-        return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=20, port=port)
+        return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=5, port=port)
 
     def _code(self) -> list[str]:
         port = str(self.site.endpoints.ports["dagster_code"])

@@ -8,7 +8,9 @@ lies behind it.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import os
 import random
 import secrets
 import socket
@@ -40,8 +42,7 @@ ADMIN_GRPC_OFFSET = 10_000
 """SeaweedFS's own worker looks for the admin server's gRPC here, whatever port that was given."""
 PORTS_OF: Mapping[str, range] = {"s3_admin": range(20_000, 22_000)}
 """Where a port is chosen that brings another one along: that one then is below the ephemeral range as well."""
-
-
+UI = "dagster"
 USER = "lakehouse"
 """Name of the one user of each embedded service, and of the database."""
 CREDENTIALS = ("kafka_password", "postgres_password", "spark_secret")
@@ -155,10 +156,15 @@ def is_usable(name: str, port: int) -> bool:
     return is_free(port) and (name != "s3_admin" or is_free(port + ADMIN_GRPC_OFFSET))
 
 
-def choose_port(name: str, taken: Collection[int] = ()) -> int:
-    """A free port outside the range that the kernel gives to outgoing connections."""
+def choose_port(name: str, taken: Collection[int] = (), home: Path | None = None) -> int:
+    """A free port outside the range that the kernel gives to outgoing connections.
+
+    That of the UI follows from the state folder's path, so that links in old alerts lead somewhere also after the
+    folder was deleted and made anew.
+    """
     among = PORTS_OF.get(name, PORTS_BELOW_EPHEMERAL)
-    for port in random.sample(among, len(among)):
+    usual = [_usual_port(home, among)] if home and name == UI else []
+    for port in (*usual, *random.sample(among, len(among))):
         if port not in taken and is_usable(name, port):
             return port
     raise ServiceError(
@@ -166,6 +172,11 @@ def choose_port(name: str, taken: Collection[int] = ()) -> int:
         where="services",
         do="End some of the programs that listen there",
     )
+
+
+def _usual_port(home: Path, among: range) -> int:
+    digest = hashlib.sha256(os.fsencode(home.resolve())).digest()
+    return among[int.from_bytes(digest[:8], "big") % len(among)]
 
 
 def read(home: Home) -> Endpoints | None:
@@ -237,7 +248,7 @@ def settle(
     for service, names in PORTS.items():
         for name in names if service not in running else ():
             before = ports.get(name)
-            ports[name] = _settle_port(name, before, (fixed or {}).get(name, 0), set(ports.values()))
+            ports[name] = _settle_port(home, name, before, (fixed or {}).get(name, 0), set(ports.values()))
             if before not in (None, ports[name]) and not (fixed or {}).get(name):
                 notes.append(f"port {before} ({name}) is taken by another program: using {ports[name]}")
     chosen, held = _settle_modes(kept.modes, modes or kept.modes, running)
@@ -259,7 +270,7 @@ def _settle_modes(kept: Modes, asked: Modes, running: Collection[str]) -> tuple[
     return chosen, notes
 
 
-def _settle_port(name: str, kept: int | None, fixed: int, taken: Collection[int]) -> int:
+def _settle_port(home: Home, name: str, kept: int | None, fixed: int, taken: Collection[int]) -> int:
     if fixed and not is_free(fixed):
         raise ServiceError(
             f"port {fixed} is taken by another program",
@@ -268,7 +279,7 @@ def _settle_port(name: str, kept: int | None, fixed: int, taken: Collection[int]
         )
     if fixed:
         return fixed
-    return kept if kept is not None and is_usable(name, kept) else choose_port(name, taken)
+    return kept if kept is not None and is_usable(name, kept) else choose_port(name, taken, home.root)
 
 
 def _new_credentials(home: Home) -> Endpoints:

@@ -63,7 +63,7 @@ class Kafka(Service):
     def programs(self) -> list[Program]:
         """One JVM."""
         command = [*self._java(), "kafka.Kafka", str(self.folder / "server.properties")]
-        return [Program("kafka", command, self.folder, stop_seconds=20, port=self.site.endpoints.ports["kafka"])]
+        return [Program("kafka", command, self.folder, stop_seconds=8, port=self.site.endpoints.ports["kafka"])]
 
     def prepare(self) -> None:
         """Write the configuration and format the data folder, once."""

@@ -20,7 +20,7 @@ def find(home: Path) -> list[psutil.Process]:
     return [each for each in psutil.process_iter() if each.pid not in above and _belongs(each, home)]
 
 
-def end(home: Path) -> int:
+def end(home: Path, patience_seconds: float = TERM_TIMEOUT_SECONDS) -> int:
     """End every leftover process of this home, politely first; say how many there were.
 
     A process may start another one while it is being ended, so look again until none is found.
@@ -29,7 +29,7 @@ def end(home: Path) -> int:
     while found := find(home):
         ended += len(found)
         _signal(found, "terminate")
-        _, alive = psutil.wait_procs(found, timeout=TERM_TIMEOUT_SECONDS)
+        _, alive = psutil.wait_procs(found, timeout=patience_seconds)
         _signal(alive, "kill")
         psutil.wait_procs(alive, timeout=KILL_TIMEOUT_SECONDS)
     return ended

@@ -44,7 +44,7 @@ class Postgres(Service):
         command = [*_somebody(), str(_programs() / "postgres"), "-D", str(self._data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        return [Program("postgres", command, self.folder, stop_seconds=20, stop_signal="INT", port=port)]
+        return [Program("postgres", command, self.folder, stop_seconds=8, stop_signal="INT", port=port)]
 
     def prepare(self) -> None:
         """Make the data folder, once; its only user has the generated password."""

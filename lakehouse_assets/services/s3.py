@@ -36,7 +36,7 @@ class S3(Service):
                 "s3",
                 [str(_weed()), *self._options()],
                 self.folder,
-                stop_seconds=20,
+                stop_seconds=8,
                 port=self.site.endpoints.ports["s3"],
             )
         ]

@@ -60,7 +60,7 @@ class Spark(Service):
             environment["AWS_SESSION_TOKEN"] = ""
         command, port = [str(java()), f"@{self.folder / 'java.args'}"], self.site.endpoints.ports["spark"]
         above = {**environment, **self.cluster.environment()}
-        server = Program("spark", command, self.folder, above, stop_seconds=20, port=port)
+        server = Program("spark", command, self.folder, above, stop_seconds=8, port=port)
         return [*self.cluster.programs(environment), server]
 
     @property

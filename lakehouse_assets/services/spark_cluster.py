@@ -105,7 +105,7 @@ class Cluster:
                 [str(java()), f"@{self.folder / name}.args"],
                 self.folder,
                 environment,
-                stop_seconds=20,
+                stop_seconds=8,
                 port=ui if name == "spark-master" else None,
             )
             for name in self._names()

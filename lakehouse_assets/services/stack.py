@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from lakehouse_assets import stops
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services import endpoints, external, leftovers
 from lakehouse_assets.services.dagster import Dagster
@@ -36,6 +37,8 @@ Progress = Callable[[str, str], None]
 SERVICES: dict[str, type[Service]] = {each.name: each for each in (Kafka, S3, Spark, Postgres, Dagster)}
 EXTERNAL = "EXTERNAL"
 SHUTDOWN_TIMEOUT_SECONDS = 40.0
+RUN_PATIENCE_SECONDS = 2.0
+"""What is left once the supervisor has stopped its programs are runs that were told to end before."""
 
 
 @dataclass(frozen=True)
@@ -230,10 +233,12 @@ class Stack:
             service.stop()
 
     def _down(self) -> int:
+        if self.supervisor.alive():
+            stops.record(self.home.root)
         pid = self.supervisor.shutdown()
         if pid is not None:
             _wait_for_end(pid)
-        ended = leftovers.end(self.home.root)
+        ended = leftovers.end(self.home.root, leftovers.TERM_TIMEOUT_SECONDS if pid is None else RUN_PATIENCE_SECONDS)
         self.supervisor.forget()
         return ended
 

@@ -224,9 +224,13 @@ class Supervisor:
         return next(down, None)
 
     def shutdown(self) -> int | None:
-        """Ask the daemon to stop every program and then itself; its process id, or None if it was down."""
+        """Ask the daemon to stop every program and then itself; its process id, or None if it was down.
+
+        All programs at once: by itself the daemon stops one after the other.
+        """
         try:
             pid = cast(int, self._call("getPID"))
+            self._call("stopAllProcesses", False)
             self._call("shutdown")
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return None

@@ -78,5 +78,37 @@ def test_open_incidents_and_waiting_messages_are_listed(home):
     outbox.failed(waiting, "connection refused", 0.0)
 
     shown = CliRunner().invoke(app, ["alerts"]).output
-    for part in ("Open incidents: 1", "gold/x/y: amount ge 0 fails", "2017-03-01", "Waiting to be sent: 1", "refused"):
+    for part in (
+        "Open incidents: 1",
+        next(iter(found))[:6],
+        "gold/x/y: amount ge 0 fails",
+        "2017-03-01",
+        "Waiting to be sent: 1",
+        "refused",
+    ):
         assert part in shown
+
+
+def test_an_incident_is_closed_by_hand_with_a_reason(home):
+    """Told where its start was told, once a round has routed it; what was never told ends in silence."""
+    outbox = rounds.outbox_of(load())
+    failing = [
+        Condition(name, True, 0.0, subject=f"gold/x/{name}", says="a fails", over="a passes again") for name in "yz"
+    ]
+    found, notices = step({}, failing, 1.0, Rules())
+    told = tuple((message(each, ""), each.incident.first) for each in notices)
+    outbox.commit({}, Outcome(found, told), lambda _condition: ["mail"])
+    one, two = found
+
+    for words in (["close", one[:6], "--reason", " "], ["close", "nope", "--reason", "x"]):
+        assert isinstance(CliRunner().invoke(app, ["alerts", *words]).exception, LakehouseError)
+    said = CliRunner().invoke(app, ["alerts", "close", one[:6], "--reason", "the rule was wrong"])
+    assert said.exit_code == 0
+    assert "is closed: gold/x/y: a fails." in said.output
+    assert [*outbox.incidents()] == [two]
+
+    outbox.commit(found, Outcome(outbox.incidents()), lambda _condition: [])
+    last = outbox.waiting()[-1].message
+    assert last.title == "[CLOSED] gold/x/y: a fails"
+    assert last.body.startswith("Reason: the rule was wrong (closed by ")
+    assert (last.incident, last.phase) == (one, "recovery")

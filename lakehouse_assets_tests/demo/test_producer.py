@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
+from threading import Timer
 from typing import Any
 from uuid import uuid4
 
@@ -71,6 +74,20 @@ def test_the_manifest_names_exactly_what_is_on_the_topic(settings: Settings, tmp
             value = json.loads(found[coordinate].value() or b"", parse_float=Decimal)
             assert value["TransactionNo"] == line["TransactionNo"]
             assert value["Price"] == line["Price"]
+
+
+@pytest.mark.services
+def test_ctrl_c_while_librdkafka_polls_is_a_plain_interrupt(settings: Settings, tmp_path: Path) -> None:
+    """No SystemError of its `poll`, at whatever moment the signal comes; and the manifest is complete."""
+    name, manifest, before = f"test.{uuid4().hex}", tmp_path / "m.jsonl", signal.getsignal(signal.SIGINT)
+    topic.ensure(settings, name)
+    for number in range(5):
+        Timer(0.5 + 0.037 * number, os.kill, [os.getpid(), signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            producer.trickle(settings, LINES, 20.0, seed=1, manifest=manifest, name=name)
+
+    assert signal.getsignal(signal.SIGINT) is before
+    assert set(records(settings, name)) == set(entries(manifest))
 
 
 def test_a_broker_that_is_not_there_is_said_with_the_topics_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import stat
 
@@ -40,6 +41,23 @@ def test_ports_and_credentials_stay_over_restarts(home):
     again, notes = endpoints.settle(home)
 
     assert again == first
+    assert notes == []
+
+
+def test_the_uis_port_is_the_same_after_the_state_folder_was_deleted(home):
+    """Links in old alerts still lead to it; where somebody else has it another one is taken."""
+    first, _ = endpoints.settle(home)
+    shutil.rmtree(home.root)
+    again, _ = endpoints.settle(home)
+    assert again.ports["dagster"] == first.ports["dagster"]
+    assert again.ports["kafka"] != first.ports["kafka"] or again.ports["s3"] != first.ports["s3"]
+
+    shutil.rmtree(home.root)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", first.ports["dagster"]))
+        taken.listen()
+        other, notes = endpoints.settle(home)
+    assert other.ports["dagster"] != first.ports["dagster"]
     assert notes == []
 
 

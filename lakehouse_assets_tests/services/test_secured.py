@@ -56,7 +56,8 @@ def spark(secured):
 def test_both_ways_to_sign_in_work(secured, mechanism):
     settings = load(kafka_sasl_mechanism=mechanism)
 
-    found = AdminClient(access.client(settings)).list_topics(timeout=TIMEOUT_SECONDS)
+    admin = AdminClient(access.client(settings))
+    found = admin.list_topics(timeout=TIMEOUT_SECONDS)
 
     assert found.cluster_id == endpoints.read(secured.home).kafka_cluster_id
 
@@ -73,8 +74,9 @@ def test_both_ways_to_sign_in_work(secured, mechanism):
 def test_a_stranger_is_refused(secured, other):
     settings = load().model_copy(update=load(**other).model_dump(include=set(other)))
 
+    admin = AdminClient(access.client(settings))
     with pytest.raises(KafkaException):
-        AdminClient(access.client(settings)).list_topics(timeout=3)
+        admin.list_topics(timeout=3)
 
 
 def test_records_reach_gold_and_no_file_log_plan_or_commit_shows_a_secret(secured, spark):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -40,8 +41,14 @@ def test_what_is_odd_is_reported_and_what_is_absurd_lets_nothing_pass(spark):
     """A sale that takes units back is published; one of more than a million dollars stops the batch."""
     odd = sale(1, price=1, Quantity=-1)
     check_events(table, spark, records=[odd], rows=[{"Quantity": -1}], reported={"a sale takes nothing back": 1})
-    with pytest.raises(RefusedError, match=r"Price: less_than_or_equal_to\(1000000\)"):
-        check_events(table, spark, records=[odd, sale(2, price=1_000_001)], rows=[])
+    beyond, rule = [odd, sale("x"), sale(2, price=1_000_001)], "Price: less_than_or_equal_to(1000000)"
+    check_events(table, spark, records=beyond, refused=[rule])
+    with pytest.raises(RefusedError, match=re.escape(rule)):
+        check_events(table, spark, records=beyond, broken=[["a name that is wrong hides no refusal"]])
+    with pytest.raises(AssertionError, match="refused by"):
+        check_events(table, spark, records=beyond, refused=["another rule"])
+    with pytest.raises(AssertionError, match="refused by"):
+        check_events(table, spark, records=[odd], refused=[rule])
 
 
 def test_the_helper_fails_when_a_row_is_not_as_expected(spark):

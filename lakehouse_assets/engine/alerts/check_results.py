@@ -1,7 +1,8 @@
 """Watches asset checks: each evaluation tells whether a rule of a table, or of one day of it, holds.
 
 Batches are judged without a day, days by rebuilds. A rule of severity WARN only sets rows aside, and one batch in ten
-may have some: such an incident is over once the rule has held for `alerts_warn_hold_seconds`.
+may have some: such an incident is over once the rule has held for `alerts_warn_hold_seconds`. A rule that its table no
+longer has fails no more either, though nobody will ever say that it passes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dagster import (
 
 from lakehouse_assets.engine.alerts import event_log
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
+from lakehouse_assets.engine.orchestration import checks
 from lakehouse_assets.engine.orchestration.checks import TO_GO_ON
 from lakehouse_assets.engine.orchestration.hold_checks import NOT_HELD
 
@@ -34,7 +36,19 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
     found, cursor = event_log.read(scene.instance, DagsterEventType.ASSET_CHECK_EVALUATION, cursor, scene.now)
     conditions = [each for each in (condition(scene, record) for record in found) if each.rule != NOT_HELD]
     quarantines = {table.quarantine for table in scene.tables}  # they have a watch of their own
-    return Look([each for each in conditions if each.table not in quarantines], {"cursor": cursor.to_json()})
+    told = [each for each in conditions if each.table not in quarantines]
+    return Look([*told, *_gone(scene)], {"cursor": cursor.to_json()})
+
+
+def _gone(scene: Scene) -> Iterator[Condition]:
+    """Open conditions of rules that a table of ours no longer has."""
+    names = {table.key: {spec.name for spec in checks.specs(table)} for table in scene.tables} if scene.open else {}
+    for key in sorted(scene.open):
+        kind, _, rest = key.partition(":")
+        table, _, rule = rest.rpartition(":")[0].partition(":")
+        if kind == "check" and table in names and rule not in names[table]:
+            over = f"{rule.replace('_', ' ')} is no rule of the table any more"
+            yield Condition(key, failing=False, at=scene.now, over=over)
 
 
 def condition(scene: Scene, record: EventLogRecord) -> Condition:

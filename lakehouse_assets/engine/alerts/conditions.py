@@ -73,6 +73,8 @@ class Scene:
     """Since when the watches have looked without a long pause: what stood still before that may only have slept."""
     sensors: frozenset[str] = frozenset()
     """Names of the sensors that should tick."""
+    open: frozenset[str] = frozenset()
+    """Keys of the conditions that are in an open incident."""
 
     def table(self, key: str) -> Table | None:
         """The table of this key."""

@@ -1,17 +1,20 @@
 """Watches runs: a failed one is an incident of its job and table until a later run does that work.
 
-A run that Dagster itself starts again has not failed yet. Of an error only messages of this project are told: what
-others say may quote a row. A refused batch is told by the checks that it broke, and not once more as a run.
+A run that Dagster itself starts again has not failed yet, and one that a stop on purpose cut off has not failed at all.
+Of an error only messages of this project are told: what others say may quote a row. A refused batch is told by the
+checks that it broke, and not once more as a run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
-from dagster import AssetKey, DagsterEventType, DagsterRun, EventLogEntry, EventLogRecord
+from dagster import AssetKey, DagsterEventType, DagsterRun, EventLogEntry, EventLogRecord, RunRecord
 
+from lakehouse_assets import stops
 from lakehouse_assets.engine.alerts import event_log
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
 from lakehouse_assets.engine.alerts.reasons import is_refusal, why
@@ -36,6 +39,20 @@ class Open:
     first: str
     last: str
     """Days it was to rebuild; empty for all."""
+    done: tuple[str, ...] = ()
+    """Days of these that it, or a later run, has rebuilt."""
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Open:
+        """What was kept."""
+        return cls(**{**body, "done": tuple(body.get("done", ()))})
+
+    @property
+    def left(self) -> frozenset[str]:
+        """Days that nobody has rebuilt yet."""
+        begin, end = date.fromisoformat(self.first), date.fromisoformat(self.last)
+        days = (begin + timedelta(days=n) for n in range((end - begin).days + 1))
+        return frozenset(day.isoformat() for day in days).difference(self.done)
 
 
 def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
@@ -46,40 +63,78 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
         found, cursor = event_log.read(scene.instance, event, event_log.Cursor.from_json(kept, storage), scene.now)
         cursors[event.value] = cursor.to_json()
         ended += found
-    undone = {each["key"]: Open(**each) for each in memory.get("undone", [])}
+    undone = {each["key"]: Open.from_json(each) for each in memory.get("undone", [])}
     conditions = [*_told(scene, sorted(ended, key=lambda record: record.storage_id), undone)]
     return Look(conditions, {"cursors": cursors, "undone": [asdict(each) for each in undone.values()]})
 
 
 def _told(scene: Scene, ended: list[EventLogRecord], undone: dict[str, Open]) -> Iterator[Condition]:
     for record in ended:
-        run = scene.instance.get_run_by_id(record.run_id)
-        if run is None:
+        known = scene.instance.get_run_record_by_id(record.run_id)
+        if known is None:
             continue
-        if record.event_log_entry.get_dagster_event().event_type == DagsterEventType.RUN_SUCCESS:
-            for key in [key for key, each in undone.items() if _does(run, each) and not _waits(scene, each)]:
-                del undone[key]
-                yield Condition(key, failing=False, at=record.timestamp)
-        elif run.tags.get(_WILL_RETRY) != "true":
-            for condition, each in _failures(scene, run, record.timestamp):
-                undone[each.key] = each
+        yield from _recovered(scene, known.dagster_run, record, undone)
+        if not _succeeded(record) and not _is_excused(scene, known, record):
+            for condition, each in _failures(scene, known.dagster_run, record.timestamp):
+                undone[each.key] = _credited(scene, known.dagster_run, each, succeeded=False)
                 yield condition
+
+
+def _recovered(scene: Scene, run: DagsterRun, record: EventLogRecord, undone: dict[str, Open]) -> Iterator[Condition]:
+    """Takes out what this run has done of the work that was left undone."""
+    succeeded = _succeeded(record)
+    for key, each in [*undone.items()]:
+        undone[key] = _credited(scene, run, each, succeeded=succeeded)
+        if _is_done(run, undone[key], succeeded=succeeded) and not _waits(scene, each):
+            del undone[key]
+            yield Condition(key, failing=False, at=record.timestamp)
 
 
 def _waits(scene: Scene, undone: Open) -> bool:
     """Whether the table is held, so that good runs pass it by."""
-    return bool(undone.table) and is_held(scene.instance, undone.table)
+    return bool(undone.table) and not undone.first and is_held(scene.instance, undone.table)
 
 
-def _does(run: DagsterRun, undone: Open) -> bool:
-    """Whether a good run did the work that was left undone."""
-    if run.job_name != undone.job:
-        return False
-    selected = run.asset_selection or ()
-    if undone.table and selected and AssetKey(undone.table.split("/")) not in selected:
-        return False
+def _succeeded(record: EventLogRecord) -> bool:
+    return record.event_log_entry.get_dagster_event().event_type == DagsterEventType.RUN_SUCCESS
+
+
+def _is_excused(scene: Scene, known: RunRecord, record: EventLogRecord) -> bool:
+    """Whether Dagster starts it again by itself, or a stop on purpose cut it off; it may be found dead much later."""
+    began = known.create_timestamp.timestamp()
+    will_retry = known.dagster_run.tags.get(_WILL_RETRY) == "true"
+    return will_retry or stops.cut_off(scene.settings.home, began, record.timestamp)
+
+
+def _credited(scene: Scene, run: DagsterRun, undone: Open, *, succeeded: bool) -> Open:
+    """With the days that this run rebuilt: a good one all that it was asked for, a failed one what it published."""
+    if not undone.first or not _is_about(run, undone):
+        return undone
     first, last = _days(run)
-    return not first or bool(undone.first and first <= undone.first and undone.last <= last)
+    asked = {day for day in undone.left if not first or first <= day <= last}
+    rebuilt = asked if succeeded else asked & _published(scene, run, undone.table)
+    return replace(undone, done=(*undone.done, *sorted(rebuilt)))
+
+
+def _is_done(run: DagsterRun, undone: Open, *, succeeded: bool) -> bool:
+    """Whether the work that was left undone is done now: by this run, or day by day by several."""
+    if undone.first:
+        return not undone.left
+    return succeeded and _is_about(run, undone) and not _days(run)[0]
+
+
+def _is_about(run: DagsterRun, undone: Open) -> bool:
+    """Whether the run is of the same job and table."""
+    selected = run.asset_selection or ()
+    about = not undone.table or not selected or AssetKey(undone.table.split("/")) in selected
+    return run.job_name == undone.job and about
+
+
+def _published(scene: Scene, run: DagsterRun, table: str) -> set[str]:
+    """The days of a table that a run says it has written."""
+    events = scene.instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+    found = [entry.asset_materialization for entry in events]
+    return {each.partition for each in found if each and each.partition and each.asset_key.to_user_string() == table}
 
 
 def _days(run: DagsterRun) -> tuple[str, str]:

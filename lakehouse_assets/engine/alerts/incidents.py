@@ -176,6 +176,7 @@ class _Board:
         if member.passing_since is None:
             member = replace(member, passing_since=condition.at)
         incident = replace(incident, members={**incident.members, condition.key: member})
+        incident = _ended_by(incident, condition)
         self.open[incident.id] = incident
         if member.hold_seconds == 0:
             self._without(incident, [condition.key])
@@ -218,6 +219,13 @@ class _Board:
         del self.open[left.id]
         self.notices.append(Notice("recovery", told, self.now))
         return None
+
+
+def _ended_by(incident: Incident, condition: Condition) -> Incident:
+    """With the words of what ends it, where that says more than that it passes."""
+    first, *others = incident.details
+    words = condition.over or first.over
+    return incident if words == first.over else replace(incident, details=(replace(first, over=words), *others))
 
 
 def _with(partitions: tuple[str, ...], partition: str) -> tuple[str, ...]:

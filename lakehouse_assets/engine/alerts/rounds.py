@@ -125,7 +125,8 @@ def look(
     memory, before, now = outbox.memory(), outbox.incidents(), time.time()
     rhythm = memory.get("rhythm", {"at": 0.0, "awake_since": now})
     awake_since = rhythm["awake_since"] if now - rhythm["at"] <= PAUSE_SECONDS else now
-    scene = Scene(instance, settings, tables, now, awake_since, sensors)
+    still_open = frozenset(key for each in before.values() for key in each.members)
+    scene = Scene(instance, settings, tables, now, awake_since, sensors, still_open)
     seen = watches.look_at_all(scene, memory)
     rules = incidents.Rules(settings.alerts_settle_seconds, *([routes.remind_hours] if routes else []))
     after, notices = incidents.step(before, seen.conditions, now, rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dagster import (
@@ -54,11 +55,18 @@ class Bench:
         """A real run whose only step logs these verdicts, each for each of the days; its id."""
         return judge(self.instance, passed, days, warn, table)
 
-    def run(self, fails: bool, name: str = "ingest_sales_transactions", tags: dict | None = None) -> str:
+    def run(
+        self,
+        fails: bool,
+        name: str = "ingest_sales_transactions",
+        tags: dict | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> str:
         """A real run that fails or not; its id."""
 
         @op(name=silver.name)
         def work():
+            meanwhile()
             if fails:
                 raise OSError("customer 4711 cannot be read")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
@@ -124,7 +125,23 @@ def rebuild(tables, first: str = "", last: str = "") -> DagsterRun:
 def test_a_failed_rebuild_is_over_when_its_days_are_rebuilt(run, does):
     """Of the same table; other days or other work are no recovery."""
     undone = failed_runs.Open("k", "__ASSET_JOB", gold.key, "2017-03-01", "2017-03-09")
-    assert failed_runs._does(run, undone) == does
+    credited = failed_runs._credited(scene(0.0), run, undone, succeeded=True)
+    assert failed_runs._is_done(run, credited, succeeded=True) == does
+
+
+def test_days_may_be_rebuilt_by_several_runs_and_by_the_good_part_of_a_failed_one():
+    """In any order; what is kept between two looks is JSON."""
+    undone = failed_runs.Open("k", "__ASSET_JOB", gold.key, "2017-03-01", "2017-03-04", done=("2017-03-02",))
+    for first, last, left in (
+        ("2017-03-04", "2017-03-09", {"2017-03-01", "2017-03-03"}),
+        ("2017-03-01", "2017-03-02", {"2017-03-03"}),
+        ("2017-03-03", "2017-03-03", set()),
+    ):
+        run = rebuild([gold], first, last)
+        undone = failed_runs._credited(scene(0.0), run, undone, succeeded=True)
+        undone = failed_runs.Open.from_json(json.loads(json.dumps(asdict(undone))))
+        assert undone.left == left
+        assert failed_runs._is_done(run, undone, succeeded=True) == (not left)
 
 
 def tick(status: TickStatus, reason: str = "", message: str = ""):

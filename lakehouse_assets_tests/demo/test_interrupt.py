@@ -1,0 +1,75 @@
+"""Ctrl-C in the demo, as a terminal sends it: to `make` and to all that it runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lakehouse_assets.demo import interrupts
+from lakehouse_assets.engine.alerts.rounds import outbox_of
+from lakehouse_assets.services.stack import Stack
+from lakehouse_assets.settings import PROJECT, load
+from lakehouse_assets_tests.faults.site import until
+
+STOP_SECONDS = 10.0
+START_SECONDS = 400
+DEMO = "from lakehouse_assets.cli import main; main()"
+
+
+def test_a_signal_is_raised_between_two_steps_or_at_the_end():
+    """Never inside of one; the handlers of before are back afterwards."""
+    before, done = [signal.getsignal(each) for each in interrupts.SIGNALS], []
+
+    def steps() -> None:
+        with interrupts.held_back() as check:
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("the step is finished")
+            check()
+            done.append("another one")
+
+    with pytest.raises(KeyboardInterrupt):
+        steps()
+    assert done == ["the step is finished"]
+    with pytest.raises(KeyboardInterrupt), interrupts.held_back():
+        os.kill(os.getpid(), signal.SIGTERM)
+    with interrupts.ignored():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert [signal.getsignal(each) for each in interrupts.SIGNALS] == before
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_everything_in_ten_seconds_and_alerts_nobody(tmp_path: Path):
+    """With a run in flight: no traceback, nothing left running, and no alert for that run after the next start."""
+    environment = os.environ | {"LAKEHOUSE_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    said = tmp_path / "said.txt"
+    with said.open("w") as output:
+        command = [sys.executable, "-c", DEMO, "demo", "--rows", "2000", "--rate", "100"]
+        demo = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+        until(lambda: "records a second" in said.read_text() or demo.poll() is not None, START_SECONDS, "the trickle")
+        time.sleep(5)
+        began = time.monotonic()
+        os.killpg(demo.pid, signal.SIGINT)
+        code, seconds = demo.wait(60), time.monotonic() - began
+
+    text = said.read_text()
+    assert code in (0, 130), text
+    assert text.splitlines()[-2:] == ["The trickle ended.", "Stopping the services."], text
+    assert "Traceback" not in text
+    assert seconds < STOP_SECONDS
+    stack = Stack(tmp_path)
+    assert stack.leftovers() == []
+    assert not [each for each in psutil.process_iter() if each.pid == demo.pid]
+    stack.up()
+    try:
+        settings = load(home=tmp_path)
+        time.sleep(4 * settings.alerts_interval_seconds)
+        assert [each.first for each in outbox_of(settings).incidents().values() if each.first.kind == "run"] == []
+    finally:
+        stack.down()
