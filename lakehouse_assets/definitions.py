@@ -17,7 +17,7 @@ from lakehouse_assets.engine.orchestration.reconciler import reconciler
 from lakehouse_assets.engine.orchestration.sensors import source_sensor
 from lakehouse_assets.engine.orchestration.view_assets import view_asset
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import EventTable, SourceTable, Table, quarantine_of, tables_in
+from lakehouse_assets.engine.tables import EventTable, SourceTable, Table, check_names, quarantine_of, tables_in
 from lakehouse_assets.engine.upkeep.event_log import sweeper
 from lakehouse_assets.engine.upkeep.maintenance import daily, maintenance_job
 from lakehouse_assets.engine.upkeep.run_retention import retention_job
@@ -34,6 +34,7 @@ VIEWS: tuple[View, ...] = tuple(serve.views())
 
 def definitions() -> Definitions:
     """Everything Dagster loads."""
+    check_names((*TABLES, *VIEWS))
     settings = load()
     spark = SparkConnect(remote=settings.spark_remote)
     sources = [table for table in TABLES if isinstance(table, SourceTable)]

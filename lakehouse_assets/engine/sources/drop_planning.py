@@ -22,7 +22,7 @@ class Dropped:
 
     version: FileVersion
     size: int
-    """Bytes."""
+    """Bytes; of a compressed file the most that it can hold, or that is read of it."""
 
     def slice(self) -> Slice:
         """All of the file; an empty one still has a coordinate to be set aside under."""

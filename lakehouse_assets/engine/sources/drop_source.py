@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pyarrow as pa
@@ -14,17 +14,17 @@ from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
-from lakehouse_assets.engine.sources import csv_rows, drop_planning, file_versions, landing
+from lakehouse_assets.engine.sources import drop_planning, landing
 from lakehouse_assets.engine.sources.csv_rows import Row
-from lakehouse_assets.engine.sources.file_versions import FileVersion
+from lakehouse_assets.engine.sources.csv_text import MOST_GZIP_RATIO
+from lakehouse_assets.engine.sources.drop_planning import Dropped, Listing
+from lakehouse_assets.engine.sources.drop_reading import SHOWN_BYTES, File, Reader, version_of
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.tables import DropTable
 from lakehouse_assets.engine.writing.audits import REASONS
 from lakehouse_assets.settings import Settings
 
-SHOWN_BYTES = 64 * 1024
-"""So much of a file that is set aside is kept in the quarantine."""
 _BYTES_A_ROW = 16
 _READ = StructType([*RECORD.fields, StructField(REASONS, ArrayType(StringType()))])
 
@@ -53,7 +53,8 @@ class DropSource:
     def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         """One record for each row of a good file, one for the whole of a bad one; reads the files now."""
         schema = to_arrow_schema(_READ, timezone="UTC")
-        tables = [self._records(part, schema) for part in slices]
+        files = Reader(self.settings, self.table).files(slices)
+        tables = [_records(part, file, schema) for part, file in files.items()]
         return spark.createDataFrame(pa.concat_tables(tables or [schema.empty_table()]), _READ)
 
     def read_singly(self, spark: SparkSession, slices: Sequence[Slice]) -> tuple[DataFrame, tuple[Slice, ...]]:
@@ -63,7 +64,7 @@ class DropSource:
     def beginnings(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         """The beginning of each file, as one record."""
         schema = to_arrow_schema(_READ, timezone="UTC")
-        tables = [self._table(part, *self._beginning(part), [], schema) for part in slices]
+        tables = [_records(part, self._beginning(part), schema) for part in slices]
         return spark.createDataFrame(pa.concat_tables(tables), _READ)
 
     def halve(self, slices: Sequence[Slice]) -> tuple[Sequence[Slice], Sequence[Slice]] | None:
@@ -96,43 +97,32 @@ class DropSource:
         """Goes on from the position its rows stand for: what was taken after it and is still there is taken again."""
         return Acceptance(topic_id="", resume={})
 
-    def _listing(self) -> drop_planning.Listing:
-        return landing.listing(self.settings, self.table.prefix)
+    def _listing(self) -> Listing:
+        listing = landing.listing(self.settings, self.table.prefix)
+        if self.table.format.compression == "none":
+            return listing
+        return replace(listing, files=tuple(map(self._unpacked, listing.files)))
 
-    def _records(self, part: Slice, schema: pa.Schema) -> pa.Table:
-        version = file_versions.parse(part.topic_id)
-        assert version is not None
-        return self._table(part, version, *self._rows(part, version), schema)
+    def _beginning(self, part: Slice) -> File:
+        start = landing.content(self.settings, self.table.prefix, version_of(part), SHOWN_BYTES)
+        return File((Row(part.start, start),))
 
-    def _table(
-        self, part: Slice, version: FileVersion, rows: Sequence[Row], faults: Sequence[str], schema: pa.Schema
-    ) -> pa.Table:
-        count = len(rows)
-        columns = {
-            "topic_id": [part.topic_id] * count,
-            "partition": [part.partition] * count,
-            "offset": [row.offset for row in rows],
-            "timestamp": [version.modified] * count,
-            "key": [version.name.encode()] * count,
-            "value": [row.value for row in rows],
-            "headers": [None] * count,
-            REASONS: [faults] * count,
-        }
-        return pa.table(columns, schema)
+    def _unpacked(self, file: Dropped) -> Dropped:
+        if not self.table.format.is_compressed(file.version.name):
+            return file
+        return replace(file, size=min(file.size * MOST_GZIP_RATIO, self.settings.max_bytes_per_file))
 
-    def _beginning(self, part: Slice) -> tuple[FileVersion, tuple[Row, ...]]:
-        version = file_versions.parse(part.topic_id)
-        assert version is not None
-        return version, (Row(part.start, landing.content(self.settings, self.table.prefix, version, SHOWN_BYTES)),)
 
-    def _rows(self, part: Slice, version: FileVersion) -> tuple[tuple[Row, ...], list[str]]:
-        """The rows of a good file, or the beginning of a bad one as a single row, and what is wrong with it."""
-        most = self.settings.max_bytes_per_file
-        if len(part) > most:
-            start = landing.content(self.settings, self.table.prefix, version, SHOWN_BYTES)
-            return (Row(part.start, start),), [f"file: {len(part)} bytes, at most {most} are read: split it"]
-        body = landing.content(self.settings, self.table.prefix, version)
-        parsed = csv_rows.parse(body, self.table.required)
-        if parsed.fault is None:
-            return parsed.rows, []
-        return (Row(part.start, body[:SHOWN_BYTES]),), [f"file: {parsed.fault}"]
+def _records(part: Slice, file: File, schema: pa.Schema) -> pa.Table:
+    version, count = version_of(part), len(file.rows)
+    columns = {
+        "topic_id": [part.topic_id] * count,
+        "partition": [part.partition] * count,
+        "offset": [row.offset for row in file.rows],
+        "timestamp": [version.modified] * count,
+        "key": [version.name.encode()] * count,
+        "value": [row.value for row in file.rows],
+        "headers": [None] * count,
+        REASONS: [[*file.faults]] * count,
+    }
+    return pa.table(columns, schema)

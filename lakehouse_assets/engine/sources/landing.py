@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from lakehouse_assets.engine.sources.drop_planning import Dropped, Listing
 from lakehouse_assets.engine.sources.file_versions import FileVersion
+from lakehouse_assets.engine.sources.shown_text import reason
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import Settings
 
 _ATTEMPTS = 2
 _CLIENTS = 4
 _GONE = frozenset({404, 412})
+_GONE_WORDS = "the file was replaced or deleted since it was listed"
+_FIRST_REFUSAL = 400
+_BUSY = frozenset({429, 503})
+
+
+class UnreadableError(UnavailableError):
+    """One file cannot be read now, whatever others can."""
 
 
 @lru_cache(maxsize=_CLIENTS)
@@ -63,19 +78,20 @@ def _dropped(listed: dict[str, Any], prefix: str) -> Dropped:
     return Dropped(FileVersion(to_the_millisecond, name, etag), listed["Size"])
 
 
-def content(settings: Settings, prefix: str, version: FileVersion, most_bytes: int | None = None) -> bytes:
-    """The bytes of one file version, or its first ones.
+def content(settings: Settings, prefix: str, version: FileVersion, most_bytes: int) -> bytes:
+    """The first bytes of one file version, at most `most_bytes`.
 
     Raises:
-        UnavailableError: the file was replaced or deleted since it was listed, or the store does not answer.
+        UnreadableError: the store does not give this one file out, or no longer has it.
+        UnavailableError: the store does not answer.
     """
-    wanted = {} if most_bytes is None else {"Range": f"bytes=0-{most_bytes - 1}"}
     with _explained(settings, f"{prefix}{version.name}"):
         found = client(settings).get_object(
-            Bucket=settings.bucket, Key=f"{prefix}{version.name}", IfMatch=f'"{version.etag}"', **wanted
+            Bucket=settings.bucket, Key=f"{prefix}{version.name}", IfMatch=f'"{version.etag}"'
         )
-        body: bytes = found["Body"].read()
-    return body
+        with closing(found["Body"]) as body:
+            read: bytes = body.read() if found["ContentLength"] <= most_bytes else body.read(most_bytes)
+    return read
 
 
 def put(settings: Settings, prefix: str, name: str, body: bytes) -> None:
@@ -92,11 +108,24 @@ def put(settings: Settings, prefix: str, name: str, body: bytes) -> None:
 def _explained(settings: Settings, key: str) -> Iterator[None]:
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
-        answer = getattr(error, "response", {}).get("ResponseMetadata", {})
-        gone = answer.get("HTTPStatusCode") in _GONE
-        raise UnavailableError(
-            "the file was replaced or deleted since it was listed" if gone else f"no answer ({error})",
-            where=f"s3://{settings.bucket}/{key}",
-            do="Nothing was written; the sensor plans anew" if gone else "Check S3 with `lakehouse status`",
-        ) from error
+    except (BotoCoreError, HTTPClientError, ClientError) as error:
+        where = f"s3://{settings.bucket}/{key}"
+        status, said = _answer(error)
+        if status in _GONE:
+            raise UnreadableError(_GONE_WORDS, where=where, do="Nothing was written; the sensor plans anew") from error
+        kind = UnreadableError if _is_of_one_file(error, status) else UnavailableError
+        raise kind(f"no answer ({said})", where=where, do="Check S3 with `lakehouse status`") from error
+
+
+def _answer(error: Exception) -> tuple[int, str]:
+    """The status, 0 where nothing was answered, and what was said."""
+    response = getattr(error, "response", None) or {}
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = response.get("Error", {}).get("Code", "")
+    return status, f"{status} {code}".strip() if status else reason(str(error))
+
+
+def _is_of_one_file(error: Exception, status: int) -> bool:
+    """Whether other files may be read all the same; a store that is too busy, or not there, says nothing of a file."""
+    refused = status >= _FIRST_REFUSAL and status not in _BUSY
+    return refused or isinstance(error, ReadTimeoutError | ResponseStreamingError | IncompleteReadError)

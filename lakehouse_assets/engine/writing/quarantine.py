@@ -18,7 +18,8 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
-from lakehouse_assets.engine.tables import EventTable, Table
+from lakehouse_assets.engine.sources.drop_reading import FAULT
+from lakehouse_assets.engine.tables import DropTable, EventTable, Table
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 
@@ -64,7 +65,10 @@ def unsettled_days(lake: Lake, table: Table) -> tuple[date, ...]:
 
 
 def settle(spark: SparkSession, lake: Lake, table: Table, days: Sequence[date], run_id: str) -> None:
-    """Takes out of the quarantine what its table holds on these days, as a row or among its losers."""
+    """Takes out of the quarantine what its table holds on these days, as a row or among its losers.
+
+    A file that was set aside whole leaves once the table holds a row of it.
+    """
     target, where = delta.Target(spark, lake, table.quarantine), delta.in_days(days)
     rows = f"delta.`{lake.uri(table.key, 's3a')}`"
     held = f"SELECT {_COLUMNS} FROM {rows} WHERE {where}"
@@ -72,6 +76,8 @@ def settle(spark: SparkSession, lake: Lake, table: Table, days: Sequence[date], 
         losers = f"SELECT explode(losers) AS l FROM {rows} WHERE {where}"
         held += f" UNION ALL SELECT l.topic_id, l.`partition`, l.`offset` FROM ({losers})"
     same = " AND ".join(f"q.`{name}` = h.`{name}`" for name in COORDINATE)
+    if isinstance(table, DropTable):
+        same = f"q.topic_id = h.topic_id AND (q.`offset` = h.`offset` OR q.reasons[0] LIKE '{FAULT}%')"
     delta.execute(
         spark,
         f"MERGE INTO {target.sql} q USING ({held}) h ON {delta.in_days(days, 'q')} AND {same} WHEN MATCHED THEN DELETE",

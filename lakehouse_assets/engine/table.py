@@ -1,0 +1,49 @@
+"""What every table declares, of whichever kind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+from dagster import AssetKey
+
+from lakehouse_assets.engine.naming import check_key
+
+
+@dataclass(frozen=True)
+class Table(ABC):
+    """What every table has; `key` is `layer/domain/table`."""
+
+    key: str
+    owner: str
+    description: str
+    freshness_hours: float | None = field(default=24.0, kw_only=True)
+    """The table is stale, in Dagster and for the alerts, when nothing changed for so long; None promises nothing."""
+
+    def __post_init__(self) -> None:
+        check_key(self.key)
+
+    @property
+    def asset_key(self) -> AssetKey:
+        """The Dagster asset key, `[layer, domain, table]`."""
+        return AssetKey(self.key.split("/"))
+
+    @property
+    def layer(self) -> str:
+        """bronze, silver, gold or serve."""
+        return self.key.split("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The key as an identifier, e.g. `silver_sales_transactions`."""
+        return self.key.replace("/", "_")
+
+    @property
+    @abstractmethod
+    def code_version(self) -> str:
+        """Changes when the code or the contract that makes the table's rows does."""
+
+    @property
+    def quarantine(self) -> str:
+        """The key of the table's quarantine."""
+        return f"{self.key}_quarantine"

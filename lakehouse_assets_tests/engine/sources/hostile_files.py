@@ -1,0 +1,154 @@
+"""Files that nobody should trust, from a seed: each with the words that its reason must have."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+HEADER = "ProductNo,ProductName,Department,Brand"
+
+
+class Hostile(NamedTuple):
+    """A file, and words of the reason for which it is set aside."""
+
+    name: str
+    body: bytes
+    says: str
+
+
+Maker = Callable[[random.Random, list[str]], tuple[bytes, str]]
+
+
+def text(lines: list[str], end: str = "\n") -> bytes:
+    return (end.join([HEADER, *lines]) + end).encode()
+
+
+def _cut_in_row(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    whole = text(lines).decode()
+    return whole[: whole.rindex("\n", 0, -1) + dice.randrange(2, 4)].encode(), "was the file cut off?"
+
+
+def _ragged(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    number = dice.randrange(len(lines))
+    lines[number] += "," * dice.randrange(1, 500)
+    return text(lines), f"line {number + 2}: "
+
+
+def _short(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    number = dice.randrange(len(lines))
+    lines[number] = lines[number].rsplit(",", dice.randrange(1, 4))[0]
+    return text(lines), "none for column"
+
+
+def _open_quote(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    number = dice.randrange(len(lines))
+    lines[number] = lines[number].replace(",Milk", ',"Milk', 1)
+    return text(lines), "a quote that nothing closes"
+
+
+def _text_after_quote(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    number = dice.randrange(len(lines))
+    lines[number] = lines[number].replace("Milk", '"Milk"x', 1)
+    return text(lines), f"line {number + 2}: ',' expected after"
+
+
+def _bytes(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    number = dice.randrange(len(lines))
+    bad = dice.choice([b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"\xe4"])
+    return text(lines).replace(lines[number].encode(), lines[number].encode() + bad), f"line {number + 2}, byte"
+
+
+def _nul(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    number = dice.randrange(len(lines))
+    lines[number] += "\0" * dice.randrange(1, 9)
+    return text(lines), f"line {number + 2}: a NUL character"
+
+
+def _other_encoding(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    encoding = dice.choice(["utf-16", "utf-16-le", "utf-16-be", "utf-32-be"])
+    return text(lines).decode().encode(encoding), "UTF-16" if encoding == "utf-16" else "NUL"
+
+
+def _empty(dice: random.Random, _: list[str]) -> tuple[bytes, str]:
+    return dice.choice([b"", b"\n", b"\r\n\r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"]), "the file is empty"
+
+
+def _empty_line(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    number = dice.randrange(len(lines))
+    lines.insert(number, "")
+    return text(lines, dice.choice(["\n", "\r\n", "\r"])), f"line {number + 2}: an empty line between rows"
+
+
+def _lost_line_ends(dice: random.Random, _: list[str]) -> tuple[bytes, str]:
+    return b",".join(b"%d" % number for number in range(dice.randrange(5_000, 30_000))), "no column 'ProductNo'"
+
+
+def _header(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    names, says = dice.choice(
+        [
+            ("productno,ProductName,Department,Brand", "it is called 'productno'"),
+            ("ProductNo, ProductName,Department,Brand", "it is called ' ProductName'"),
+            ("ProductNo,ProductName,Department", "no column 'Brand'"),
+            ("ProductNo;ProductName;Department;Brand", "the header has 'ProductNo;ProductName"),
+            ("ProductNo,ProductName,Department,Brand,Brand", "column 'Brand' comes twice"),
+            ("ProductNo,ProductName,Department,Brand,brand", "before as 'Brand'"),
+            ("ProductNo,ProductName,Department,Brand,", "column 5 has no name"),
+            ("ProductNo,ProductName,Department,Brand,\x1b[31m", "cannot be shown"),
+            ("ProductNo,ProductName,Department,Brand," + "x" * 5_000, "5000 characters, at most 255"),
+            ("1,Milk,DAIRY,National", "the header has '1', 'Milk'"),
+        ]
+    )
+    return text(lines).replace(HEADER.encode(), names.encode()), says
+
+
+def _packed(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    good = gzip.compress(text(lines))
+    return dice.choice(
+        [
+            (good, "begins like gzip"),
+            (b"PK\x03\x04\x14\0" + good, "not UTF-8"),
+            (b"%PDF-1.7\n\xe2\xe3\xcf\xd3\n", "not UTF-8"),
+        ]
+    )
+
+
+def _gzip(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
+    good = gzip.compress(text(lines))
+    return dice.choice(
+        [
+            (good[: -dice.randrange(1, 20)], "cut off"),
+            (text(lines), "cannot be unpacked by gzip"),
+            (gzip.compress(b"\0" * 4_000_000), "bytes when unpacked"),
+            (good[:20] + b"\0\0\0" + good[23:], "cannot be unpacked by gzip"),
+        ]
+    )
+
+
+_PLAIN: list[Maker] = [
+    _cut_in_row,
+    _ragged,
+    _short,
+    _open_quote,
+    _text_after_quote,
+    _bytes,
+    _nul,
+    _other_encoding,
+    _empty,
+    _empty_line,
+    _lost_line_ends,
+    _header,
+    _packed,
+]
+
+
+def hostile(seed: int, count: int) -> Iterator[Hostile]:
+    """As many files, of each kind about equally many, some under odd names."""
+    dice = random.Random(seed)
+    for number in range(count):
+        lines = [f"{number}{line},Milk,DAIRY,National" for line in range(dice.randrange(2, 9))]
+        make = [*_PLAIN, _gzip][number % (len(_PLAIN) + 1)]
+        body, says = make(dice, lines)
+        odd = dice.choice(["", "ü ", "a'b ", "%41", "x y", '"', "${x}", "日本"])
+        yield Hostile(f"{odd}bad{number:03}.csv" + ".gz" * (make is _gzip), body, says)

@@ -1,0 +1,122 @@
+"""Files that stop nothing: hostile ones among good ones, and those that the store does not give out."""
+
+from __future__ import annotations
+
+import gzip
+import time
+
+import pytest
+
+from lakehouse_assets.engine.sources import landing
+from lakehouse_assets.engine.sources.csv_format import Csv
+from lakehouse_assets.engine.writing import rebuilds
+from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets_tests.engine.drop_lab import HEADER, PAUSE_SECONDS, DropLab, product
+from lakehouse_assets_tests.engine.sources.hostile_files import hostile
+from lakehouse_assets_tests.engine.sources.store_proxy import StoreProxy, store_proxy
+
+pytestmark = pytest.mark.services
+
+SEED, HOSTILE, GOOD = 20261125, 200, 20
+
+
+@pytest.fixture
+def drops(services, spark) -> DropLab:
+    return DropLab(services, spark)
+
+
+@pytest.fixture
+def proxy(drops: DropLab, monkeypatch):
+    """Between the store and whoever reads dropped files; the tables are reached as ever."""
+    with store_proxy(drops.settings.s3_endpoint) as proxy:
+        client = landing.client(drops.settings.model_copy(update={"s3_endpoint": proxy.url}))
+        monkeypatch.setattr(landing, "client", lambda _: client)
+        yield proxy
+
+
+@pytest.mark.slow
+def test_hostile_files_among_good_ones(drops: DropLab):
+    """Every good file is published whole, each bad one is set aside with a short reason that says what is wrong."""
+    bad = {each.name: each for each in hostile(SEED, HOSTILE)}
+    assert len(bad) == HOSTILE
+    for number, (name, each) in enumerate(bad.items()):
+        if number % (HOSTILE // GOOD) == 0:
+            row = product(10_000 + number, f"Good {number}").rstrip("\n")
+            forms = [row + "\n", row, row + "\r\n\r\n", row + "\n\n\n"]
+            good = (HEADER + forms[number // 10 % 4]).encode()
+            drops.put(f"good{number}.csv" + ".gz" * (number % 20), gzip.compress(good) if number % 20 else good)
+        drops.put(name, each.body)
+    drops.settings = drops.settings.model_copy(update={"max_bytes_per_file": 2**20})
+    while drops.plan():
+        drops.land()
+    while drops.refine():
+        pass
+
+    assert drops.products() == {str(10_000 + number): f"Good {number}" for number in range(0, HOSTILE, 10)}
+    aside = {row["key"].decode(): row for row in drops.rows(drops.bronze.quarantine)}
+    assert aside.keys() == bad.keys()
+    for name, row in aside.items():
+        [reason] = row["reasons"]
+        assert bad[name].says in reason, name
+        assert len(reason) <= 300
+        assert reason.isprintable()
+    assert drops.lags() == [0, 0]
+
+
+def test_a_declared_form_is_taken_and_a_day_set_aside_under_another_form_comes_back(drops: DropLab):
+    """A spreadsheet's semicolons in cp1252; once the table says so, a rebuild of the day takes the file in."""
+    body = (HEADER + product(1, "Käse")).replace(",", ";").encode("cp1252")
+    drops.put("a.csv", body).put("b.csv.gz", gzip.compress(body.replace(b"\n1;", b"\n2;"))).ingest()
+    assert len(drops.rows(drops.bronze.quarantine)) == 2
+
+    drops.bronze = type(drops.bronze)(**{**vars_of(drops.bronze), "format": Csv(delimiter=";", encoding="cp1252")})
+    drops.silver = type(drops.silver)(**{**vars_of(drops.silver), "source": drops.bronze})
+    days = sorted({row["event_date"] for row in drops.rows(drops.bronze.quarantine)})
+    drops.publish_all(rebuilds.repair(drops.engine(), drops.bronze, days))
+    assert drops.rows(drops.bronze.quarantine) == []
+    records = drops.spark.read.format("delta").load(drops.lake.uri(drops.bronze.key, "s3a"))
+    drops.publish_all(rebuilds.redo_events(drops.engine(), drops.silver, records, days))
+    assert drops.products() == {"1": "Käse", "2": "Käse"}
+
+
+def vars_of(table) -> dict:
+    return {name: getattr(table, name) for name in table.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_file_that_the_store_does_not_give_out_stops_no_other(drops: DropLab, proxy: StoreProxy, status):
+    """After some tries it is set aside with the answer; once it can be read, a rebuild of its day takes it in."""
+    proxy.faults["a.csv"] = status
+    drops.drop("a.csv", product(1)).drop("b.csv", product(2)).ingest()
+
+    assert drops.products() == {"2": "Milk"}
+    [aside] = drops.rows(drops.bronze.quarantine)
+    [reason] = aside["reasons"]
+    assert (aside["key"], aside["value"]) == (b"a.csv", None)
+    assert "file: cannot be read while others can, tried 3 times" in reason
+    assert status == 404 or f"({status} " in reason
+    assert f"rebuild {aside['event_date']} of {drops.bronze.key}" in reason
+    assert drops.lags() == [0, 0]
+
+    proxy.faults.clear()
+    drops.publish_all(rebuilds.repair(drops.engine(), drops.bronze, [aside["event_date"]]))
+    assert drops.rows(drops.bronze.quarantine) == []
+    assert len(drops.rows(drops.bronze.key)) == 2
+
+
+def test_a_store_that_gives_nothing_out_sets_nothing_aside(drops: DropLab, proxy: StoreProxy):
+    """Also when it still lists; also when it is too busy for one file: each is tried again later."""
+    drops.drop("a.csv", product(1)).ingest()
+    drops.drop("b.csv", product(2))
+    for faults in ({".csv": 403}, {"b.csv": 503}):
+        proxy.faults = faults
+        with pytest.raises(UnavailableError, match="no answer"):
+            drops.land()
+    proxy.faults = {"b.csv": 403}
+    drops.land()
+    assert [row["key"] for row in drops.rows(drops.bronze.quarantine)] == [b"b.csv"]
+
+    proxy.faults = {}
+    time.sleep(PAUSE_SECONDS)
+    drops.drop("b.csv", product(3)).ingest()
+    assert drops.products() == {"1": "Milk", "3": "Milk"}
