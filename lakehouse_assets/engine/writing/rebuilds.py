@@ -173,7 +173,7 @@ def _redo_events(
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     typed = typed_rows(table, records.where(predicate(held)), ledger.accepted_rules).localCheckpoint(eager=False)
     counted = audit(typed, sampling(table))
-    rows = winners(table, typed, ledger.position, columns(engine, table, counted, ledger))
+    rows = winners(table, typed, ledger.position, columns(engine, table, ledger))
     counted = together([counted, spanning.audit(engine.spark, engine.lake, table.contract, rows, days)])
     audits.append(counted)
     passed = _passed(table, counted, days, ledger)

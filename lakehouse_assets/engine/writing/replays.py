@@ -45,7 +45,7 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: lis
     records = bronze.join(aside.select(*COORDINATE), on=[*COORDINATE], how="left_semi")
     typed = typed_rows(table, records, row_rules(table)).localCheckpoint(eager=False)
     counted = audit(typed, sampling(table))
-    rows = winners(table, typed, ledger.position, columns(engine, table, counted, ledger))
+    rows = winners(table, typed, ledger.position, columns(engine, table, ledger))
     if table.contract.spanning:
         counted = together([counted, over_table(engine, table, rows, ledger.position, counted.good)])
     audits.append(counted)
