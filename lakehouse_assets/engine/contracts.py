@@ -13,6 +13,7 @@ from pyspark.sql import Column
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType
 
 from lakehouse_assets.engine.expressions import CHECKS, ordered
+from lakehouse_assets.engine.names import column as named
 from lakehouse_assets.engine.refusals import refusal
 from lakehouse_assets.engine.rules import (
     SEVERITIES,
@@ -51,7 +52,7 @@ class Rule:
 
     def holds(self) -> Column:
         """Null or true where a row meets the condition."""
-        return CHECKS[self.check](F.col(self.column), self.statistics)
+        return CHECKS[self.check](named(self.column), self.statistics)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _accepted(rule: Rule | RowRule) -> Rule | RowRule:
 
 
 def _shown(field: StructField, personal: bool) -> Column:
-    column = F.col(field.name)
+    column = named(field.name)
     if personal:
         return F.when(column.isNotNull(), F.lit(MASK)).alias("col2")
     is_nested = isinstance(field.dataType, ArrayType | MapType | StructType)

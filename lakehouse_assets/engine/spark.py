@@ -16,6 +16,8 @@ from lakehouse_assets.errors import SettingsError, UnavailableError
 SMALL_RECORDS = 50_000
 _USER = "lakehouse"
 _CLOSED = "SESSION_CLOSED"
+_NESTED_TWICE = "spark.sql.variant.allowDuplicateKeys"
+"""A name given twice inside of a nested field harms nobody: no table reads it."""
 
 
 class SparkConnect(PySparkResource):
@@ -79,6 +81,7 @@ def connect(remote: str, session_id: str) -> SparkSession:
     if log_store != access.LOG_STORE:
         session.stop()
         raise _unsafe(remote, log_store)
+    session.conf.set(_NESTED_TWICE, "true")
     activate(session)
     return session
 

@@ -13,7 +13,7 @@ from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.bronze import sales_transactions as bronze
-from lakehouse_assets.engine.payload import iso_timestamp, parse_json
+from lakehouse_assets.engine.payload import parse_json
 from lakehouse_assets.engine.rules import RowRule
 from lakehouse_assets.engine.tables import EventTable
 
@@ -22,7 +22,7 @@ MOST_USD = 1_000_000
 
 PAYLOAD = {
     "TransactionNo": T.StringType(),
-    "Date": T.StringType(),
+    "Date": T.TimestampType(),
     "ProductNo": T.StringType(),
     "ProductName": T.StringType(),
     "Price": T.DecimalType(18, 2),
@@ -65,7 +65,7 @@ def transform(records: DataFrame) -> DataFrame:
     """Bronze records to typed transactions."""
     return parse_json(records, PAYLOAD).withColumns(
         {
-            "event_time": iso_timestamp(F.col("Date")),
+            "event_time": F.col("Date"),
             "is_cancellation": F.col("TransactionNo").startswith("C"),
         }
     )

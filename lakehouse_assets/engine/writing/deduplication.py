@@ -13,9 +13,12 @@ from typing import Literal
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, Window
 
+from lakehouse_assets.engine.names import column, own
+
 COORDINATE = ("topic_id", "partition", "offset")
 CONTENT_HASH = "content_hash"
 LOSERS = "losers"
+_RANK = own("rank")
 LOSER_DDL = "array<struct<topic_id:string,partition:int,offset:bigint,content_hash:string>>"
 
 _LOSER = (*COORDINATE, CONTENT_HASH)
@@ -61,8 +64,8 @@ def deduplicate(rows: DataFrame, grain: Sequence[str], precedence: Precedence) -
     winner_first = Window.partitionBy(*grain).orderBy(*precedence.ordering())
     after_this = winner_first.rowsBetween(1, Window.unboundedFollowing)
     losers = F.array_sort(F.collect_list(F.struct(*_LOSER)).over(after_this))
-    ranked = rows.select("*", losers.alias(LOSERS), F.row_number().over(winner_first).alias("rank"))
-    return ranked.where(F.col("rank") == 1).drop("rank")
+    ranked = rows.select("*", losers.alias(LOSERS), F.row_number().over(winner_first).alias(_RANK))
+    return ranked.where(column(_RANK) == 1).drop(column(_RANK))
 
 
 def losers_of(winner: str, beaten: str) -> str:

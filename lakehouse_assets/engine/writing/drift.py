@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -23,17 +22,26 @@ from pyspark.sql.types import (
 
 from lakehouse_assets.engine.contracts import without_nulls
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.payload import ABSENT, UNDECLARED
+from lakehouse_assets.engine.names import quoted
+from lakehouse_assets.engine.payload import ABSENT, FURTHER, UNDECLARED
 from lakehouse_assets.engine.tables import EventTable, Table
-from lakehouse_assets.engine.writing.deduplication import CONTENT_HASH, COORDINATE, LOSERS
 from lakehouse_assets.errors import ContractError
 
 NOT_DECLARED, IS_ABSENT, NOT_IN_MODEL = ": not declared", ": absent", ": no longer in the model"
 JOINED = "Not declared: joined as it came"
 """Comment of a column that the source brought, and of one that somebody let go."""
 LET_GO = "No longer in the model: null since then"
-OWN_COLUMNS = ("event_date", *COORDINATE, CONTENT_HASH, LOSERS)
-_HELD_NAME = re.compile(r"[^ ,;{}()\n\t=]+")
+FURTHER_FIELDS = "further fields"
+"""Stands for the undeclared fields that are not named: a source may send any number of them."""
+MOST_NAMED = 5
+"""Undeclared fields of one record that are named."""
+_MOST_CHARACTERS = 60
+_NAMES = (
+    f"transform(slice(map_keys({UNDECLARED}), 1, {MOST_NAMED}), name -> CASE"
+    " WHEN name = '' THEN '(a field without a name)'"
+    " WHEN name RLIKE '\\\\p{Cntrl}' THEN substring(to_json(array(name)), 3, length(to_json(array(name))) - 4)"
+    " ELSE name END)"
+)
 _WHOLE = (ByteType, ShortType, IntegerType, LongType)
 
 
@@ -58,7 +66,7 @@ def reasons(table: EventTable, columns: Collection[str]) -> Column:
     if ABSENT in columns and table.drift != "freeze":
         found.append(_named(F.col(ABSENT), IS_ABSENT))
     if UNDECLARED in columns and table.drift == "quarantine":
-        found.append(_named(_keys(), NOT_DECLARED))
+        found.append(_not_declared(columns))
     return _all(found)
 
 
@@ -68,12 +76,17 @@ def remarks(table: EventTable, columns: Collection[str]) -> Column:
     if ABSENT in columns and table.drift == "freeze":
         found.append(_named(F.col(ABSENT), IS_ABSENT))
     if UNDECLARED in columns and table.drift != "quarantine":
-        found.append(_named(_keys(), NOT_DECLARED))
+        found.append(_not_declared(columns))
     return _all(found)
 
 
-def _keys() -> Column:
-    return F.coalesce(F.map_keys(UNDECLARED), F.array().cast("array<string>"))
+def _not_declared(columns: Collection[str]) -> Column:
+    """The first few by name, cut and with control characters escaped; the others together."""
+    more = F.size(F.map_keys(UNDECLARED)) > MOST_NAMED
+    more = (more | F.col(quoted(FURTHER))) if FURTHER in columns else more
+    names = F.transform(F.expr(_NAMES), lambda name: F.substring(name, 1, _MOST_CHARACTERS))
+    named = F.when(F.size(F.map_keys(UNDECLARED)) > 0, _named(names, NOT_DECLARED)).otherwise(without_nulls([]))
+    return F.when(more, F.array_append(named, f"{FURTHER_FIELDS}{NOT_DECLARED}")).otherwise(named)
 
 
 def _named(names: Column, suffix: str) -> Column:
@@ -86,7 +99,7 @@ def _all(found: list[Column]) -> Column:
 
 @dataclass(frozen=True)
 class Columns:
-    """What a table has or gets beyond its model: fields that joined it as text, and columns that it has let go."""
+    """What a table has beyond its model: fields that joined it as text before, and columns that it has let go."""
 
     joined: tuple[str, ...] = ()
     let_go: StructType = field(default_factory=StructType)
@@ -95,29 +108,26 @@ class Columns:
 AS_DECLARED = Columns()
 
 
-def columns_of(lake: Lake, table: EventTable, broken: Collection[str], accepted: Collection[str] = ()) -> Columns:
-    """The undeclared columns that rows of a batch need; `broken` are the rules that any of them breaks."""
-    came = {name.removesuffix(NOT_DECLARED) for name in broken if name.endswith(NOT_DECLARED)}
+def columns_of(lake: Lake, table: EventTable, accepted: Collection[str] = ()) -> Columns:
+    """The columns beyond the model that rows of the table need."""
     held = lake.schema(table.key) or StructType()
-    before = {each.name for each in held if each.metadata.get("comment") == JOINED}
+    declared = {name.lower() for name in table.contract.fields.names}
+    joined = sorted(each.name for each in held if each.metadata.get("comment") == JOINED)
     let_go = StructType([each for each in held if _is_let_go(each, accepted)])
-    if table.drift != "evolve":
-        return Columns(tuple(sorted(before)), let_go)
-    taken = {name.lower() for name in [*table.contract.fields.names, *held.names, *OWN_COLUMNS]}
-    new = {name for name in came if _HELD_NAME.fullmatch(name) and name.lower() not in taken}
-    return Columns(tuple(sorted(before | new)), let_go)
+    return Columns(tuple(name for name in joined if name.lower() not in declared), let_go)
 
 
 def with_columns(rows: DataFrame, columns: Columns) -> DataFrame:
-    """`rows` with a column for each undeclared field of the table, and nulls for those that it let go."""
+    """`rows` with `undeclared`, a column for each field that joined before, and nulls for those that it let go."""
     known = rows.columns
-    source = F.col(UNDECLARED) if UNDECLARED in known else F.create_map().cast("map<string,string>")
-    values = {name: source[name].cast("string") for name in columns.joined if name not in known}
+    if UNDECLARED not in known:
+        rows = rows.withColumn(UNDECLARED, F.lit(None).cast("map<string,string>"))
+    values = {name: F.col(UNDECLARED)[name.lower()] for name in columns.joined if name not in known}
     nulls = {each.name: F.lit(None).cast(each.dataType) for each in columns.let_go if each.name not in known}
     found = rows.withColumns(values | nulls) if values or nulls else rows
     for name in values:
         found = found.withMetadata(name, {"comment": JOINED})
-    return found.drop(UNDECLARED)
+    return found
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from datetime import date, datetime
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession, Window
 
+from lakehouse_assets.engine import names
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement, days_since
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
+from lakehouse_assets.engine.names import own
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.sources.source import source_of
@@ -150,7 +152,7 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     records = delta.read(engine.spark, engine.lake, table.source.key, slices=slices)
     found = judging.typed(engine, table, records, slices, ledger.accepted_rules)
     counted = found.audit
-    rows = winners(table, found.rows, position, columns(engine, table, counted, ledger))
+    rows = winners(table, found.rows, position, columns(engine, table, ledger))
     if table.contract.spanning:
         rows = rows.localCheckpoint(eager=False)
         counted = together([counted, over_table(engine, table, rows, position, counted.good)])
@@ -172,9 +174,9 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     )
 
 
-def columns(engine: Engine, table: EventTable, counted: Audit, ledger: Ledger) -> Columns:
+def columns(engine: Engine, table: EventTable, ledger: Ledger) -> Columns:
     """The columns beyond the model that the batch's rows need."""
-    return drift.columns_of(engine.lake, table, counted.broken_rules, ledger.accepted_rules)
+    return drift.columns_of(engine.lake, table, ledger.accepted_rules)
 
 
 def over_table(engine: Engine, table: EventTable, rows: DataFrame, position: Position, days: Collection[date]) -> Audit:
@@ -185,7 +187,7 @@ def over_table(engine: Engine, table: EventTable, rows: DataFrame, position: Pos
         known = [name for name in held.columns if name in wanted]
         both = rows.select(*wanted).unionByName(held.select(*known), allowMissingColumns=True)
         first = Window.partitionBy(*table.full_grain).orderBy(*table.precedence(position).ordering())
-        rows = both.withColumn("rank", F.row_number().over(first)).where(F.col("rank") == 1)
+        rows = both.withColumn(own("rank"), F.row_number().over(first)).where(names.column(own("rank")) == 1)
     return spanning.audit(engine.spark, engine.lake, table.contract, rows, days)
 
 

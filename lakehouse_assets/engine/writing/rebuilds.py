@@ -170,7 +170,7 @@ def _redo_events(
     held = tuple(ledger.position.slices())
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     found = judging.typed(engine, table, records, held, ledger.accepted_rules, failing.known(engine.lake, table))
-    rows = winners(table, found.rows, ledger.position, columns(engine, table, found.audit, ledger))
+    rows = winners(table, found.rows, ledger.position, columns(engine, table, ledger))
     counted = together([found.audit, spanning.audit(engine.spark, engine.lake, table.contract, rows, days)])
     audits.append(counted)
     passed = _passed(table, counted, days, ledger)

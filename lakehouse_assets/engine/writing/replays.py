@@ -45,7 +45,7 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: lis
     records = bronze.join(aside.select(*COORDINATE), on=[*COORDINATE], how="left_semi")
     found = judging.typed(engine, table, records, held, row_rules(table), failing.known(engine.lake, table))
     counted = found.audit
-    rows = winners(table, found.rows, ledger.position, columns(engine, table, counted, ledger))
+    rows = winners(table, found.rows, ledger.position, columns(engine, table, ledger))
     if table.contract.spanning:
         counted = together([counted, over_table(engine, table, rows, ledger.position, counted.good)])
     audits.append(counted)

@@ -8,8 +8,10 @@ import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql.types import DateType, StructField, StructType
 
+from lakehouse_assets.engine.contracts import MASK
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.payload import UNDECLARED, UNREADABLE
+from lakehouse_assets.engine.names import column, own
+from lakehouse_assets.engine.payload import UNDECLARED, UNREADABLE, UNREADABLE_AS
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.tables import DailyTable, EventTable
 from lakehouse_assets.engine.writing import drift
@@ -21,13 +23,15 @@ from lakehouse_assets.errors import ContractError
 
 REFUSED = "nothing of it was published"
 _SHOWN_DAYS = 5
+_UNREADABLE, _BROKEN, _REMARKS, _DRIFT = own("unreadable"), own("broken"), own("remarks"), own("drift")
 
 
 def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] = ()) -> DataFrame:
-    """The table's columns, the coordinate, event_date, `reasons` and `remarks`.
+    """The table's columns, the coordinate, event_date, `reasons`, `remarks`, and what came instead of what those name.
 
-    `reasons` are the fields that cannot be read, or else the broken rules that set the row aside: those of severity
-    `quarantine`, and of the `fail` rules those whose breach was `accepted`. `remarks` are the other broken rules.
+    `reasons` are the fields that cannot be read or are not there, or else the broken rules that set the row aside:
+    those of severity `quarantine`, and of the `fail` rules those whose breach was `accepted`. `remarks` are the other
+    broken rules.
 
     Raises:
         ContractError: the transform leaves out a column of the contract.
@@ -41,23 +45,25 @@ def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] 
             do=f"Add it to the transform's select; it yields {', '.join(columns)}",
         )
     kept = [*wanted, *([UNDECLARED] if UNDECLARED in columns else [])]
+    came = column(UNREADABLE_AS) if UNREADABLE_AS in columns else F.lit(None).cast("map<string,string>")
     contract = table.contract.accepting(accepted)
     found = {
-        "_unreadable": F.col(UNREADABLE) if UNREADABLE in columns else no_remarks(),
-        "_broken": contract.broken("quarantine"),
-        "_remarks": F.concat(contract.broken("fail", "warn"), drift.remarks(table, columns)),
-        "_drift": drift.reasons(table, columns),
+        _UNREADABLE: F.col(UNREADABLE) if UNREADABLE in columns else no_remarks(),
+        _BROKEN: contract.broken("quarantine"),
+        _REMARKS: F.concat(contract.broken("fail", "warn"), drift.remarks(table, columns)),
+        _DRIFT: drift.reasons(table, columns),
+        UNREADABLE_AS: came,
     }
-    judged = rows.select(*kept, *[column.alias(name) for name, column in found.items()])
-    readable, broken = F.size("_unreadable") == 0, F.col("_broken")
-    reasons = F.when(~readable, F.col("_unreadable")).when(F.size(broken) > 0, broken).otherwise(F.col("_drift"))
-    remarks = F.when(readable, F.col("_remarks")).otherwise(no_remarks())
-    return judged.select(*kept, reasons.alias(REASONS), remarks.alias(REMARKS))
+    judged = rows.select(*kept, *[made.alias(name) for name, made in found.items()])
+    readable, as_sent = F.size(column(_UNREADABLE)) == 0, F.concat(column(_UNREADABLE), column(_DRIFT))
+    reasons = F.when(F.size(as_sent) > 0, as_sent).otherwise(column(_BROKEN))
+    remarks = F.when(readable, column(_REMARKS)).otherwise(no_remarks())
+    return judged.select(*kept, column(UNREADABLE_AS), reasons.alias(REASONS), remarks.alias(REMARKS))
 
 
 def winners(table: EventTable, typed: DataFrame, position: Position, columns: Columns = AS_DECLARED) -> DataFrame:
     """The good rows, one per grain, with the undeclared fields that are columns of the table."""
-    good = typed.where(F.size(REASONS) == 0).drop(REASONS, REMARKS)
+    good = typed.where(F.size(REASONS) == 0).drop(REASONS, REMARKS, UNREADABLE_AS)
     hashed = with_content_hash(drift.with_columns(good, columns), table.contract.fields.names)
     return deduplicate(hashed, table.full_grain, table.precedence(position))
 
@@ -65,11 +71,28 @@ def winners(table: EventTable, typed: DataFrame, position: Position, columns: Co
 def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
     """The bad rows: coordinate, event_date, reasons, contract_version, `fields` and `set_aside_at`.
 
-    `fields` (map<string,string>) are those that could be read, personal ones masked. The raw record stays in bronze.
+    A reason goes on with what came instead, where that can be said. `fields` (map<string,string>) are those that could
+    be read. Personal values are masked. The raw record stays in bronze.
     """
     version = F.lit(table.contract.version).alias("contract_version")
     seen = (table.contract.shown().alias("fields"), F.current_timestamp().alias("set_aside_at"))
-    return typed.where(F.size(REASONS) > 0).select(*COORDINATE, "event_date", REASONS, version, *seen)
+    bad = typed.where(F.size(REASONS) > 0)
+    return bad.select(*COORDINATE, "event_date", _told(table).alias(REASONS), version, *seen)
+
+
+def _told(table: EventTable) -> Column:
+    """The reasons, each with what came instead of what it names."""
+    personal = [f"{name.lower()}: " for name in sorted(table.contract.personal)]
+
+    def told(reason: Column) -> Column:
+        came = column(UNREADABLE_AS)[reason]
+        masked = F.lit(False)
+        for field in personal:
+            masked = masked | F.lower(reason).startswith(field)
+        shown = F.when(masked, F.lit(MASK)).otherwise(came)
+        return F.when(came.isNotNull(), F.concat(reason, F.lit(": "), shown)).otherwise(reason)
+
+    return F.transform(REASONS, told)
 
 
 def judged(table: DailyTable, source: DataFrame) -> DataFrame:

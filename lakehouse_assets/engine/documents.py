@@ -1,0 +1,99 @@
+"""A record's value as one JSON object and nothing else, or why it is none."""
+
+from __future__ import annotations
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame
+
+from lakehouse_assets.engine.names import column, own
+
+NOT_AN_OBJECT = "value: not a JSON object"
+NOT_UTF8 = "value: not UTF-8"
+MORE = "value: more after the JSON object"
+PREFIXED = "value: five bytes of a schema registry before the JSON object"
+
+DOCUMENT = own("document")
+"""map<string,variant>: the fields in their order, also one given twice; null where there is no object."""
+FAULT = own("fault")
+"""string: one of the reasons above; null where there is an object."""
+TEXT = own("text")
+"""string: the value as text."""
+
+_BYTES, _PARSED, _SEAL = own("bytes"), own("parsed"), own("seal")
+_STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+_MARK = "X'EFBBBF'"
+
+
+def with_document(records: DataFrame, schema_id: bool = False) -> DataFrame:
+    """`records` with the columns of this module, from `value` (binary); `schema_id`: five bytes come before the JSON.
+
+    A byte order mark is passed over. Spark's parser stops after the first JSON value, whatever follows: the text is
+    read as the first of two elements of an array, and the second, which no record can know, has to be there.
+    """
+    return (
+        records.withColumn(_BYTES, _without_mark(schema_id))
+        .withColumns({TEXT: column(_BYTES).cast("string"), _SEAL: F.md5(column(_BYTES))})
+        .withColumn(_PARSED, F.when(F.is_valid_utf8(column(_BYTES)), _parsed(column(TEXT), column(_SEAL))))
+        .withColumn(DOCUMENT, F.when(_is_whole(), column(_PARSED)[0]))
+        .withColumn(FAULT, F.when(column(DOCUMENT).isNull(), _fault()))
+    )
+
+
+def document(schema_id: bool = False) -> Column:
+    """map<string,variant>: the fields of the object in `value`; null where it is none or more than one."""
+    raw = _without_mark(schema_id)
+    parsed = _parsed(raw.cast("string"), F.md5(raw))
+    return F.when(F.is_valid_utf8(raw), F.when(F.size(parsed) == 2, parsed[0]))
+
+
+def without_document(rows: DataFrame) -> DataFrame:
+    """`rows` without the columns of this module."""
+    return rows.drop(*[column(name) for name in (_BYTES, _SEAL, _PARSED, DOCUMENT, FAULT, TEXT)])
+
+
+def where_not_utf8() -> Column:
+    """string: `line 1, byte 7` of the first byte that is no UTF-8."""
+    return F.expr(_WHERE.format(bytes=f"`{_BYTES}`"))
+
+
+def _without_mark(schema_id: bool) -> Column:
+    value = F.substring("value", 6, 2_147_483_647) if schema_id else F.col("value")
+    return F.when(F.startswith(value, F.expr(_MARK)), F.substring(value, 4, 2_147_483_647)).otherwise(value)
+
+
+def _parsed(text: Column, seal: Column) -> Column:
+    sealed = F.concat(F.lit("["), text, F.lit(',{"'), seal, F.lit('":0}]'))
+    return F.from_json(sealed, "array<map<string,variant>>", _STRICT)
+
+
+def _is_whole() -> Column:
+    parsed = column(_PARSED)
+    return (F.size(parsed) == 2) & (F.map_keys(parsed[1])[0] == column(_SEAL))
+
+
+def _fault() -> Column:
+    text = column(TEXT)
+    is_object = F.schema_of_variant(F.try_parse_json(text)).startswith("OBJECT")
+    prefixed = F.json_object_keys(F.substring(text, 6, 2_147_483_647)).isNotNull()
+    has_prefix = F.startswith(column(_BYTES), F.expr("X'00'")) & prefixed
+    return (
+        F.when(has_prefix, F.lit(PREFIXED))
+        .when(~F.is_valid_utf8(column(_BYTES)), F.lit(NOT_UTF8))
+        .when(is_object & column(_PARSED).isNull(), F.lit(MORE))
+        .when(F.size(column(_PARSED)[0]).isNotNull() & is_object, F.lit(MORE))
+        .otherwise(F.lit(NOT_AN_OBJECT))
+    )
+
+
+_WHERE = """transform(array(aggregate(
+    split(make_valid_utf8({bytes}), '\\uFFFD'),
+    named_struct('at', 0, 'found', false),
+    (seen, piece) -> CASE
+        WHEN seen.found THEN seen
+        WHEN substring({bytes}, seen.at + octet_length(piece) + 1, 3) = X'EFBFBD'
+            THEN named_struct('at', seen.at + octet_length(piece) + 3, 'found', false)
+        ELSE named_struct('at', seen.at + octet_length(piece), 'found', true) END
+)), seen -> concat(
+    'line ', 1 + length(regexp_replace(decode(substring({bytes}, 1, seen.at), 'UTF-8'), '[^\\n]', '')),
+    ', byte ', seen.at + 1))[0]"""
+"""In SQL: Python names the variable of a function anew each time, and a plan that changes has no fingerprint."""
