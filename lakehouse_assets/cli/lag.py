@@ -28,6 +28,9 @@ def show(settings: Settings, console: Console) -> None:
         console.print(f"[yellow]No lag to show:[/] {error}")
         return
     console.print(rendered(progress, held))
+    for each in progress:
+        if each.waits is not None:
+            console.print(f"[yellow]{each.key}:[/] {each.waits}")
 
 
 def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> RichTable:

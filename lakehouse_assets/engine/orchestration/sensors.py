@@ -82,12 +82,20 @@ def tick(
     except UnavailableError as error:
         return SkipReason(str(error))
     if work is None:
-        return SkipReason(f"nothing new on {source.origin}")
+        return SkipReason(f"nothing new on {source.origin}{_waiting(settings, source)}")
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
     waiting = holding.refused(instance, Lake(settings), tables, runs, CODE_VERSION)
     if waiting := waiting or holding.hold(instance, settings, tried, now):
         return SkipReason(waiting)
     return request(source, work, runs, now, dead_rebuilds(instance, keys, runs))
+
+
+def _waiting(settings: Settings, source: SourceTable) -> str:
+    try:
+        waits = source_of(settings, source).waits()
+    except UnavailableError:
+        return ""
+    return "" if waits is None else f"; {waits}"
 
 
 def look(settings: Settings, source: SourceTable, tables: Sequence[Table], *, rebuilding: bool = False) -> Work | None:
