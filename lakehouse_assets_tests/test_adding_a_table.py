@@ -21,7 +21,7 @@ GOLD_TABLE_LINES = 80
 """Most lines that a recipe may take, files and tests together, as ruff formats them."""
 COPIED = ("lakehouse_assets", "lakehouse_assets_tests", "pyproject.toml")
 DRAFTS = (
-    ("bronze/shop/web_visits", "--topic", "shop.visits"),
+    ("bronze/shop/web_visits", "--topic", "shop-visits.v1"),
     ("gold/shop/daily_visits", "--from", "silver/shop/web_visits"),
 )
 DESCRIBE = """
@@ -89,7 +89,7 @@ def test_new_files_are_all_it_takes(project: Path):
 
     for bronze, silver, gold, topic in (
         ("bronze/sales/payments", "silver/sales/payments", "gold/sales/daily_payments", "sales/payments"),
-        ("bronze/shop/web_visits", "silver/shop/web_visits", "gold/shop/daily_visits", "shop/visits"),
+        ("bronze/shop/web_visits", "silver/shop/web_visits", "gold/shop/daily_visits", "shop_visits_v1__hd"),
     ):
         assert graph[gold]["upstream"] == [silver]
         assert graph[silver]["upstream"] == [bronze]
@@ -133,6 +133,7 @@ def test_the_recipes_own_tests_pass(project: Path, stack):
         ("gold/sales/x", "", "bronze/sales/transactions"),
         ("gold/sales/x", "a.topic", "silver/sales/transactions"),
         ("bronze/sales/x", "", ""),
+        ("bronze/sales/x", "no topic", ""),
     ],
 )
 def test_what_makes_no_table_is_refused(key, topic, source):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from string import Template
 from typing import Final
 
@@ -203,8 +204,13 @@ def _names(key: str) -> dict[str, str]:
         "domain": domain,
         "module": _module(key),
         "title": " ".join(words).capitalize(),
-        "model": "".join(word.capitalize() for word in words),
+        "model": _class("".join(word.capitalize() for word in words)),
     }
+
+
+def _class(name: str) -> str:
+    """A class's name; a few words are Python's own."""
+    return f"{name}Row" if iskeyword(name) or not name else name
 
 
 def _module(key: str) -> str:

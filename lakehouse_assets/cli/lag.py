@@ -31,6 +31,9 @@ def show(settings: Settings, console: Console) -> None:
     console.print(rendered(progress, held))
     for line in waiting(settings, TABLES):
         console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    for each in progress:
+        if each.waits is not None:
+            console.print(f"[yellow]{each.key}:[/] {each.waits}", soft_wrap=True)
 
 
 def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> RichTable:

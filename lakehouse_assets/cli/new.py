@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from lakehouse_assets.cli import drafts
+from lakehouse_assets.engine.naming import topic_fault
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import PROJECT
 
@@ -65,6 +66,8 @@ def _check_options(key: str, layer: str, topic: str, source: str) -> None:
     if bool(topic) != (below is None) or bool(source) != (below is not None):
         needed = "--topic, the Kafka topic" if below is None else f"--from, the key of a {below} table"
         raise LakehouseError(f"a {layer} table needs {needed}, and nothing else", where=key, do="Give that option")
+    if topic and (fault := topic_fault(topic)):
+        raise LakehouseError(f"topic {topic!r} {fault}", where=key, do="Give the name of another topic")
     if below is None:
         return
     if parts(source)[0] != below or not (PROJECT / _path(source)).exists():

@@ -91,5 +91,6 @@ def check_distinct(named: Iterable[tuple[str, str]], what: str) -> None:
     """
     seen: dict[str, str] = {}
     for key, name in named:
-        if (other := seen.setdefault(name, key)) != key:
-            raise ContractError(f"{what} {name!r} is also that of {other}", where=key, do="Rename one of the two")
+        if name in seen:
+            raise ContractError(f"{what} {name!r} is also that of {seen[name]}", where=key, do="Rename one of the two")
+        seen[name] = key

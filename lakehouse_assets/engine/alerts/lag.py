@@ -44,7 +44,8 @@ def judge(scene: Scene, progress: TableProgress, moved: Moved) -> Condition:
     minutes = (scene.now - max(since, scene.awake_since)) / SECONDS_PER_MINUTE
     stands = minutes >= scene.settings.alerts_lag_minutes
     far = progress.lag > limit(scene, progress.unit)
-    return _condition(scene, progress, failing=far or stands, minutes=minutes)
+    waits = progress.waits is not None and progress.waits.minutes(scene.now) >= scene.settings.alerts_lag_minutes
+    return _condition(scene, progress, failing=far or stands or waits, minutes=minutes)
 
 
 def limit(scene: Scene, unit: str) -> int:
@@ -54,6 +55,7 @@ def limit(scene: Scene, unit: str) -> int:
 
 def _condition(scene: Scene, progress: TableProgress, *, failing: bool, minutes: float) -> Condition:
     behind = f"{progress.lag:,} {progress.unit}"
+    waits = "" if progress.waits is None else f"; {progress.waits}"
     return Condition(
         key=f"lag:{progress.key}",
         failing=failing,
@@ -63,7 +65,7 @@ def _condition(scene: Scene, progress: TableProgress, *, failing: bool, minutes:
         table=progress.key,
         rule="lag",
         owner=scene.owner(progress.key),
-        says=f"it is {behind} behind its source",
+        says=f"it is {behind} behind its source{waits}",
         over="it has caught up",
         facts=(
             ("behind", behind),

@@ -228,3 +228,19 @@ def _read_up_to(own: Iterable[Commit], position: Position) -> dict[date, int]:
         if commit.statement.position not in (None, position):
             break
     return versions
+
+
+def days_beyond(source: Iterable[Commit], position: Position) -> tuple[date, ...] | None:
+    """Days on which commits of a source table put rows that a position does not hold yet, and perhaps some others.
+
+    None when the source's history does not reach back to the position.
+    """
+    days: set[date] = set()
+    for commit in _standing(source):
+        statement = commit.statement
+        if statement is None:
+            continue
+        if statement.position is not None and not statement.position.since(position):
+            return tuple(sorted(days))
+        days.update(statement.days)
+    return None

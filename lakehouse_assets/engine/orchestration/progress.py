@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
@@ -13,6 +13,7 @@ from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.orchestration import hold_checks, holding
 from lakehouse_assets.engine.orchestration.pipelines import downstream
 from lakehouse_assets.engine.sources.kafka import TopicNotFoundError
+from lakehouse_assets.engine.sources.planning import Waits
 from lakehouse_assets.engine.sources.source import Source, source_of
 from lakehouse_assets.engine.tables import SourceTable, Table
 from lakehouse_assets.engine.writing.increments import standing_ledger
@@ -36,6 +37,8 @@ class TableProgress:
     """`offsets` or `files`."""
     waits_for_source: bool = False
     """Nobody has made the topic yet."""
+    waits: Waits | None = None
+    """What the source holds and nobody may read yet; told of the bronze table, counted in no lag."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,9 @@ def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]
         lags = _lags(source, [ledger.position for ledger in ledgers])
         for number, (table, ledger) in enumerate(zip(chain, ledgers, strict=True)):
             progress.append(_of(table, source, ledger, None if lags is None else lags[number]))
+        if lags is not None:
+            first = len(progress) - len(chain)
+            progress[first] = replace(progress[first], waits=source.waits())
     return progress
 
 

@@ -85,11 +85,20 @@ def tick(
         return SkipReason(str(error))
     waiting = "; ".join(holding.shown(settings, each) for each in held.values())
     if work is None:
-        return SkipReason(f"nothing new on {source.origin}" + (f"; {waiting}" if waiting else ""))
+        said = "; ".join(each for each in (waiting, _waiting(settings, source)) if each)
+        return SkipReason(f"nothing new on {source.origin}" + (f"; {said}" if said else ""))
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
     if early := holding.hold(settings, tried, now):
         return SkipReason("; ".join(each for each in (waiting, early) if each))
     return request(source, work, runs, now, dead_rebuilds(instance, keys, runs))
+
+
+def _waiting(settings: Settings, source: SourceTable) -> str:
+    try:
+        waits = source_of(settings, source).waits()
+    except UnavailableError:
+        return ""
+    return "" if waits is None else str(waits)
 
 
 def look(

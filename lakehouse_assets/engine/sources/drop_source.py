@@ -19,7 +19,7 @@ from lakehouse_assets.engine.sources.csv_rows import Row
 from lakehouse_assets.engine.sources.csv_text import MOST_GZIP_RATIO
 from lakehouse_assets.engine.sources.drop_planning import Dropped, Listing
 from lakehouse_assets.engine.sources.drop_reading import SHOWN_BYTES, File, Reader, version_of
-from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.sources.planning import Acceptance, Waits
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.tables import DropTable
 from lakehouse_assets.engine.writing.audits import REASONS
@@ -92,6 +92,10 @@ class DropSource:
     def taken(self, position: Position) -> int:
         """File versions."""
         return len(position.topic_ids)
+
+    def waits(self) -> Waits | None:
+        """Nothing: each file can be read."""
+        return None
 
     def acceptance(self, ledger: Ledger) -> Acceptance:
         """Goes on from the position its rows stand for: what was taken after it and is still there is taken again."""

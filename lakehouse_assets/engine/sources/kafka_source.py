@@ -12,7 +12,7 @@ from lakehouse_assets.engine.history import position
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources import kafka, kafka_records, planning
-from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.sources.planning import Acceptance, Waits
 from lakehouse_assets.engine.tables import KafkaTable
 from lakehouse_assets.settings import Settings
 
@@ -75,6 +75,10 @@ class KafkaSource:
     def taken(self, position: Position) -> int:
         """Offsets, gaps of compaction and transactions included."""
         return sum(map(len, position.slices()))
+
+    def waits(self) -> Waits | None:
+        """What lies behind open transactions."""
+        return kafka.waits(self.settings, self._state())
 
     def acceptance(self, ledger: Ledger) -> Acceptance:
         """Goes on with the topic as it is now."""

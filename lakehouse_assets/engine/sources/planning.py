@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lakehouse_assets.engine.history.position import Position, Slice, cap
 from lakehouse_assets.errors import LossError
+
+_SECONDS_PER_MINUTE = 60.0
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,31 @@ class TopicState:
     last_stable: Mapping[int, int]
     first_start: Mapping[int, int] = field(default_factory=dict)
     """Where a table without a position begins; a partition that is not named begins at its log start."""
+    high: Mapping[int, int] = field(default_factory=dict)
+    """Where the log ends, records of open transactions included."""
+
+    @property
+    def unstable(self) -> Mapping[int, int]:
+        """Offsets by partition that are written and cannot be read before a transaction ends; none is left out."""
+        behind = {partition: self.high.get(partition, 0) - end for partition, end in self.last_stable.items()}
+        return {partition: offsets for partition, offsets in behind.items() if offsets > 0}
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Records that are there and that nobody may read yet."""
+
+    offsets: int
+    since: datetime | None
+    """The time of the oldest of them, by its producer or broker; None where it could not be read."""
+
+    def __str__(self) -> str:
+        since = "" if self.since is None else f" since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.offsets:,} offsets are behind an open transaction{since}"
+
+    def minutes(self, now: float) -> float:
+        """For how long, at a time in epoch seconds."""
+        return 0.0 if self.since is None else (now - self.since.timestamp()) / _SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources.drop_source import DropSource
 from lakehouse_assets.engine.sources.kafka_source import KafkaSource
-from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.sources.planning import Acceptance, Waits
 from lakehouse_assets.engine.tables import DropTable, KafkaTable, SourceTable
 from lakehouse_assets.settings import Settings
 
@@ -59,6 +59,9 @@ class Source(Protocol):
 
     def taken(self, position: Position) -> int:
         """In `unit`, how much a position holds."""
+
+    def waits(self) -> Waits | None:
+        """What is there and cannot be read yet; None for nothing. It counts in no lag."""
 
     def acceptance(self, ledger: Ledger) -> Acceptance:
         """The word that lets the table go on from the source as it is now."""

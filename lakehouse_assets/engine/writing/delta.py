@@ -121,13 +121,17 @@ def append(
     statement: Statement,
     transaction: Transaction | None,
 ) -> None:
-    """Inserts the rows whose coordinate the table lacks; looks only at files that can hold these slices."""
+    """Inserts the rows whose coordinate the table lacks; looks only at files that can hold these slices.
+
+    The rows of an increment lie on the days that it states; those of a repair may have been filed on other days before.
+    """
     rows.createOrReplaceTempView("batch")
+    pruned = f" AND {in_days(statement.days, 't')}" if statement.kind == "increment" else ""
     with _committing(target.spark, statement, transaction):
         target.spark.sql(
             f"MERGE INTO {target.sql} t USING batch s"
             " ON t.topic_id = s.topic_id AND t.`partition` = s.`partition` AND t.`offset` = s.`offset`"
-            f" AND {predicate(slices, 't')} WHEN NOT MATCHED THEN INSERT *"
+            f" AND {predicate(slices, 't')}{pruned} WHEN NOT MATCHED THEN INSERT *"
         ).collect()
 
 

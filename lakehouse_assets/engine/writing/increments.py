@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 
 from lakehouse_assets.engine import names
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.history.ledger import Ledger, Statement, days_since
+from lakehouse_assets.engine.history.ledger import Ledger, Statement, days_beyond, days_since
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.names import own
@@ -149,7 +149,8 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
         return None
     position = ledger.position.advance(slices)
     fit(engine.spark, source.records(slices))
-    records = delta.read(engine.spark, engine.lake, table.source.key, slices=slices)
+    touched = days_beyond(engine.lake.commits(table.source.key), ledger.position)
+    records = delta.read(engine.spark, engine.lake, table.source.key, slices=slices, days=touched)
     found = judging.typed(engine, table, records, slices, ledger.accepted_rules)
     counted = found.audit
     rows = winners(table, found.rows, position, columns(engine, table, ledger))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from confluent_kafka import TopicPartition
 from dagster import DagsterInstance, RunRequest, SkipReason
 
+from lakehouse_assets.engine.alerts import lag
+from lakehouse_assets.engine.alerts.conditions import Scene
 from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.orchestration.progress import snapshot
 from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.sources import kafka
 from lakehouse_assets.errors import LossError
@@ -168,6 +173,39 @@ def test_transactions_are_read_to_the_last_stable_offset_and_committed_only(lab:
     assert [(part.start, part.end) for part in planned] == [(0, 6)]
     assert sorted(row["offset"] for row in read) == [0, 1]
     assert sorted(row["offset"] for row in read_later) == [6, 7]
+
+
+def test_what_an_open_transaction_holds_back_is_told(lab: Lab, instance):
+    """By the sensor, by `status` and, once it lasts, by the alert; from the time of its first record."""
+    lab.send(sale(1)).land()
+    with producing(lab) as producer:
+        for number in range(50):
+            producer.produce(lab.topic, sale(number), partition=0, timestamp=EVENT_TIME_MS)
+        producer.flush()
+        lab.until(lambda: lab.state().unstable == {0: 50})
+        lab.refine()
+        lab.recompute()
+        skipped = look(instance, lab)
+        shown = snapshot(lab.settings, lab.tables)
+
+    says = "50 offsets are behind an open transaction since 2017-03-01 00:00:00 UTC"
+    assert isinstance(skipped, SkipReason)
+    assert skipped.skip_message == f"nothing new on topic {lab.topic}; {says}"
+    assert [str(each.waits) for each in shown] == [says, "None", "None"]
+    assert [each.lag for each in shown] == [0, 0, 0]
+    scene = Scene(instance, lab.settings, lab.tables, now=EVENT_TIME_MS / 1000 + 86_400, awake_since=0.0)
+    for at, failing in ((86_400.0, True), (60.0, False)):
+        judged = lag.judge(replace(scene, now=EVENT_TIME_MS / 1000 + at), shown[0], {})
+        assert (judged.failing, says in judged.says) == (failing, True)
+
+
+@contextlib.contextmanager
+def producing(lab: Lab):
+    producer = lab.producer(**{"transactional.id": lab.topic, "linger.ms": 5})
+    producer.init_transactions()
+    producer.begin_transaction()
+    yield producer
+    producer.abort_transaction()
 
 
 def test_a_record_is_read_as_it_was_sent(lab: Lab):
