@@ -52,6 +52,11 @@ def backfill(
     if not wanted:
         console.print(f"{table}: no day is {days}. Nothing to do.")
         return
+    if days in (backfills.ALL, backfills.STALE):
+        asked_for, held = wanted, [lake.sizes(each.key) for each in tables]
+        wanted = backfills.bridged(wanted, held, settings.max_rows_per_piece)
+        if more := len(wanted) - len(asked_for):
+            console.print(f"{more} days between them are rebuilt along: that costs less than more runs.")
     console.print(shown([backfills.preview(lake, each, wanted) for each in tables]))
     if dry_run:
         return

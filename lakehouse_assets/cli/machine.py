@@ -65,12 +65,14 @@ def status() -> None:
     from lakehouse_assets.settings import load
 
     console = Console()
-    found = _stack().status()
+    with console.status("Asking the services whether they answer"):
+        found = _stack().status()
     if not any(each.pid for each in found):
         console.print("Nothing is running. Start it by `lakehouse up`.")
         return
     console.print(_table(found))
-    lag.show(load(), console)
+    with console.status("Reading the tables' logs and how far their sources are"):
+        lag.show(load(), console)
 
 
 def doctor() -> None:

@@ -34,7 +34,8 @@ def show(
     from lakehouse_assets.cli import rows
 
     started()
-    found = serve.read(table, where=where, limit=limit)
+    with Console(stderr=True).status(f"Reading {table}"):
+        found = serve.read(table, where=where, limit=limit)
     if columns:
         found = found.select(chosen(table, columns, found.column_names))
     if as_json or as_csv:

@@ -89,6 +89,22 @@ def ranges(days: Sequence[date]) -> tuple[tuple[date, date], ...]:
     return tuple(found)
 
 
+def bridged(days: Sequence[date], held: Sequence[Mapping[date, Size]], most_rows: int) -> tuple[date, ...]:
+    """The days, and those between them that cost less to rebuild along than one more run for what follows.
+
+    A gap is closed where each table holds rows on every day of it, `most_rows` at most in the first table: an empty day
+    would be shown as materialized.
+    """
+    found = list(days[:1])
+    for day in days[1:]:
+        gap = [found[-1] + timedelta(days=n) for n in range(1, (day - found[-1]).days)]
+        filled = all(sizes.get(each, _NOTHING).rows for each in gap for sizes in held)
+        if gap and filled and _sum(held[0], gap).rows <= most_rows:
+            found += gap
+        found.append(day)
+    return tuple(found)
+
+
 def parse_days(text: str, lake: Lake, table: Table) -> tuple[date, ...]:
     """The days that a text names: `2017-03-01`, `2017-03-01..2017-03-30`, several by comma, `all` or `stale`.
 

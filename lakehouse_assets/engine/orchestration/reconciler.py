@@ -62,7 +62,7 @@ def missing(
     instance: DagsterInstance, lake: Lake, table: Table, seen: Seen | None
 ) -> tuple[list[AssetMaterialization], Seen]:
     """Events for days that changed unreported, and how far this look went."""
-    if seen is None:
+    if seen is None or lake.version(table.key) < seen["version"]:  # there is no memory, or the table was made anew
         return _first_look(instance, lake, table)
     reported, storage_id = _reported(instance, table.asset_key, seen["storage_id"])
     events: list[AssetMaterialization] = []

@@ -60,6 +60,19 @@ class Target:
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.sql} ({ddl(schema)}) USING delta {by_day} TBLPROPERTIES ({shown})"
         )
+        if not self.exists():
+            self._create_anew(schema, properties, partitioned)
+
+    def _create_anew(self, schema: StructType, properties: Mapping[str, str], partitioned: bool) -> None:
+        """Creates a table that Spark remembers though it was deleted: its SQL then believes that it exists."""
+        marks = {
+            each.name: each.metadata if each.metadata.get("comment") in (JOINED, LET_GO) else {} for each in schema
+        }
+        fields = [StructField(each.name, each.dataType, metadata=marks[each.name]) for each in schema]
+        nothing = self.spark.createDataFrame([], StructType(fields))
+        by_day = [PARTITION_COLUMN] if partitioned else []
+        writer = nothing.write.format("delta").mode("append").partitionBy(*by_day).options(**properties)
+        writer.save(self.lake.uri(self.key, "s3a"))
 
     def alter(self, change: Change, run_id: str) -> None:
         """Brings the columns to what rows need; a wider type rewrites the table, once, for every reader to read it."""

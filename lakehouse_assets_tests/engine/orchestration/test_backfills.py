@@ -12,6 +12,7 @@ from deltalake import CommitProperties, write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakehouse_assets.engine.history.lake import Size
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.orchestration import backfills
 from lakehouse_assets.engine.orchestration.assets import table_asset
@@ -91,6 +92,25 @@ def test_pieces_hold_every_day_once_and_no_more_rows_than_allowed(days, sizes, m
 
     assert [day for piece in pieces for day in piece] == days
     assert all(len(piece) == 1 or sum(by_day.get(day, 0) for day in piece) <= most for piece in pieces)
+
+
+def test_small_gaps_are_closed_so_that_sparse_days_take_few_runs():
+    """Only over days that every table holds, or an empty day would be shown as materialized; never over many rows."""
+    first = date(2017, 3, 1)
+    sparse = [first + timedelta(days=n) for n in range(0, 60, 2)]
+    full = {first + timedelta(days=n): Size(10, 100, 1) for n in range(60)}
+    holed = {day: size for day, size in full.items() if day.day != 10}
+
+    def runs(days, *held, most=1000):
+        return len(backfills.ranges(backfills.bridged(days, held, most)))
+
+    assert len(backfills.ranges(sparse)) == 30
+    assert runs(sparse, full) == 1
+    assert runs(sparse, full, holed) == 2
+    assert runs(sparse, full, most=9) == 30
+    assert backfills.bridged(sparse, [full], 1000) == tuple(sorted(full))[:59]
+    assert backfills.bridged([], [full], 1000) == ()
+    assert runs([first, first + timedelta(days=59)], full, most=500) == 2
 
 
 def test_days_that_a_dead_try_has_committed_are_not_done_again(lake):
