@@ -1,7 +1,7 @@
 """S3: SeaweedFS, every part of it in one process, on loopback.
 
-Its parts ask each other for signed requests, and master and filer answer no HTTP. What they offer each other by gRPC is on
-loopback and asks for nothing: whoever speaks that protocol on this machine can read the data.
+Its parts ask each other for signed requests, and master and filer answer no HTTP. What they offer each other by gRPC
+is on loopback and asks for nothing: who speaks that protocol on this machine can read the data.
 """
 
 from __future__ import annotations
