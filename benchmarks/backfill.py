@@ -66,7 +66,7 @@ class Bench:
 
     def __init__(self, every: int, days: Sequence[date], folder: str) -> None:
         settings = load()
-        self.lab = Lab(settings, connect(settings.spark_remote, str(uuid4()))).create_topic(4)
+        self.lab = Lab(settings, connect(settings, str(uuid4()))).create_topic(4)
         self.plain = f"{self.lab.silver.key}_plain"
         self.lines = sampled(every)
         self.rows = 0
@@ -96,7 +96,7 @@ class Bench:
 
     def ours(self, days: Sequence[date]) -> None:
         """A single-run backfill of silver as Dagster's daemon starts it, in this process."""
-        spark = SparkConnect(remote=self.lab.settings.spark_remote)
+        spark = SparkConnect()
         over = {"start": days[0].isoformat(), "end": days[-1].isoformat()}
         with DagsterInstance.local_temp(self.instance_folder) as instance:
             done = materialize(

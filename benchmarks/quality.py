@@ -163,7 +163,7 @@ class Bench:
     def __init__(self, rows: int) -> None:
         settings = load()
         self.rows, self.panderas = rows, {}
-        self.lab = Lab(settings, connect(settings.spark_remote, str(uuid4())))
+        self.lab = Lab(settings, connect(settings, str(uuid4())))
         self.products = replace(self.table(Bare), key=f"{self.lab.silver.key}_products")
         self.land()
         self.land_products()

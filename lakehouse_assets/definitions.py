@@ -36,7 +36,7 @@ def definitions() -> Definitions:
     """Everything Dagster loads."""
     check_names((*TABLES, *VIEWS))
     settings = load()
-    spark = SparkConnect(remote=settings.spark_remote)
+    spark = SparkConnect()
     sources = [table for table in TABLES if isinstance(table, SourceTable)]
     jobs = {source.key: increment_job(source, TABLES) for source in sources}
     watches = [source_sensor(source, TABLES, jobs[source.key]) for source in sources]

@@ -9,20 +9,20 @@
         ├── PlanError            a plan no longer starts where the table ends
         └── ContractError        a table's contract cannot be enforced
 
-Each message says what happened, to which table, topic or service, and what to do.
+Each message says what happened, to which table, topic or service, and what to do; secrets are taken out of it.
 """
 
 from __future__ import annotations
+
+from lakehouse_assets.redaction import redact
 
 
 class LakehouseError(Exception):
     """The root: catch it to show a message instead of a traceback."""
 
     def __init__(self, what: str, *, where: str, do: str) -> None:
-        super().__init__(f"{where}: {what}. {do}.")
-        self.what = what
-        self.where = where
-        self.do = do
+        self.what, self.where, self.do = redact(what), redact(where), redact(do)
+        super().__init__(f"{self.where}: {self.what}. {self.do}.")
 
 
 class SettingsError(LakehouseError):

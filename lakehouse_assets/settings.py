@@ -14,22 +14,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    JsonConfigSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lakehouse_assets.errors import SettingsError
+from lakehouse_assets.redaction import remember
+from lakehouse_assets.settings_sources import SPARK_TOKEN, KnownVariables, ServicesFile, token_apart
 
 PROJECT = Path(__file__).resolve().parent.parent
 SERVICES_FILE = "services.json"
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-LED_BY = {"kafka_": ("kafka_bootstrap",), "s3_": ("s3_endpoint", "s3_access_key")}
-"""Settings that belong together: who gives one of the leaders anew gives the rest of its group as well."""
 
 
 PREFIX = "LAKEHOUSE_"
@@ -49,7 +43,7 @@ class Settings(BaseSettings):
         SettingsError: from `load()`, naming the variable and the expected format.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LAKEHOUSE_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(default_factory=state_folder)
     """State folder: credentials, logs, service data, Dagster's home."""
@@ -74,7 +68,9 @@ class Settings(BaseSettings):
     """False takes Amazon's S3 instead of an embedded server where no endpoint is given."""
     bucket: str = "lakehouse"
     spark_remote: str = ""
-    """Spark Connect address, `sc://host:port`; `SPARK_REMOTE` is read too."""
+    """Spark Connect address, `sc://host:port`; `SPARK_REMOTE` is read too, and a token in either is taken out of it."""
+    spark_token: SecretStr = SecretStr("")
+    """What the Spark Connect server asks for; sent without TLS to this machine only."""
     dagster_postgres_url: SecretStr = SecretStr("")
     """PostgreSQL database of Dagster's instance, `postgresql://user:password@host:port/database`; SQLite without it."""
     embedded_postgres: bool = False
@@ -156,6 +152,33 @@ class Settings(BaseSettings):
     """Heap of each worker's executor, as Java's -Xmx takes it."""
     spark_cores: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def address_without_token(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Takes the token out of the Spark Connect address: an address is shown, a token is not."""
+        address, token = token_apart(str(values.get("spark_remote", "")))
+        return {**values, "spark_remote": address} | ({"spark_token": token} if token else {})
+
+    def model_post_init(self, _context: object) -> None:
+        """Has the secrets taken out of every message."""
+        remember(self.secrets())
+
+    def secrets(self) -> list[str]:
+        """Everything here, and in this process's proxies and AWS variables, that nobody may see."""
+        own = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        parameters = [each.partition("=")[2] for each in self.spark_remote.split(";")[1:]]
+        around = [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", SPARK_TOKEN)]
+        proxies = [url for url in (proxy("http"), proxy("https")) if url and "@" in url]
+        return [*own, self.s3_access_key, *parameters, *around, *proxies]
+
+    @field_validator("s3_endpoint", "dagster_url", "kafka_bootstrap")
+    @classmethod
+    def no_password_in_an_address(cls, address: str) -> str:
+        """Refuses a password where it would be shown."""
+        if "@" in address:
+            raise ValueError("expected an address without user and password, which have settings of their own")
+        return address
+
     @field_validator("spark_remote")
     @classmethod
     def only_spark_connect(cls, remote: str) -> str:
@@ -174,51 +197,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before `services.json`."""
-        home = Path(init_settings().get("home", state_folder()))
-        return init_settings, env_settings, KnownVariables(settings_cls), ServicesFile(settings_cls, home)
-
-
-class KnownVariables(PydanticBaseSettingsSource):
-    """The variables that Spark and every AWS client read, where `LAKEHOUSE_*` says nothing else."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The value of one field, its name, and that it is no JSON."""
-        return self().get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """The fields that these variables give."""
-        found = {}
-        if remote := os.environ.get("SPARK_REMOTE", ""):
-            found["spark_remote"] = remote
-        if not self.current_state.keys() & set(LED_BY["s3_"]):
-            found |= self._store()
-        return found
-
-    def _store(self) -> dict[str, Any]:
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        return ({"s3_endpoint": endpoint} if endpoint else {}) | ({"s3_region": region} if region else {})
-
-
-class ServicesFile(JsonConfigSettingsSource):
-    """What is kept of the embedded services, but for those that the environment replaces."""
-
-    def __init__(self, settings_cls: type[BaseSettings], home: Path) -> None:
-        super().__init__(settings_cls, json_file=home / SERVICES_FILE)
-
-    def __call__(self) -> dict[str, Any]:
-        """The fields of the file that still hold."""
-        kept, given = super().__call__(), self.current_state
-        for prefix, leaders in LED_BY.items():
-            if any(given.get(name, kept.get(name)) != kept.get(name) for name in leaders):
-                kept = _without(kept, prefix)
-        if str(given.get("embedded_s3", "true")).lower() in ("false", "0", "no", "off", "f", "n"):
-            kept = _without(kept, "s3_")
-        return kept
-
-
-def _without(values: dict[str, Any], prefix: str) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if not name.startswith(prefix)}
+        kept = Path(init_settings().get("home", state_folder())) / SERVICES_FILE
+        return init_settings, env_settings, KnownVariables(settings_cls), ServicesFile(settings_cls, kept)
 
 
 def child_environment(**extra: str) -> dict[str, str]:
@@ -265,9 +245,10 @@ def load(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
-        name, secret = f"LAKEHOUSE_{field.upper()}", Settings.model_fields[field].annotation is SecretStr
+        name, given = f"LAKEHOUSE_{field.upper()}", repr(first["input"])
+        secret = Settings.model_fields[field].annotation is SecretStr or "@" in given or ";" in given
         raise SettingsError(
-            f"cannot read {name}={'(a secret)' if secret else repr(first['input'])}: {first['msg']}",
+            f"cannot read {name}={'(a secret)' if secret else given}: {first['msg']}",
             where="settings",
             do=f"Set {name} to a valid value or unset it",
         ) from error

@@ -61,6 +61,6 @@ def services(stack):
 
 @pytest.fixture(scope="session")
 def spark(services):
-    session = connect(services.spark_remote, str(uuid4()))
+    session = connect(services, str(uuid4()))
     yield session
     session.stop()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from lakehouse_assets.cli import doctor
 from lakehouse_assets.cli.doctor import Verdict
-from lakehouse_assets.errors import SettingsError
+from lakehouse_assets.errors import SettingsError, UnavailableError
 from lakehouse_assets.settings import load, unknown_names
 
 
@@ -42,3 +44,50 @@ def test_a_name_that_is_no_setting_is_noticed_with_the_nearest_that_is(monkeypat
     assert unknown_names() == {**before, "LAKEHOUSE_SPARK_HEEP": "LAKEHOUSE_SPARK_HEAP", "LAKEHOUSE_ZZZ": ""}
     told = {each.found.split()[0]: (each.verdict, each.do) for each in doctor._names()}
     assert told["LAKEHOUSE_SPARK_HEEP"] == (Verdict.WARN, "Rename it to LAKEHOUSE_SPARK_HEAP, or unset it")
+
+
+@pytest.mark.parametrize(
+    ("remote", "address", "token"),
+    [
+        ("sc://host:443/;token=T;use_ssl=true", "sc://host:443/;use_ssl=true", "T"),
+        ("sc://host:443/;use_ssl=true;token=a%3Db==", "sc://host:443/;use_ssl=true", "a=b=="),
+        ("sc://localhost:15002/;token=T", "sc://127.0.0.1:15002", "T"),
+        ("sc://host:443", "sc://host:443", ""),
+    ],
+)
+def test_a_token_is_taken_out_of_the_spark_address(monkeypatch, tmp_path, remote, address, token):
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    monkeypatch.setenv("SPARK_REMOTE", remote)
+    settings = load()
+
+    assert settings.spark_remote == address
+    assert settings.spark_token.get_secret_value() == token
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SPARK_REMOTE", "https://host/;token=hunter2"),
+        ("SPARK_REMOTE", "sc//host;token=hunter2"),
+        ("LAKEHOUSE_S3_ENDPOINT", "http://me:hunter2@s3.example"),
+        ("LAKEHOUSE_KAFKA_BOOTSTRAP", "me:hunter2@k.example:9092"),
+    ],
+)
+def test_an_unreadable_address_is_told_without_its_secret(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        load()
+
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_every_error_of_the_project_is_without_any_secret_that_is_known(monkeypatch, tmp_path):
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "aws+secret/1")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:proxy-password@proxy.example:3128")
+    monkeypatch.setenv("LAKEHOUSE_DAGSTER_POSTGRES_URL", "postgresql://me:p%40ssword@p.example/d")
+    load(spark_token="the=token", kafka_sasl_password="pass'word", s3_secret_key="s3-secret")
+    said = "the=token the%3Dtoken pass\\047word s3-secret aws+secret/1 aws%2Bsecret%2F1 proxy-password p@ssword"
+
+    assert str(UnavailableError(said, where=said, do="Wait")).count("***") == 16
+    assert str(UnavailableError(said, where="w", do="Wait")) == f"w: {' '.join(['***'] * 8)}. Wait."

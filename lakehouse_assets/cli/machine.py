@@ -98,7 +98,7 @@ def env() -> None:
 
 def exports(settings: Settings) -> dict[str, str]:
     """Environment variables for delta-rs, DuckDB, the AWS command line, Spark Connect, Kafka's clients and Dagster."""
-    from lakehouse_assets.access import postgres, s3
+    from lakehouse_assets.access import postgres, s3, spark
 
     store = {"AWS_DEFAULT_REGION": settings.s3_region, "AWS_ALLOW_HTTP": "true"}
     everything = {
@@ -106,7 +106,7 @@ def exports(settings: Settings) -> dict[str, str]:
         "LAKEHOUSE_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         **_sign_in(settings),
         "LAKEHOUSE_BUCKET": settings.bucket,
-        "SPARK_REMOTE": settings.spark_remote,
+        **spark.environment(settings),
         **store,
         **s3.delta_rs(settings),
         "DAGSTER_HOME": str(settings.home / "dagster"),

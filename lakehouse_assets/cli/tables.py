@@ -71,7 +71,7 @@ def accept(
         holds.clear(settings, known_table(table).key)
         Console(soft_wrap=True).print(f"{table}: its next batch is tried as if it were the first time.", markup=False)
         return
-    session = connect(settings.spark_remote, str(uuid4()))
+    session = connect(settings, str(uuid4()))
     try:
         if rule:
             acceptances.record_rules(session, settings, known_table(table), rule, by=getpass.getuser())
@@ -96,7 +96,7 @@ def maintain(
 
     settings, run_id = started(), str(uuid4())
     chosen = [known_table(table)] if table else TABLES
-    session = connect(settings.spark_remote, run_id)
+    session = connect(settings, run_id)
     try:
         engine = Engine(settings, Lake(settings), session, run_id)
         done = [each for one in chosen for each in upkeep(engine, one, TABLES, dry_run=dry_run)]

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, cast
 from uuid import uuid4
 
+import grpc
 from dagster import InitResourceContext
 from dagster_pyspark import PySparkResource
 from pydantic import PrivateAttr
 from pyspark.sql import SparkSession
+from pyspark.sql.connect.client import DefaultChannelBuilder
+from pyspark.sql.connect.session import SparkSession as Connected
 
 from lakehouse_assets.access import spark as access
-from lakehouse_assets.errors import SettingsError, UnavailableError
+from lakehouse_assets.engine.meaning import settle
+from lakehouse_assets.errors import LakehouseError, SettingsError, UnavailableError
+from lakehouse_assets.redaction import remember
+from lakehouse_assets.settings import Settings, load
 
 SMALL_RECORDS = 50_000
 _USER = "lakehouse"
 _CLOSED = "SESSION_CLOSED"
-_NESTED_TWICE = "spark.sql.variant.allowDuplicateKeys"
-"""A name given twice inside of a nested field harms nobody: no table reads it."""
 
 
 class SparkConnect(PySparkResource):
-    """A `PySparkResource` whose session attaches to a Spark Connect server on first use and ends with the run."""
+    """A `PySparkResource` whose session attaches to the settings' Spark Connect server on first use.
 
-    remote: str
-    """Spark Connect address, `sc://host:port`."""
+    It holds neither address nor token: Dagster keeps a resource's configuration in its database and shows it.
+    """
+
     spark_config: dict[str, Any] = {}  # noqa: RUF012
     _session_id: str = PrivateAttr(default_factory=lambda: str(uuid4()))
 
@@ -43,13 +49,13 @@ class SparkConnect(PySparkResource):
     def spark_session(self) -> SparkSession:
         """The run's session."""
         if self._spark_session is None:
-            self._spark_session = connect(self.remote, self._session_id)
+            self._spark_session = connect(load(), self._session_id)
         return self._spark_session
 
     def interrupt(self, run_id: str) -> None:
         """Ends whatever the server still does for another run, and closes that run's session for good."""
         try:
-            session = connect(self.remote, run_id)
+            session = connect(load(), run_id)
         except UnavailableError as error:
             if _CLOSED in error.what:
                 return
@@ -58,40 +64,62 @@ class SparkConnect(PySparkResource):
         session.stop()
 
 
-def connect(remote: str, session_id: str) -> SparkSession:
-    """A session of this id.
+def connect(settings: Settings, session_id: str) -> SparkSession:
+    """A session of this id, set to what the code means.
 
     Raises:
         UnavailableError: the server does not answer.
-        SettingsError: the server would lose commits of other writers, or have its own lost.
+        SettingsError: the server refuses the token, would lose commits, or cannot be set to what the code means.
     """
-    session: Any = None
+    where, session = f"Spark Connect server {access.shown(settings.spark_remote)}", None
+    remember(settings.secrets())
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # or pyspark's functions look for a JVM
     try:
-        address = access.session(remote, user_id=_USER, session_id=session_id)
-        session = SparkSession.builder.remote(address).create()
-        log_store = session.conf.get(access.LOG_STORE_OPTION, "")  # the first call that reaches the server
+        session = Connected.builder.channelBuilder(_Channel(settings, session_id)).create()
+        activate(session)
+        found = settle(session, where)
+        _require_log_store(found.get(access.LOG_STORE_OPTION, ""), where)
     except Exception as error:
         if session is not None:
             session.client.close()
-        raise UnavailableError(
-            f"no answer: {str(error).splitlines()[0]}",
-            where=f"Spark Connect server {access.shown(remote)}",
-            do="Run `lakehouse status`; the supervisor restarts a server that died",
-        ) from error
-    if log_store != access.LOG_STORE:
-        session.stop()
-        raise _unsafe(remote, log_store)
-    session.conf.set(_NESTED_TWICE, "true")
-    activate(session)
-    return session
+        raise _explained(error, where) from None
+    return cast(SparkSession, session)
 
 
-def _unsafe(remote: str, log_store: str) -> SettingsError:
-    return SettingsError(
-        f"commits to S3 by {log_store or 'the log store that Delta brings'}: a second writer would lose commits",
-        where=f"Spark Connect server {access.shown(remote)}",
-        do=f"Start it with {access.LOG_STORE_OPTION}={access.LOG_STORE} and lakehouse-logstore.jar on its class path",
+class _Channel(DefaultChannelBuilder):
+    """Sends the token of the settings and no other, without TLS to this machine only."""
+
+    def __init__(self, settings: Settings, session_id: str) -> None:
+        super().__init__(access.session(settings.spark_remote, user_id=_USER, session_id=session_id))
+        self._settings = settings
+
+    def toChannel(self) -> grpc.Channel:  # noqa: N802
+        """The channel to the server."""
+        credentials = access.credentials(self._settings.spark_remote, self._settings.spark_token.get_secret_value())
+        if credentials is None:
+            return self._insecure_channel(self.endpoint)
+        return self._secure_channel(self.endpoint, credentials)
+
+
+def _explained(error: Exception, where: str) -> LakehouseError:
+    """The error in our words; pyspark's own may quote the address with all of its parameters."""
+    if isinstance(error, LakehouseError):
+        return error
+    said = str(error).partition("\n")[0] or type(error).__name__
+    if "UNAUTHENTICATED" in str(error):
+        return SettingsError("it refuses the token", where=where, do="Set LAKEHOUSE_SPARK_TOKEN to the server's own")
+    return UnavailableError(
+        f"no answer: {said}", where=where, do="Run `lakehouse status`; the supervisor restarts a server that died"
     )
+
+
+def _require_log_store(log_store: str, where: str) -> None:
+    if log_store != access.LOG_STORE:
+        raise SettingsError(
+            f"commits to S3 by {log_store or 'the log store that Delta brings'}: a second writer would lose commits",
+            where=where,
+            do=f"Start it with {access.LOG_STORE_OPTION}={access.LOG_STORE} and with lakehouse-logstore.jar",
+        )
 
 
 def fit(session: SparkSession, records: int) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from lakehouse_assets.errors import ServiceError
+from lakehouse_assets.redaction import remember
 from lakehouse_assets.services.home import Home, write_private
 from lakehouse_assets.settings import SERVICES_FILE, Settings
 
@@ -45,7 +46,7 @@ PORTS_OF: Mapping[str, range] = {"s3_admin": range(20_000, 22_000)}
 UI = "dagster"
 USER = "lakehouse"
 """Name of the one user of each embedded service, and of the database."""
-CREDENTIALS = ("kafka_password", "postgres_password", "spark_secret")
+CREDENTIALS = ("kafka_password", "postgres_password", "spark_secret", "spark_token", "s3_signing")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class Endpoints:
     modes: Modes = Modes()
     kafka_ca: Path | None = None
     """PEM file with the authority that signs the broker's certificate."""
+
+    def __post_init__(self) -> None:
+        remember([self.s3_secret_key, *self.credentials.values()])
 
     @property
     def kafka_bootstrap(self) -> str:
@@ -114,6 +118,7 @@ class Endpoints:
             "s3_access_key": self.s3_access_key,
             "s3_secret_key": SecretStr(self.s3_secret_key),
             "spark_remote": self.spark_remote,
+            "spark_token": SecretStr(self.credentials.get("spark_token", "")),
             "spark_workers": self.modes.spark_workers,
             "dagster_url": self.dagster_url,
             "dagster_postgres_url": SecretStr(self.postgres_url),

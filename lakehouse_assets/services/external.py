@@ -84,6 +84,6 @@ def _broker(settings: Settings) -> None:
 CHECKS: Mapping[str, Callable[[Settings], None]] = {
     "kafka": _broker,
     "s3": _bucket,
-    "spark": lambda settings: reach(settings.spark_remote),
+    "spark": lambda settings: reach(settings.spark_remote, settings.spark_token.get_secret_value()),
     "postgres": lambda settings: probe(settings.dagster_postgres_url.get_secret_value()),
 }

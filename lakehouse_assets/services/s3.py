@@ -1,10 +1,12 @@
 """S3: SeaweedFS, every part of it in one process, on loopback.
 
-Its master, volume and filer ports ask for no credentials: other users of the machine can read the data.
+Its parts ask each other for signed requests, and master and filer answer no HTTP. What they offer each other by gRPC
+is on loopback and asks for nothing: who speaks that protocol on this machine can read the data.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import shutil
 import sys
@@ -17,6 +19,12 @@ from lakehouse_assets.services.endpoints import ADMIN_GRPC_OFFSET, HOST
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.supervisor import Program
+
+SIGNED = (
+    *("WEED_JWT_SIGNING_KEY", "WEED_JWT_SIGNING_READ_KEY"),
+    *("WEED_JWT_FILER_SIGNING_KEY", "WEED_JWT_FILER_SIGNING_READ_KEY"),
+)
+"""Variables with the keys for writes to and reads from volumes, then from the filer."""
 
 
 class S3(Service):
@@ -36,6 +44,7 @@ class S3(Service):
                 "s3",
                 [str(_weed()), *self._options()],
                 self.folder,
+                self._signing(),
                 stop_seconds=8,
                 port=self.site.endpoints.ports["s3"],
             )
@@ -76,6 +85,11 @@ class S3(Service):
         """A boto3 client with the generated key, that waits briefly and takes no proxy."""
         return access.client(self.site.settings)
 
+    def _signing(self) -> dict[str, str]:
+        """The keys by which one part knows another's requests, derived from one secret; only in its environment."""
+        secret = self.site.endpoints.credentials["s3_signing"].encode()
+        return {name: hmac.new(secret, name.encode(), "sha256").hexdigest() for name in SIGNED}
+
     def _options(self) -> list[str]:
         ports, sockets = self.site.endpoints.ports, self.site.home.sockets
         return [
@@ -105,6 +119,7 @@ class S3(Service):
             f"-admin.port.grpc={ports['s3_admin'] + ADMIN_GRPC_OFFSET}",
             "-admin.ui=false",
             "-webdav=false",
+            "-disableHttp",
         ]
 
 

@@ -18,6 +18,7 @@ from lakehouse_assets.services.java import argument_file, java, properties
 from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.spark_cluster import Cluster
 from lakehouse_assets.services.supervisor import Program
+from lakehouse_assets.settings_sources import SPARK_TOKEN
 
 PROBE_SECONDS = 1.0
 TUNED = ("-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:-DontCompileHugeMethods")
@@ -59,7 +60,8 @@ class Spark(Service):
         if settings.s3_access_key:
             environment["AWS_SESSION_TOKEN"] = ""
         command, port = [str(java()), f"@{self.folder / 'java.args'}"], self.site.endpoints.ports["spark"]
-        above = {**environment, **self.cluster.environment()}
+        token = {SPARK_TOKEN: self.site.endpoints.credentials["spark_token"]}
+        above = {**environment, **self.cluster.environment(), **token}
         server = Program("spark", command, self.folder, above, stop_seconds=8, port=port)
         return [*self.cluster.programs(environment), server]
 
@@ -79,7 +81,7 @@ class Spark(Service):
 
     def health(self) -> None:
         """A gRPC connection comes about, and the master knows every worker."""
-        reach(self.site.endpoints.spark_remote)
+        reach(self.site.endpoints.spark_remote, self.site.endpoints.credentials["spark_token"])
         self.cluster.health()
 
     def configuration(self) -> dict[str, str]:
@@ -148,7 +150,7 @@ class Spark(Service):
         return [heap, *self._shared(), *properties(self.configuration()), "-cp", jars, main]
 
 
-def reach(remote: str) -> None:
+def reach(remote: str, token: str) -> None:
     """Connect to a Spark Connect server.
 
     Raises:
@@ -156,12 +158,11 @@ def reach(remote: str) -> None:
     """
     import grpc
 
-    address, _, parameters = remote.removeprefix("sc://").partition("/;")
-    options = [("grpc.enable_http_proxy", 0)]
-    if "use_ssl=true" in parameters.lower() or "token=" in parameters:
-        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials())
+    address, credentials = spark.shown(remote).removeprefix("sc://"), spark.credentials(remote, token)
+    if credentials:
+        channel = grpc.secure_channel(address, credentials)
     else:
-        channel = grpc.insecure_channel(address, options=options)
+        channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
     with channel:
         try:
             grpc.channel_ready_future(channel).result(timeout=PROBE_SECONDS)

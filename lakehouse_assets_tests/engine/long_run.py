@@ -10,7 +10,6 @@ from dagster._grpc.impl import core_execute_run
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.settings import load
 
 MANY_MINUTES = "SELECT max(hash(id)) AS most FROM range(0, 10000000000000, 1, 2)"
 """Spark asks between batches of rows whether it was cancelled, as it does while it reads files."""
@@ -21,7 +20,7 @@ def rebuild(spark: SparkConnect) -> None:
     spark.spark_session.sql(MANY_MINUTES).collect()
 
 
-RESOURCES = {"spark": SparkConnect(remote=load().spark_remote)}
+RESOURCES = {"spark": SparkConnect()}
 
 
 @job(executor_def=in_process_executor, resource_defs=RESOURCES)

@@ -85,7 +85,7 @@ def test_the_work_of_a_killed_run_is_ended_by_its_successor(stack, services, spa
         process.wait(SECONDS_TO_STOP)
         wait_until(True, stack.pid("spark"), SECONDS_TO_STOP)
 
-    successor = SparkConnect(remote=services.spark_remote)
+    successor = SparkConnect()
     successor.interrupt(run_id)
     wait_until(False, stack.pid("spark"), SECONDS_TO_STOP)
     successor.interrupt(run_id)

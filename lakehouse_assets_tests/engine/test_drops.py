@@ -180,7 +180,7 @@ def test_the_sensor_takes_a_file_to_silver_and_says_what_is_in_it(drops: DropLab
     with DagsterInstance.ephemeral() as instance:
         asked = tick(instance, drops.settings, drops.bronze, drops.tables, now)
         assert asked.tags[DROP_TAG] == drops.prefix.strip("/")
-        spark = SparkConnect(remote=drops.settings.spark_remote)
+        spark = SparkConnect()
         done = increment_job(drops.bronze, drops.tables).execute_in_process(
             run_config=asked.run_config,
             instance=instance,

@@ -15,7 +15,7 @@ from lakehouse_assets_tests.engine.lab import Lab
 
 def main(topic: str) -> None:
     settings = load()
-    session = connect(settings.spark_remote, str(uuid4()))
+    session = connect(settings, str(uuid4()))
     lab = Lab(settings, session, topic)
     batch = lab.prepare_land()
     say("planned")

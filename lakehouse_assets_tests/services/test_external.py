@@ -93,7 +93,7 @@ def test_the_demo_on_a_cluster_of_two_workers(house, monkeypatch):
     house.demo()
 
     assert f"all promises hold for {ROWS} records" in house.check()
-    session = connect(load().spark_remote, "00000000-0000-4000-8000-000000000001")
+    session = connect(load(), "00000000-0000-4000-8000-000000000001")
     assert session.conf.get("spark.master").startswith("spark://127.0.0.1:")
     assert len(executors(house)) == 2
     for program in ("spark-worker-1", "spark-master"):

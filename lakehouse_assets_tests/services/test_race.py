@@ -7,6 +7,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from deltalake import DeltaTable
@@ -55,13 +56,13 @@ def two_drivers(monkeypatch, request, tmp_path):
         s3._chain.cache_clear()
         second = running.enter_context(lakehouse("spark"))
         assert "s3" in second.elsewhere
-        yield load(), [endpoints.read(each.home).spark_remote for each in (first, second)]
+        yield load(), [load(home=each.home) for each in (first, second)]
 
 
-def race(settings, remotes) -> tuple[int, int]:
+def race(settings, servers) -> tuple[int, int]:
     """(appends that were acknowledged, rows in the table as delta-rs counts them)."""
     uri = f"s3a://{settings.bucket}/race"
-    sessions = [SparkSession.builder.remote(remote).create() for remote in remotes]
+    sessions = [connect(server, str(uuid4())) for server in servers]
     one_row(sessions[0], -1).write.format("delta").save(uri)
     with ThreadPoolExecutor(len(sessions)) as pool:
         acknowledged = sum(pool.map(lambda session: append_all(session, uri), sessions))
@@ -93,10 +94,10 @@ def test_no_acknowledged_commit_is_lost(two_drivers):
 
 @pytest.mark.parametrize("two_drivers", [DELTAS_OWN], indirect=True)
 def test_deltas_own_log_store_loses_commits_and_is_refused(two_drivers, monkeypatch):
-    settings, remotes = two_drivers
-    acknowledged, rows = race(settings, remotes)
+    settings, servers = two_drivers
+    acknowledged, rows = race(settings, servers)
 
     assert rows < acknowledged
     monkeypatch.undo()
     with pytest.raises(SettingsError, match=r"S3SingleDriverLogStore.*would lose commits.*ConditionalPutLogStore"):
-        connect(remotes[0], "00000000-0000-4000-8000-000000000000")
+        connect(servers[0], "00000000-0000-4000-8000-000000000000")

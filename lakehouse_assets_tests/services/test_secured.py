@@ -47,7 +47,7 @@ def secured():
 
 @pytest.fixture(scope="module")
 def spark(secured):
-    session = connect(load().spark_remote, str(uuid4()))
+    session = connect(load(), str(uuid4()))
     yield session
     session.stop()
 

@@ -10,13 +10,14 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from pyspark.sql import SparkSession
 
+from lakehouse_assets.engine.spark import connect
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services import endpoints
 from lakehouse_assets.services.stack import Stack
@@ -107,7 +108,7 @@ def test_a_killed_spark_server_comes_back_and_reads_the_store(own, store):
 
     kill(own, "spark")
 
-    session = SparkSession.builder.remote(endpoints.read(own.home).spark_remote).create()
+    session = connect(load(home=own.home), str(uuid4()))
     try:
         assert session.read.text("s3a://lakehouse/lines").count() == 2
     finally:

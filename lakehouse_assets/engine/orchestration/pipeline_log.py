@@ -18,6 +18,7 @@ from typing import Any
 
 from dagster import HookContext, HookDefinition, failure_hook
 
+from lakehouse_assets import redaction
 from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.settings import Settings, load
@@ -78,10 +79,9 @@ def _append(file: Path, text: str) -> None:
 
 
 def redact(settings: Settings, text: str) -> str:
-    """The text without the store's keys."""
-    for secret in (settings.s3_secret_key.get_secret_value(), settings.s3_access_key):
-        text = text.replace(secret, "***") if secret else text
-    return text
+    """The text without any secret that these settings, or this process, know."""
+    redaction.remember(settings.secrets())
+    return redaction.redact(text)
 
 
 def failures_of(key: str) -> HookDefinition:

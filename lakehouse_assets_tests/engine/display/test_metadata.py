@@ -119,7 +119,7 @@ def check_that_a_part_that_fails_is_left_out(lab: Lab, instance: DagsterInstance
 
 def check_that_a_rebuild_says_the_same_of_each_day(lab: Lab, instance: DagsterInstance) -> None:
     """One event for each partition with its own day's facts; schema, preview and plot on the newest only."""
-    spark = SparkConnect(remote=lab.settings.spark_remote)
+    spark = SparkConnect()
     days = {ASSET_PARTITION_RANGE_START_TAG: "2017-02-28", ASSET_PARTITION_RANGE_END_TAG: "2017-03-02"}
     resources = {"spark": spark, "delta": DeltaIOManager(spark=spark)}
     asset = table_asset(lab.gold, lab.settings)

@@ -129,7 +129,7 @@ def dagster():
 
 def run(lab: Lab, instance: DagsterInstance, first: date, last: date):
     """One run over a range of days, as a single-run backfill starts it."""
-    spark = SparkConnect(remote=lab.settings.spark_remote)
+    spark = SparkConnect()
     return materialize(
         [table_asset(table, lab.settings) for table in lab.tables],
         selection=[lab.silver.asset_key, lab.gold.asset_key],

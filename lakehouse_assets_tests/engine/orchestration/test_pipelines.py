@@ -34,7 +34,7 @@ def test_the_flow_of_a_topic_is_found_whatever_the_order_of_its_tables(tmp_path)
 
 
 def run(lab: Lab, instance: DagsterInstance, asked):
-    spark = SparkConnect(remote=lab.settings.spark_remote)
+    spark = SparkConnect()
     resources = {"spark": spark, "delta": DeltaIOManager(spark=spark)}
     job = increment_job(lab.bronze, lab.tables)
     return job.execute_in_process(

@@ -51,7 +51,7 @@ def instance():
 
 
 def resources(lab: Lab) -> dict:
-    spark = SparkConnect(remote=lab.settings.spark_remote)
+    spark = SparkConnect()
     return {"spark": spark, "delta": DeltaIOManager(spark=spark)}
 
 

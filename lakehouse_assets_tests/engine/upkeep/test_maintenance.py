@@ -84,7 +84,7 @@ def test_maintenance_leaves_rows_ledgers_and_dagsters_picture_as_they_are(crowde
 @pytest.mark.services
 def test_an_increment_that_meets_a_compaction_is_written_again_by_itself(crowded_lab: Lab):
     """The compaction commits while the batch is being merged into the same files; the batch does not fail."""
-    lab, other = crowded_lab, connect(crowded_lab.settings.spark_remote, str(uuid4()))
+    lab, other = crowded_lab, connect(crowded_lab.settings, str(uuid4()))
     lab.send(sale(0, price=5), sale(11)).land()
     planned = refine(lab.engine(), lab.silver)
     slow = replace(planned, rows=planned.rows.where(F.expr(SLOW)))
@@ -133,7 +133,7 @@ def test_the_job_maintains_every_table_and_reports_no_materialization(crowded_la
     """It observes the tables; Dagster shows no day as changed."""
     lab = crowded_lab
     monkeypatch.setenv("LAKEHOUSE_COMPACT_MIN_FILES", "2")
-    spark = SparkConnect(remote=lab.settings.spark_remote)
+    spark = SparkConnect()
     with DagsterInstance.ephemeral() as instance:
         resources = {"spark": spark, "delta": DeltaIOManager(spark=spark)}
         done = maintenance_job(lab.tables).execute_in_process(instance=instance, resources=resources)

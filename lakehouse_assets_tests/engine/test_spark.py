@@ -1,0 +1,47 @@
+"""A session asks for what the code means, sends its token to nobody else, and its failure shows no secret."""
+
+from __future__ import annotations
+
+import traceback
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from lakehouse_assets.engine.meaning import MEANING, strange
+from lakehouse_assets.engine.spark import SparkConnect, connect
+from lakehouse_assets.errors import SettingsError, UnavailableError
+
+TOKEN = "the+secret/token=="
+
+
+def test_a_session_is_set_to_what_the_code_means(spark):
+    found = spark.conf.getAll
+
+    assert {name: found[name] for name in MEANING} == dict(MEANING)
+    assert strange(found) == []
+
+
+@pytest.mark.filterwarnings("ignore:Failed to set")
+def test_a_setting_that_no_session_can_be_given_is_refused(services, monkeypatch):
+    monkeypatch.setattr("lakehouse_assets.engine.meaning.MEANING", {"spark.sql.ansi.enabled": "perhaps"})
+
+    with pytest.raises(SettingsError, match=r"spark.sql.ansi.enabled=None in place of perhaps"):
+        connect(services, str(uuid4()))
+
+
+@pytest.mark.parametrize(
+    "remote", ["sc://127.0.0.1:9", "sc://127.0.0.1:9/;use_ssl=true;x-key=the+secret/token==", "sc://"]
+)
+def test_an_address_that_does_not_answer_is_told_without_any_secret(services, remote, monkeypatch):
+    monkeypatch.setattr("pyspark.sql.connect.client.retries.DefaultPolicy.can_retry", lambda *_: False)
+    other = services.model_copy(update={"spark_remote": remote, "spark_token": SecretStr(TOKEN)})
+
+    with pytest.raises(UnavailableError) as raised:
+        connect(other, str(uuid4()))
+
+    assert TOKEN not in "".join(traceback.format_exception(raised.value))
+
+
+def test_the_resource_has_no_configuration_to_be_stored():
+    assert list(SparkConnect().model_dump()) == ["spark_config"]
