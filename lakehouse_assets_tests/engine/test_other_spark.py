@@ -47,7 +47,7 @@ OTHERWISE = {
     "spark.databricks.delta.commitInfo.userMetadata": "left over",
     "spark.databricks.delta.replaceWhere.constraintCheck.enabled": "false",
 }
-OWN = {"topic_id", "losers", "_ingested_at", "ingested_at", "landed_at"}
+OWN = {"topic_id", "losers", "set_aside_at"}
 """Columns that differ between two topics."""
 RECORDS = (
     sale(1, date="2017-03-01T02:00:00Z"),
