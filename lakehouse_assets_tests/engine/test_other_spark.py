@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse_assets.engine.spark import connect
+from lakehouse_assets.engine.spark import connect, fit
 from lakehouse_assets.services.spark import Spark
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings, load
@@ -85,6 +85,7 @@ def otherwise(services: Settings) -> Iterator[Settings]:
 
 def ingest(settings: Settings, **session: str) -> Lab:
     lab = Lab(settings, connect(settings, str(uuid4()))).create_topic().send(*RECORDS)
+    fit(lab.spark, records=1)
     for name, value in session.items():
         lab.spark.conf.set(f"spark.sql.{name}", value)
     return lab.ingest()
