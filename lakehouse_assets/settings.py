@@ -78,7 +78,9 @@ class Settings(BaseSettings):
     dagster_url: str = ""
     """Where the embedded Dagster webserver answers, `http://host:port`."""
     dagster_host: str = "127.0.0.1"
-    """Where the embedded Dagster webserver binds; anything else only inside a container."""
+    """Where the embedded Dagster webserver binds; beyond this machine only with `dagster_open`."""
+    dagster_open: bool = False
+    """Consent that whoever reaches the webserver beyond this machine operates everything: it has no login."""
     dagster_port: int = Field(default=0, ge=0, le=65535)
     """A fixed port for the embedded Dagster webserver; 0 chooses a free one and keeps it."""
 

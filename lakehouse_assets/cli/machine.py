@@ -45,6 +45,7 @@ def up(
     console, stack = Console(soft_wrap=True), _stack()
     _start(stack, console)
     console.print(Panel.fit(f"Dagster  [bold]{load().dagster_url}[/]", title="up", border_style="green"))
+    console.print("It has no login: who reaches this port operates everything. docs/security.md puts one before it.")
     if foreground:
         _stay(stack, console)
 

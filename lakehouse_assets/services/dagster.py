@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import socket
 import sys
@@ -12,12 +13,11 @@ from typing import Any, ClassVar
 
 from lakehouse_assets.access import postgres
 from lakehouse_assets.errors import ServiceError
-from lakehouse_assets.services.endpoints import HOST
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.postgres import probe
 from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.supervisor import Program
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.settings import PROJECT, Settings
 
 PROBE_SECONDS = 5.0
 LOAD_TIMEOUT_SECONDS = 180.0
@@ -28,8 +28,7 @@ CODE = "code"
 LOCATION = "lakehouse"
 WORKSPACE = """load_from:
   - grpc_server:
-      host: {host}
-      port: {port}
+      socket: {socket}
       location_name: lakehouse
 """
 INSTANCE = """telemetry:
@@ -93,24 +92,29 @@ class Dagster(Service):
 
     def programs(self) -> list[Program]:
         """The code server first: runs are its children, so that they outlive a killed daemon."""
-        ports = self.site.endpoints.ports
         return [
-            self._program(CODE, self._code(), ports["dagster_code"]),
-            self._program("webserver", self._webserver(), ports["dagster"]),
+            self._program(CODE, self._code()),
+            self._program("webserver", self._webserver(), self.site.endpoints.ports["dagster"]),
             self._program("daemon", self._daemon()),
         ]
 
     def prepare(self) -> None:
-        """Write the instance's configuration, and a workspace that names the code server."""
+        """Write the instance's configuration, and a workspace that names the code server.
+
+        Raises:
+            ServiceError: the webserver would answer strangers.
+        """
+        require_consent(self.site.settings)
+        self._socket.unlink(missing_ok=True)
         write_private(self.folder / "dagster.yaml", INSTANCE + (POSTGRES if self._database else ""))
         self._wait_for_database()
-        write_private(self._workspace, WORKSPACE.format(host=HOST, port=self.site.endpoints.ports["dagster_code"]))
+        write_private(self._workspace, WORKSPACE.format(socket=json.dumps(str(self._socket))))
 
     def started(self, program: Program) -> None:
         """The daemon looks for the code server once a minute only, so it has to be there first."""
         deadline = time.monotonic() + LOAD_TIMEOUT_SECONDS
         while program.name == CODE and time.monotonic() < deadline and not self.cancelled.is_set():
-            if _accepts(self.site.endpoints.ports["dagster_code"]):
+            if _accepts(self._socket):
                 return
             self.cancelled.wait(0.2)
 
@@ -167,6 +171,11 @@ class Dagster(Service):
             self.cancelled.wait(0.2)
 
     @property
+    def _socket(self) -> Path:
+        """Where the code server answers: whoever reaches it starts runs, and only the owner enters this folder."""
+        return self.site.home.sockets / "code.sock"
+
+    @property
     def _workspace(self) -> Path:
         return self.folder / "workspace.yaml"
 
@@ -181,9 +190,8 @@ class Dagster(Service):
         return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=5, port=port)
 
     def _code(self) -> list[str]:
-        port = str(self.site.endpoints.ports["dagster_code"])
         module = ["-m", "lakehouse_assets.definitions", "--location-name", LOCATION]
-        return ["-m", "dagster", "code-server", "start", "-h", HOST, "-p", port, *module]
+        return ["-m", "dagster", "code-server", "start", "-s", str(self._socket), *module]
 
     def _webserver(self) -> list[str]:
         host, port = self.site.settings.dagster_host, str(self.site.endpoints.ports["dagster"])
@@ -201,10 +209,32 @@ def _refusal(database: str) -> str:
     return ""
 
 
-def _accepts(port: int) -> bool:
-    with socket.socket() as probe:
+def require_consent(settings: Settings) -> None:
+    """Refuse to show the webserver beyond this machine unless the settings say so.
+
+    Raises:
+        ServiceError: they don't.
+    """
+    if settings.dagster_open or settings.dagster_host == "localhost" or _is_loopback(settings.dagster_host):
+        return
+    raise ServiceError(
+        f"the webserver has no login and would answer everybody who reaches {settings.dagster_host}",
+        where="dagster",
+        do="Unset LAKEHOUSE_DAGSTER_HOST, see docs/security.md for a login, or consent by LAKEHOUSE_DAGSTER_OPEN=yes",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) == 0
+        return probe.connect_ex(str(path)) == 0
 
 
 def _require_loaded(entries: list[dict[str, Any]]) -> None:

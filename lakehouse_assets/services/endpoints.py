@@ -36,7 +36,7 @@ PORTS: Mapping[str, tuple[str, ...]] = {
     ),
     "spark": ("spark", "spark_master", "spark_master_ui"),
     "postgres": ("postgres",),
-    "dagster": ("dagster", "dagster_code"),
+    "dagster": ("dagster",),
 }
 """Which ports each service opens."""
 ADMIN_GRPC_OFFSET = 10_000

@@ -1,7 +1,7 @@
 """S3: SeaweedFS, every part of it in one process, on loopback.
 
-Its parts ask each other for signed requests, and master and filer answer no HTTP. What they offer each other by gRPC
-is on loopback and asks for nothing: who speaks that protocol on this machine can read the data.
+Its parts know each other by signed requests and, where they speak gRPC, by a certificate of their own; master and filer
+answer no HTTP.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from lakehouse_assets.access import s3 as access
 from lakehouse_assets.errors import ServiceError
+from lakehouse_assets.services import certificates
 from lakehouse_assets.services.endpoints import ADMIN_GRPC_OFFSET, HOST
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.service import NotHealthyError, Service
@@ -25,6 +26,8 @@ SIGNED = (
     *("WEED_JWT_FILER_SIGNING_KEY", "WEED_JWT_FILER_SIGNING_READ_KEY"),
 )
 """Variables with the keys for writes to and reads from volumes, then from the filer."""
+PARTS = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
+"""Who shows its certificate to whom it calls, and asks for one, in SeaweedFS's variables."""
 
 
 class S3(Service):
@@ -51,9 +54,10 @@ class S3(Service):
         ]
 
     def prepare(self) -> None:
-        """Write the credentials file."""
+        """Write the credentials file, and the certificate that the parts show each other."""
         _weed()
         self.site.home.folder("s3", "data")
+        certificates.ensure(*self._certificates)
         endpoints = self.site.endpoints
         key = {"accessKey": endpoints.s3_access_key, "secretKey": endpoints.s3_secret_key}
         actions = ["Admin", "Read", "List", "Tagging", "Write"]
@@ -85,10 +89,18 @@ class S3(Service):
         """A boto3 client with the generated key, that waits briefly and takes no proxy."""
         return access.client(self.site.settings)
 
+    @property
+    def _certificates(self) -> tuple[Path, Path]:
+        """The authority's, and the parts' own with its key."""
+        return self.folder / "ca.pem", self.folder / "parts.pem"
+
     def _signing(self) -> dict[str, str]:
-        """The keys by which one part knows another's requests, derived from one secret; only in its environment."""
+        """How one part knows another: keys for requests, derived from one secret, and certificates for gRPC."""
         secret = self.site.endpoints.credentials["s3_signing"].encode()
-        return {name: hmac.new(secret, name.encode(), "sha256").hexdigest() for name in SIGNED}
+        keys = {name: hmac.new(secret, name.encode(), "sha256").hexdigest() for name in SIGNED}
+        authority, own = map(str, self._certificates)
+        shown = {f"WEED_GRPC_{part}_{what}": own for part in PARTS for what in ("CERT", "KEY")}
+        return {**keys, "WEED_GRPC_CA": authority, **shown}
 
     def _options(self) -> list[str]:
         ports, sockets = self.site.endpoints.ports, self.site.home.sockets

@@ -74,7 +74,7 @@ class Cluster:
     def configuration(self) -> dict[str, str]:
         """The driver's Spark properties; no secret among them."""
         if not self.workers:
-            return {"spark.master": f"local[{self.site.settings.spark_cores}]"}
+            return {"spark.master": f"local[{self.site.settings.spark_cores}]", "spark.authenticate": "true"}
         return {
             "spark.master": self.url,
             "spark.authenticate": "true",

@@ -6,8 +6,11 @@ import traceback
 from uuid import uuid4
 
 import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._serdes import serialize_value
 from pydantic import SecretStr
 
+from lakehouse_assets.definitions import definitions
 from lakehouse_assets.engine.meaning import MEANING, strange
 from lakehouse_assets.engine.spark import SparkConnect, connect
 from lakehouse_assets.errors import SettingsError, UnavailableError
@@ -45,3 +48,13 @@ def test_an_address_that_does_not_answer_is_told_without_any_secret(services, re
 
 def test_the_resource_has_no_configuration_to_be_stored():
     assert list(SparkConnect().model_dump()) == ["spark_config"]
+
+
+def test_no_snapshot_that_dagster_keeps_holds_a_token(monkeypatch, tmp_path):
+    """It stood there 38 times: in the database, and in the UI's launchpad."""
+    monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
+    monkeypatch.setenv("SPARK_REMOTE", "sc://host.example:443/;token=hunter2;use_ssl=true")
+    repository = definitions().get_repository_def()
+    kept = [RepositorySnap.from_def(repository), *(job.get_job_snapshot() for job in repository.get_all_jobs())]
+
+    assert not [each for each in map(serialize_value, kept) if "hunter2" in each or "host.example" in each]
