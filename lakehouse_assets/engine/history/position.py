@@ -35,6 +35,9 @@ class Position:
     """Offset ranges by topic id (oldest accepted first) and partition; ranges are sorted and never touch."""
 
     epochs: Mapping[str, Mapping[int, tuple[Range, ...]]] = field(default_factory=dict)
+    leader_epochs: Mapping[str, Mapping[int, int]] = field(default_factory=dict, compare=False)
+    """By topic id and partition, the leader epoch at which the end of the position was read: it tells later whether
+    these offsets still are the same records. Says nothing about what the table holds."""
 
     def __bool__(self) -> bool:
         return bool(self.epochs)
@@ -61,7 +64,11 @@ class Position:
         for part in slices:
             ranges = epochs.setdefault(part.topic_id, {}).get(part.partition, ())
             epochs[part.topic_id][part.partition] = _extend(ranges, (part.start, part.end))
-        return Position(epochs)
+        return Position(epochs, self.leader_epochs)
+
+    def led(self, topic_id: str, leader_epochs: Mapping[int, int]) -> Position:
+        """This position, read at these leader epochs by partition."""
+        return Position(self.epochs, {topic_id: dict(leader_epochs)} if leader_epochs else {})
 
     def since(self, older: Position) -> tuple[Slice, ...]:
         """What this position holds beyond `older`, where `older` is a prefix of it."""
@@ -74,8 +81,13 @@ class Position:
                 "topic_id": topic_id,
                 "partitions": {str(p): [list(r) for r in rs] for p, rs in sorted(parts.items())},
             }
+            | self._led(topic_id)
             for topic_id, parts in self.epochs.items()
         ]
+
+    def _led(self, topic_id: str) -> dict[str, Any]:
+        led = self.leader_epochs.get(topic_id)
+        return {"leader_epochs": {str(p): epoch for p, epoch in sorted(led.items())}} if led else {}
 
     @classmethod
     def from_json(cls, epochs: list[dict[str, Any]]) -> Position:
@@ -86,7 +98,12 @@ class Position:
                     int(p): tuple((start, end) for start, end in ranges) for p, ranges in epoch["partitions"].items()
                 }
                 for epoch in epochs
-            }
+            },
+            {
+                epoch["topic_id"]: {int(p): number for p, number in epoch["leader_epochs"].items()}
+                for epoch in epochs
+                if "leader_epochs" in epoch
+            },
         )
 
 

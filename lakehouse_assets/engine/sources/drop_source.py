@@ -63,6 +63,10 @@ class DropSource:
     def check(self, slices: Sequence[Slice]) -> None:
         """Nothing: what was read was the content that was planned, by its etag."""
 
+    def marked(self, position: Position) -> Position:
+        """As it is: a file version's name says what it is."""
+        return position
+
     def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
         """The files dropped on these days that still have the content that was taken."""
         return drop_planning.still_held(self._listing(), position, days)

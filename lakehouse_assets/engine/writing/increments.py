@@ -101,7 +101,7 @@ def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None
         table=table,
         mode="append",
         rows=dated.where(F.size(REASONS) == 0).drop(REASONS, REMARKS),
-        statement=_increment(engine, table, ledger.position.advance(batch.slices), counted),
+        statement=_increment(engine, table, source.marked(ledger.position.advance(batch.slices)), counted),
         before=ledger,
         audit=counted,
         slices=batch.slices,
