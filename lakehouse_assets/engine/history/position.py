@@ -72,6 +72,8 @@ class Position:
 
     def since(self, older: Position) -> tuple[Slice, ...]:
         """What this position holds beyond `older`, where `older` is a prefix of it."""
+        if self == older:
+            return ()
         return tuple(_beyond(part, older) for part in self.slices() if _is_beyond(part, older))
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -155,12 +157,23 @@ def _first_of_each_partition(slices: Iterable[Slice]) -> tuple[Slice, ...]:
 
 
 def predicate(slices: Iterable[Slice], alias: str = "") -> str:
-    """A SQL condition over `topic_id`, `partition` and `offset` that holds for exactly these coordinates."""
+    """A SQL condition over `topic_id`, `partition` and `offset` that holds for exactly these coordinates.
+
+    Files are taken whole, so that their names say it all, in one list: Spark takes no tree of so many terms.
+    """
     dot = f"{alias}." if alias else ""
-    terms = [
+    held = [part for part in slices if len(part)]
+    files = ", ".join(f"'{part.topic_id}'" for part in held if _is_whole_file(part))
+    terms = [f"{dot}topic_id IN ({files})"] if files else []
+    terms += [
         f"({dot}topic_id = '{part.topic_id}' AND {dot}`partition` = {part.partition}"
         f" AND {dot}`offset` >= {part.start} AND {dot}`offset` < {part.end})"
-        for part in slices
-        if len(part)
+        for part in held
+        if not _is_whole_file(part)
     ]
     return "(" + " OR ".join(terms) + ")" if terms else "FALSE"
+
+
+def _is_whole_file(part: Slice) -> bool:
+    """The id of a file version holds spaces, that of a topic none; no version is ever taken in pieces."""
+    return part.start == 0 and part.partition == 0 and " " in part.topic_id

@@ -50,22 +50,20 @@ def pending(listing: Listing, position: Position) -> tuple[Slice, ...]:
 
 
 def _new(listing: Listing, position: Position) -> list[tuple[Slice, FileVersion]]:
-    taken = newest_taken(position)
-    found = [file for file in listing.files if not is_hidden(file.version.name) and _is_new(file, position, taken)]
+    """A file whose newest taken version has the same content is a repetition, whatever its time says."""
+    known = position.epochs
+    unknown = [file for file in listing.files if not is_hidden(file.version.name) and file.version.id not in known]
+    taken = newest_taken(position, {file.version.name for file in unknown})
+    found = [file for file in unknown if taken.get(file.version.name) != file.version.etag]
     return sorted(((file.slice(), file.version) for file in found), key=lambda each: each[0])
 
 
-def _is_new(file: Dropped, position: Position, taken: dict[str, FileVersion]) -> bool:
-    """A file whose newest taken version has the same content is a repetition, whatever its time says."""
-    version = file.version
-    known = taken.get(version.name)
-    return version.id not in position.epochs and (known is None or known.etag != version.etag)
-
-
-def newest_taken(position: Position) -> dict[str, FileVersion]:
-    """The newest version taken of each file, by its name."""
+def newest_taken(position: Position, names: Collection[str]) -> dict[str, str]:
+    """The etag of the newest version taken of each file, by its name."""
+    if not names:
+        return {}
     versions = [version for topic_id in sorted(position.topic_ids) if (version := parse(topic_id))]
-    return {version.name: version for version in versions}
+    return {version.name: version.etag for version in versions if version.name in names}
 
 
 def is_hidden(name: str) -> bool:
