@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources.file_versions import FileVersion, parse
 
+MOST_FILES = 1_000
 _HIDDEN_BEGINNINGS = ("_", ".")
 _HALF_WRITTEN_ENDINGS = (".tmp", ".part")
 
@@ -37,11 +38,13 @@ class Listing:
     now: datetime
 
 
-def plan(listing: Listing, position: Position, settle_seconds: float, most_bytes: int) -> tuple[Slice, ...]:
+def plan(
+    listing: Listing, position: Position, settle_seconds: float, most_bytes: int, most_files: int = MOST_FILES
+) -> tuple[Slice, ...]:
     """The next whole files to take, oldest first; a file that may still be replaced is left to settle."""
     settled = listing.now - timedelta(seconds=settle_seconds)
     ready = [part for part, version in _new(listing, position) if version.modified <= settled]
-    return whole_files(ready, most_bytes)
+    return whole_files(ready, most_bytes, most_files)
 
 
 def pending(listing: Listing, position: Position) -> tuple[Slice, ...]:
@@ -74,11 +77,13 @@ def is_hidden(name: str) -> bool:
     return has_hidden_part or name.lower().endswith(_HALF_WRITTEN_ENDINGS)
 
 
-def whole_files(slices: Iterable[Slice], most_bytes: int) -> tuple[Slice, ...]:
+def whole_files(slices: Iterable[Slice], most_bytes: int, most_files: int = MOST_FILES) -> tuple[Slice, ...]:
     """The first files that fit into `most_bytes` together; at least one, so that a big one cannot stop the flow."""
     taken: list[Slice] = []
+    room = most_bytes
     for part in slices:
-        if taken and sum(map(len, taken)) + len(part) > most_bytes:
+        room -= len(part)
+        if taken and (room < 0 or len(taken) == most_files):
             break
         taken.append(part)
     return tuple(taken)

@@ -39,11 +39,12 @@ class DropSource:
     def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
         """Whole new files that have settled, oldest first."""
         settle, most = self.settings.drop_settle_seconds, self.settings.max_bytes_per_batch
-        return drop_planning.plan(self._listing(), ledger.position, settle, most)
+        return drop_planning.plan(self._listing(), ledger.position, settle, most, self.settings.max_files_per_batch)
 
     def cap(self, slices: Sequence[Slice]) -> tuple[Slice, ...]:
-        """Whole files, up to `max_bytes_per_batch`."""
-        return drop_planning.whole_files(slices, self.settings.max_bytes_per_batch)
+        """Whole files, up to `max_bytes_per_batch` and `max_files_per_batch`."""
+        most = self.settings.max_files_per_batch
+        return drop_planning.whole_files(slices, self.settings.max_bytes_per_batch, most)
 
     def records(self, slices: Sequence[Slice]) -> int:
         """By their size in bytes."""

@@ -82,6 +82,16 @@ def test_a_file_larger_than_a_batch_is_taken_alone():
     assert plan(dropped("a", size=500), dropped("b")) == [dropped("a").version.id]
 
 
+def test_many_small_files_are_taken_in_batches():
+    """A batch's files are named in its run's configuration; 100,000 empty ones are planned in no time."""
+    files = [dropped(f"{number:06}", size=0).slice() for number in range(100_000)]
+    started = time.process_time()
+    assert len(drop_planning.whole_files(files, 10**9)) == drop_planning.MOST_FILES
+    assert len(drop_planning.whole_files(files, 10**9, 3)) == 3
+    assert len(drop_planning.whole_files(files, 10**9, 10**6)) == 100_000
+    assert time.process_time() - started < 1.0
+
+
 def test_what_has_not_settled_is_pending_all_the_same():
     listing = Listing((dropped(), dropped("_x"), dropped("b.csv")), NOON)
     position = Position().advance([dropped("b.csv").slice()])
