@@ -98,8 +98,10 @@ class Settings(BaseSettings):
     """Most rows of its source that a rebuild reads for one commit, unless a single day holds more."""
     max_bytes_per_batch: int = Field(default=16 * 2**20, ge=1)
     """Most bytes of dropped files one increment reads; a single file may be larger."""
+    max_files_per_batch: int = Field(default=1_000, ge=1)
+    """Most dropped files one increment reads."""
     max_bytes_per_file: int = Field(default=32 * 2**20, ge=1)
-    """A dropped file larger than this is set aside unread."""
+    """A dropped file that is larger than this, also once it is unpacked, is set aside."""
     drop_settle_seconds: float = Field(default=2.0, ge=1)
     """A dropped file younger than this is left to settle; S3 states times in seconds, so never less than one."""
     sensor_interval_seconds: int = Field(default=1, ge=1)

@@ -35,6 +35,9 @@ class Position:
     """Offset ranges by topic id (oldest accepted first) and partition; ranges are sorted and never touch."""
 
     epochs: Mapping[str, Mapping[int, tuple[Range, ...]]] = field(default_factory=dict)
+    leader_epochs: Mapping[str, Mapping[int, int]] = field(default_factory=dict, compare=False)
+    """By topic id and partition, the leader epoch at which the end of the position was read: it tells later whether
+    these offsets still are the same records. Says nothing about what the table holds."""
 
     def __bool__(self) -> bool:
         return bool(self.epochs)
@@ -61,10 +64,16 @@ class Position:
         for part in slices:
             ranges = epochs.setdefault(part.topic_id, {}).get(part.partition, ())
             epochs[part.topic_id][part.partition] = _extend(ranges, (part.start, part.end))
-        return Position(epochs)
+        return Position(epochs, self.leader_epochs)
+
+    def led(self, topic_id: str, leader_epochs: Mapping[int, int]) -> Position:
+        """This position, read at these leader epochs by partition."""
+        return Position(self.epochs, {topic_id: dict(leader_epochs)} if leader_epochs else {})
 
     def since(self, older: Position) -> tuple[Slice, ...]:
         """What this position holds beyond `older`, where `older` is a prefix of it."""
+        if self == older:
+            return ()
         return tuple(_beyond(part, older) for part in self.slices() if _is_beyond(part, older))
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -74,8 +83,13 @@ class Position:
                 "topic_id": topic_id,
                 "partitions": {str(p): [list(r) for r in rs] for p, rs in sorted(parts.items())},
             }
+            | self._led(topic_id)
             for topic_id, parts in self.epochs.items()
         ]
+
+    def _led(self, topic_id: str) -> dict[str, Any]:
+        led = self.leader_epochs.get(topic_id)
+        return {"leader_epochs": {str(p): epoch for p, epoch in sorted(led.items())}} if led else {}
 
     @classmethod
     def from_json(cls, epochs: list[dict[str, Any]]) -> Position:
@@ -86,7 +100,12 @@ class Position:
                     int(p): tuple((start, end) for start, end in ranges) for p, ranges in epoch["partitions"].items()
                 }
                 for epoch in epochs
-            }
+            },
+            {
+                epoch["topic_id"]: {int(p): number for p, number in epoch["leader_epochs"].items()}
+                for epoch in epochs
+                if "leader_epochs" in epoch
+            },
         )
 
 
@@ -176,12 +195,23 @@ def _overlap(part: Slice, hole: Slice) -> bool:
 
 
 def predicate(slices: Iterable[Slice], alias: str = "") -> str:
-    """A SQL condition over `topic_id`, `partition` and `offset` that holds for exactly these coordinates."""
+    """A SQL condition over `topic_id`, `partition` and `offset` that holds for exactly these coordinates.
+
+    Files are taken whole, so that their names say it all, in one list: Spark takes no tree of so many terms.
+    """
     dot = f"{alias}." if alias else ""
-    terms = [
+    held = [part for part in slices if len(part)]
+    files = ", ".join(f"'{part.topic_id}'" for part in held if _is_whole_file(part))
+    terms = [f"{dot}topic_id IN ({files})"] if files else []
+    terms += [
         f"({dot}topic_id = '{part.topic_id}' AND {dot}`partition` = {part.partition}"
         f" AND {dot}`offset` >= {part.start} AND {dot}`offset` < {part.end})"
-        for part in slices
-        if len(part)
+        for part in held
+        if not _is_whole_file(part)
     ]
     return "(" + " OR ".join(terms) + ")" if terms else "FALSE"
+
+
+def _is_whole_file(part: Slice) -> bool:
+    """The id of a file version holds spaces, that of a topic none; no version is ever taken in pieces."""
+    return part.start == 0 and part.partition == 0 and " " in part.topic_id

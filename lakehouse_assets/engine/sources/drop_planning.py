@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources.file_versions import FileVersion, parse
 
+MOST_FILES = 1_000
 _HIDDEN_BEGINNINGS = ("_", ".")
 _HALF_WRITTEN_ENDINGS = (".tmp", ".part")
 
@@ -37,11 +38,13 @@ class Listing:
     now: datetime
 
 
-def plan(listing: Listing, position: Position, settle_seconds: float, most_bytes: int) -> tuple[Slice, ...]:
+def plan(
+    listing: Listing, position: Position, settle_seconds: float, most_bytes: int, most_files: int = MOST_FILES
+) -> tuple[Slice, ...]:
     """The next whole files to take, oldest first; a file that may still be replaced is left to settle."""
     settled = listing.now - timedelta(seconds=settle_seconds)
     ready = [part for part, version in _new(listing, position) if version.modified <= settled]
-    return whole_files(ready, most_bytes)
+    return whole_files(ready, most_bytes, most_files)
 
 
 def pending(listing: Listing, position: Position) -> tuple[Slice, ...]:
@@ -50,22 +53,20 @@ def pending(listing: Listing, position: Position) -> tuple[Slice, ...]:
 
 
 def _new(listing: Listing, position: Position) -> list[tuple[Slice, FileVersion]]:
-    taken = newest_taken(position)
-    found = [file for file in listing.files if not is_hidden(file.version.name) and _is_new(file, position, taken)]
+    """A file whose newest taken version has the same content is a repetition, whatever its time says."""
+    known = position.epochs
+    unknown = [file for file in listing.files if not is_hidden(file.version.name) and file.version.id not in known]
+    taken = newest_taken(position, {file.version.name for file in unknown})
+    found = [file for file in unknown if taken.get(file.version.name) != file.version.etag]
     return sorted(((file.slice(), file.version) for file in found), key=lambda each: each[0])
 
 
-def _is_new(file: Dropped, position: Position, taken: dict[str, FileVersion]) -> bool:
-    """A file whose newest taken version has the same content is a repetition, whatever its time says."""
-    version = file.version
-    known = taken.get(version.name)
-    return version.id not in position.epochs and (known is None or known.etag != version.etag)
-
-
-def newest_taken(position: Position) -> dict[str, FileVersion]:
-    """The newest version taken of each file, by its name."""
+def newest_taken(position: Position, names: Collection[str]) -> dict[str, str]:
+    """The etag of the newest version taken of each file, by its name."""
+    if not names:
+        return {}
     versions = [version for topic_id in sorted(position.topic_ids) if (version := parse(topic_id))]
-    return {version.name: version for version in versions}
+    return {version.name: version.etag for version in versions if version.name in names}
 
 
 def is_hidden(name: str) -> bool:
@@ -76,11 +77,13 @@ def is_hidden(name: str) -> bool:
     return has_hidden_part or name.lower().endswith(_HALF_WRITTEN_ENDINGS)
 
 
-def whole_files(slices: Iterable[Slice], most_bytes: int) -> tuple[Slice, ...]:
+def whole_files(slices: Iterable[Slice], most_bytes: int, most_files: int = MOST_FILES) -> tuple[Slice, ...]:
     """The first files that fit into `most_bytes` together; at least one, so that a big one cannot stop the flow."""
     taken: list[Slice] = []
+    room = most_bytes
     for part in slices:
-        if taken and sum(map(len, taken)) + len(part) > most_bytes:
+        room -= len(part)
+        if taken and (room < 0 or len(taken) == most_files):
             break
         taken.append(part)
     return tuple(taken)

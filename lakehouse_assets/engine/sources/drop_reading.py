@@ -94,7 +94,7 @@ class Reader:
 
     def _passed_over(self, part: Slice, error: UnreadableError) -> File:
         day = version_of(part).modified.date()
-        said = f"cannot be read while others can, tried {TRIES} times: {error.what}"
+        said = f"cannot be read while others can, tried {TRIES} times: {error.says}"
         return _bad(
             part, None, f"{said}. Once it can be read, rebuild {day} of {self.table.key}, then what lives on it"
         )

@@ -40,11 +40,12 @@ class DropSource:
     def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
         """Whole new files that have settled, oldest first."""
         settle, most = self.settings.drop_settle_seconds, self.settings.max_bytes_per_batch
-        return drop_planning.plan(self._listing(), ledger.position, settle, most)
+        return drop_planning.plan(self._listing(), ledger.position, settle, most, self.settings.max_files_per_batch)
 
     def cap(self, slices: Sequence[Slice]) -> tuple[Slice, ...]:
-        """Whole files, up to `max_bytes_per_batch`."""
-        return drop_planning.whole_files(slices, self.settings.max_bytes_per_batch)
+        """Whole files, up to `max_bytes_per_batch` and `max_files_per_batch`."""
+        most = self.settings.max_files_per_batch
+        return drop_planning.whole_files(slices, self.settings.max_bytes_per_batch, most)
 
     def records(self, slices: Sequence[Slice]) -> int:
         """By their size in bytes."""
@@ -78,6 +79,10 @@ class DropSource:
 
     def check(self, slices: Sequence[Slice]) -> None:
         """Nothing: what was read was the content that was planned, by its etag."""
+
+    def marked(self, position: Position) -> Position:
+        """As it is: a file version's name says what it is."""
+        return position
 
     def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
         """The files dropped on these days that still have the content that was taken."""

@@ -9,21 +9,14 @@ from functools import reduce
 from typing import Any
 
 import pyspark.sql.functions as F
-from confluent_kafka import (
-    TIMESTAMP_NOT_AVAILABLE,
-    Consumer,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.access import kafka as access
 from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.sources import kafka_peeking as peeking
 from lakehouse_assets.engine.sources.planning import TopicState, Waits
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.errors import LossError, UnavailableError
@@ -35,7 +28,6 @@ FETCH_WAIT_MS = "10"
 
 
 _WRITTEN = IsolationLevel.READ_UNCOMMITTED
-_PEEK_SECONDS = 2.0
 
 
 class TopicNotFoundError(UnavailableError):
@@ -53,12 +45,14 @@ def topic_state(settings: Settings, topic: str) -> TopicState:
     try:
         topic_id, partitions = _describe(admin, topic)
         log_start = _offsets(admin, topic, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-        last_stable = _offsets(admin, topic, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        stable = _listed(admin, topic, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        last_stable = {partition: found.offset for partition, found in stable.items()}
         high = _offsets(admin, topic, partitions, OffsetSpec.latest(), _WRITTEN)  # type: ignore[no-untyped-call]
         first = _first_start(admin, settings, topic, log_start, last_stable)
     except KafkaException as error:
         raise _explained(error.args[0], settings, topic) from error
-    return TopicState(topic, topic_id, log_start, last_stable, first, high)
+    leader_epochs = {p: found.leader_epoch for p, found in stable.items() if found.leader_epoch is not None}
+    return TopicState(topic, topic_id, log_start, last_stable, first, high, leader_epochs)
 
 
 def waits(settings: Settings, state: TopicState) -> Waits | None:
@@ -66,33 +60,8 @@ def waits(settings: Settings, state: TopicState) -> Waits | None:
     unstable = state.unstable
     if not unstable:
         return None
-    found = [_time_at(settings, state.topic, partition, state.last_stable[partition]) for partition in unstable]
+    found = [peeking.time_at(settings, state.topic, partition, state.last_stable[partition]) for partition in unstable]
     return Waits(sum(unstable.values()), min((each for each in found if each), default=None))
-
-
-def _time_at(settings: Settings, topic: str, partition: int, offset: int) -> datetime | None:
-    """The timestamp of the record at an offset, committed or not."""
-    options = {"group.id": "lakehouse-peek", "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
-    consumer = Consumer(_client_options(settings) | options | {"auto.offset.reset": "error"})
-    try:
-        consumer.assign([TopicPartition(topic, partition, offset)])
-        found = consumer.poll(_PEEK_SECONDS)
-        if found is None or found.error() is not None:
-            return None
-        kind, millis = found.timestamp()
-        return None if kind == TIMESTAMP_NOT_AVAILABLE else _datetime(millis)
-    except KafkaException:
-        return None
-    finally:
-        consumer.close()
-
-
-def _datetime(millis: int) -> datetime | None:
-    """A producer may claim any time."""
-    try:
-        return datetime.fromtimestamp(millis / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _client_options(settings: Settings) -> dict[str, Any]:
@@ -112,9 +81,19 @@ def _offsets(
     spec: OffsetSpec,
     level: IsolationLevel = IsolationLevel.READ_COMMITTED,
 ) -> dict[int, int]:
+    return {part: found.offset for part, found in _listed(admin, topic, partitions, spec, level).items()}
+
+
+def _listed(
+    admin: AdminClient,
+    topic: str,
+    partitions: Iterable[int],
+    spec: OffsetSpec,
+    level: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> dict[int, Any]:
     asked = {TopicPartition(topic, partition): spec for partition in partitions}
     futures = admin.list_offsets(asked, isolation_level=level, request_timeout=TIMEOUT_SECONDS)
-    return {asked.partition: future.result().offset for asked, future in futures.items()}
+    return {asked.partition: future.result() for asked, future in futures.items()}
 
 
 def _first_start(

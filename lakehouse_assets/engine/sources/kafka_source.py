@@ -12,7 +12,8 @@ from lakehouse_assets.engine.history import position
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources import kafka, kafka_records, planning
-from lakehouse_assets.engine.sources.planning import Acceptance, Waits
+from lakehouse_assets.engine.sources.kafka_peeking import cut_at
+from lakehouse_assets.engine.sources.planning import Acceptance, Led, TopicState, Waits
 from lakehouse_assets.engine.tables import KafkaTable
 from lakehouse_assets.settings import Settings
 
@@ -27,8 +28,10 @@ class KafkaSource:
 
     def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
         """The next offsets up to the last stable ones, shared among the partitions."""
-        most = self.settings.max_records_per_batch
-        return planning.plan(self.table.key, self._state(), ledger.position, ledger.acceptances, most)
+        state, most = self._state(), self.settings.max_records_per_batch
+        slices = planning.plan(self.table.key, state, ledger.position, ledger.acceptances, most)
+        self._check_cut(state, planning.led_anew(state, ledger.position, ledger.acceptances))
+        return slices
 
     def cap(self, slices: Sequence[Slice]) -> tuple[Slice, ...]:
         """At most `max_records_per_batch`."""
@@ -63,6 +66,21 @@ class KafkaSource:
         """The topic must not have been recreated."""
         kafka.check_topic_id(self.settings, self.table.topic, slices)
 
+    def marked(self, position: Position) -> Position:
+        """With the leader epochs of now."""
+        state = self._state()
+        return position.led(state.topic_id, state.leader_epochs)
+
+    def _check_cut(self, state: TopicState, led: Sequence[Led]) -> None:
+        """Asks the broker once for each new leader."""
+        asked = {
+            at: cut_at(
+                self.settings, state.topic, at.partition, at.end, at.leader_epoch, state.leader_epochs[at.partition]
+            )
+            for at in led
+        }
+        planning.check_cut(self.table.key, state, {at: end for at, end in asked.items() if end is not None})
+
     def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
         """What retention has left; any offset can be of any day."""
         return planning.still_held(self._state(), position)
@@ -84,5 +102,5 @@ class KafkaSource:
         """Goes on with the topic as it is now."""
         return planning.acceptance(self._state(), ledger.position, ledger.acceptances)
 
-    def _state(self) -> planning.TopicState:
+    def _state(self) -> TopicState:
         return kafka.topic_state(self.settings, self.table.topic)

@@ -35,6 +35,11 @@ _BUSY = frozenset({429, 503})
 class UnreadableError(UnavailableError):
     """One file cannot be read now, whatever others can."""
 
+    @property
+    def says(self) -> str:
+        """Of a file that is still listed."""
+        return "the store lists it and does not have it" if self.what == _GONE_WORDS else self.what
+
 
 @lru_cache(maxsize=_CLIENTS)
 def client(settings: Settings) -> Any:

@@ -24,6 +24,8 @@ class TopicState:
     """Where a table without a position begins; a partition that is not named begins at its log start."""
     high: Mapping[int, int] = field(default_factory=dict)
     """Where the log ends, records of open transactions included."""
+    leader_epochs: Mapping[int, int] = field(default_factory=dict)
+    """How often each partition has had another leader: only then can a log have been cut."""
 
     @property
     def unstable(self) -> Mapping[int, int]:
@@ -47,6 +49,15 @@ class Waits:
     def minutes(self, now: float) -> float:
         """For how long, at a time in epoch seconds."""
         return 0.0 if self.since is None else (now - self.since.timestamp()) / _SECONDS_PER_MINUTE
+
+
+@dataclass(frozen=True)
+class Led:
+    """How far a table has read a partition, and at which leader epoch."""
+
+    partition: int
+    end: int
+    leader_epoch: int
 
 
 @dataclass(frozen=True)
@@ -145,6 +156,35 @@ def _check_log_start(table: str, state: TopicState, lost: list[Slice | None]) ->
         f"topic {state.topic} no longer holds {', '.join(ranges)}",
         where=table,
         do=f"Restore the topic, or run `lakehouse accept {table}` to record the loss and go on after it",
+    )
+
+
+def led_anew(state: TopicState, position: Position, accepted: tuple[Acceptance, ...]) -> tuple[Led, ...]:
+    """The partitions that have had another leader since the position was stated: their logs may have been cut."""
+    if resume_offsets(state, accepted):
+        return ()
+    known = position.leader_epochs.get(state.topic_id, {})
+    return tuple(
+        Led(partition, position.next_offset(state.topic_id, partition) or 0, epoch)
+        for partition, epoch in sorted(known.items())
+        if state.leader_epochs.get(partition, epoch) != epoch
+    )
+
+
+def check_cut(table: str, state: TopicState, cut: Mapping[Led, int]) -> None:
+    """Refuses to go on in logs that were cut below the position: `cut` says where each one was.
+
+    Raises:
+        LossError: there is one.
+    """
+    if not cut:
+        return
+    places = [f"partition {at.partition} at {end}, the table has read up to {at.end}" for at, end in cut.items()]
+    where = ", ".join(places)
+    raise LossError(
+        f"topic {state.topic} was cut and went on from there: {where}; these offsets now are other records",
+        where=table,
+        do=f"Restore the topic, or run `lakehouse accept {table}` to go on where the table ends, without them",
     )
 
 

@@ -51,6 +51,9 @@ class Source(Protocol):
     def check(self, slices: Sequence[Slice]) -> None:
         """Just before the commit: raises LossError when the source is no longer the one that was planned on."""
 
+    def marked(self, position: Position) -> Position:
+        """A position just read, with what tells later whether its coordinates still are the same records."""
+
     def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
         """What the source still holds of the records in a position that can be of these days, for a repair."""
 

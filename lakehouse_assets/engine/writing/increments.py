@@ -96,7 +96,7 @@ def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None
         table=table,
         mode="append",
         rows=found.rows.where(F.size(REASONS) == 0).select(*RECORD.names, "event_date"),
-        statement=_increment(engine, table, ledger.position.advance(found.slices), found.audit),
+        statement=_increment(engine, table, source.marked(ledger.position.advance(found.slices)), found.audit),
         before=ledger,
         audit=found.audit,
         slices=found.slices,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -81,6 +82,16 @@ def test_a_file_larger_than_a_batch_is_taken_alone():
     assert plan(dropped("a", size=500), dropped("b")) == [dropped("a").version.id]
 
 
+def test_many_small_files_are_taken_in_batches():
+    """A batch's files are named in its run's configuration; 100,000 empty ones are planned in no time."""
+    files = [dropped(f"{number:06}", size=0).slice() for number in range(100_000)]
+    started = time.process_time()
+    assert len(drop_planning.whole_files(files, 10**9)) == drop_planning.MOST_FILES
+    assert len(drop_planning.whole_files(files, 10**9, 3)) == 3
+    assert len(drop_planning.whole_files(files, 10**9, 10**6)) == 100_000
+    assert time.process_time() - started < 1.0
+
+
 def test_what_has_not_settled_is_pending_all_the_same():
     listing = Listing((dropped(), dropped("_x"), dropped("b.csv")), NOON)
     position = Position().advance([dropped("b.csv").slice()])
@@ -121,3 +132,22 @@ def test_a_version_is_read_back_from_its_name_and_names_sort_by_time(versions):
 
 def test_a_topics_id_is_no_file():
     assert file_versions.parse("Zm9vYmFyYmF6cXV4MTIzNA") is None
+
+
+def test_the_predicate_of_many_files_is_one_list():
+    """A tree of so many terms would be too deep for Spark."""
+    files = [dropped(f"{number}.csv").slice() for number in range(3)]
+    names = ", ".join(f"'{part.topic_id}'" for part in files)
+    assert predicate(files, "t") == f"(t.topic_id IN ({names}))"
+    assert predicate([Slice("A", 0, 0, 5)]).startswith("((topic_id = 'A'")
+
+
+def test_a_tick_over_many_taken_files_takes_little_time():
+    """Nothing of what was taken is looked at again one by one where nothing is new."""
+    files = tuple(dropped(f"{number}.csv", at=number) for number in range(20_000))
+    position = Position().advance(file.slice() for file in files)
+    listing = Listing(files, NOON + timedelta(days=9))
+    started = time.process_time()
+    assert drop_planning.plan(listing, position, SETTLE_SECONDS, 100) == ()
+    assert position.since(Position(dict(position.epochs))) == ()
+    assert time.process_time() - started < 1.0
