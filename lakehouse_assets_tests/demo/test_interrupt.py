@@ -53,6 +53,7 @@ def test_ctrl_c_stops_everything_in_ten_seconds_and_alerts_nobody(tmp_path: Path
         command = [sys.executable, "-c", DEMO, "demo", "--rows", "2000", "--rate", "100"]
         demo = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
         until(lambda: "records a second" in said.read_text() or demo.poll() is not None, START_SECONDS, "the trickle")
+        assert demo.poll() is None, said.read_text()
         time.sleep(5)
         began = time.monotonic()
         os.killpg(demo.pid, signal.SIGINT)
