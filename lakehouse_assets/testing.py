@@ -21,6 +21,7 @@ from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable
+from lakehouse_assets.engine.writing import completeness
 from lakehouse_assets.engine.writing.audits import REASONS, audit
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.verdicts import judged, refuse_broken, typed_rows, winners
@@ -51,9 +52,12 @@ def check_events(
     Raises:
         AssertionError: shows what was found and what was expected.
         RefusedError: a record breaks a rule of severity `fail`.
+        ContractError: the transform makes no row of a record, or several.
     """
     activate(spark)
-    typed = typed_rows(table, bronze_rows(table, spark, records)).localCheckpoint()
+    landed = bronze_rows(table, spark, records)
+    typed = typed_rows(table, landed).localCheckpoint()
+    completeness.check(table.key, landed, typed)
     aside = typed.where(F.size(REASONS) > 0).orderBy("offset").collect()
     _same("broken rules", [list(row[REASONS]) for row in aside], [list(names) for names in broken])
     counted = audit(typed)

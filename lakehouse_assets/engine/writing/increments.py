@@ -19,7 +19,7 @@ from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta, drift, quarantine, spanning
+from lakehouse_assets.engine.writing import completeness, delta, drift, quarantine, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.drift import Columns
@@ -164,6 +164,7 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     fit(engine.spark, source.records(slices))
     records = delta.read(engine.spark, engine.lake, table.source.key, slices=slices)
     typed = typed_rows(table, records, ledger.accepted_rules).localCheckpoint(eager=False)
+    completeness.check(table.key, records, typed)
     counted = audit(typed, sampling(table))
     rows = winners(table, typed, position, columns(engine, table, ledger))
     if table.contract.spanning:

@@ -20,7 +20,7 @@ from lakehouse_assets.engine.history.position import Position, predicate
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta, drift, quarantine, spanning
+from lakehouse_assets.engine.writing import completeness, delta, drift, quarantine, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, audit, together
 from lakehouse_assets.engine.writing.increments import (
     Engine,
@@ -171,7 +171,9 @@ def _redo_events(
     ledger = settled_ledger(engine, table)
     held = tuple(ledger.position.slices())
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
-    typed = typed_rows(table, records.where(predicate(held)), ledger.accepted_rules).localCheckpoint(eager=False)
+    records = records.where(predicate(held))
+    typed = typed_rows(table, records, ledger.accepted_rules).localCheckpoint(eager=False)
+    completeness.check(table.key, records, typed)
     counted = audit(typed, sampling(table))
     rows = winners(table, typed, ledger.position, columns(engine, table, ledger))
     counted = together([counted, spanning.audit(engine.spark, engine.lake, table.contract, rows, days)])

@@ -10,7 +10,7 @@ from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import EventTable
-from lakehouse_assets.engine.writing import delta, drift, quarantine
+from lakehouse_assets.engine.writing import completeness, delta, drift, quarantine
 from lakehouse_assets.engine.writing.audits import Audit, audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.increments import Engine, columns, over_table, settled_ledger
@@ -44,6 +44,7 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: lis
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     records = bronze.join(aside.select(*COORDINATE), on=[*COORDINATE], how="left_semi")
     typed = typed_rows(table, records, row_rules(table)).localCheckpoint(eager=False)
+    completeness.check(table.key, records, typed)
     counted = audit(typed, sampling(table))
     rows = winners(table, typed, ledger.position, columns(engine, table, ledger))
     if table.contract.spanning:
