@@ -22,6 +22,7 @@ from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable
+from lakehouse_assets.engine.writing import completeness
 from lakehouse_assets.engine.writing.audits import REASONS, Audit, audit
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.verdicts import fatal, judged, refuse_broken, typed_rows, winners
@@ -53,9 +54,12 @@ def check_events(
     Raises:
         AssertionError: shows what was found and what was expected.
         RefusedError: a record breaks a rule of severity `fail`, and `refused` names none.
+        ContractError: the transform makes no row of a record, or several.
     """
     activate(spark)
-    typed = typed_rows(table, bronze_rows(table, spark, records)).localCheckpoint()
+    landed = bronze_rows(table, spark, records)
+    typed = typed_rows(table, landed).localCheckpoint()
+    completeness.check(table.key, landed, typed)
     counted = audit(typed)
     if _is_refused(table, counted, refused, rows):
         return

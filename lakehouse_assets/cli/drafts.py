@@ -42,18 +42,17 @@ Grain: one row per Id and day. Source: `$source`. Owner: $domain-data.
 
 from __future__ import annotations
 
-import pyspark.sql.functions as F
 import pyspark.sql.types as T
 from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.bronze import $source_module as bronze
-from lakehouse_assets.engine.payload import iso_timestamp, parse_json
+from lakehouse_assets.engine.payload import parse_json
 from lakehouse_assets.engine.tables import EventTable
 
 PAYLOAD = {
     "Id": T.StringType(),
-    "Time": T.StringType(),
+    "Time": T.TimestampType(),
 }
 
 
@@ -66,7 +65,7 @@ class $model(DataFrameModel):
 
 def transform(records: DataFrame) -> DataFrame:
     """Bronze records to typed rows."""
-    return parse_json(records, PAYLOAD).withColumn("event_time", iso_timestamp(F.col("Time")))
+    return parse_json(records, PAYLOAD, columns={"Time": "event_time"})
 
 
 table = EventTable(

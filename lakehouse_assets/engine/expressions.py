@@ -4,7 +4,7 @@ A condition is true where a value meets the check, false where it does not, and 
 checks say nothing of nulls, `not_null` does. They follow Spark's own comparisons: NaN equals NaN and is greater than
 any number, -0.0 equals 0.0, numbers are compared as doubles where one is a float or double and exactly otherwise, a
 date is the first instant of its day in the session's time zone, strings are equal when their bytes are, lengths count
-code points, and regular expressions are Java's.
+code points, and regular expressions are Java's, but for `$` and `\\Z`, which are the very end.
 
 Where Pandera's own verdict is left, and why, is in `lakehouse_assets_tests/engine/test_parity_differences.py`.
 """
@@ -17,6 +17,8 @@ from typing import Any
 import pyspark.sql.functions as F
 import pyspark.sql.types as T
 from pyspark.sql import Column
+
+from lakehouse_assets.engine.patterns import strict_end
 
 Statistics = Mapping[str, Any]
 """The arguments of a check, as Pandera names them."""
@@ -80,7 +82,7 @@ def _known(values: Collection[Any]) -> list[Any]:
 
 def _str_matches(column: Column, statistics: Statistics) -> Column:
     """The group keeps the anchor for each branch of a pattern like `a|b`."""
-    return column.rlike(f"^(?:{statistics['pattern']})")
+    return column.rlike(f"^(?:{strict_end(statistics['pattern'])})")
 
 
 def _str_length(column: Column, statistics: Statistics) -> Column:
@@ -104,7 +106,7 @@ CHECKS: Mapping[str, Condition] = {
     "isin": _isin,
     "notin": _notin,
     "str_matches": _str_matches,
-    "str_contains": lambda c, s: c.rlike(s["pattern"]),
+    "str_contains": lambda c, s: c.rlike(strict_end(s["pattern"])),
     "str_startswith": lambda c, s: c.startswith(s["string"]),
     "str_endswith": lambda c, s: c.endswith(s["string"]),
     "str_length": _str_length,

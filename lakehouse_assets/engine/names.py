@@ -22,8 +22,8 @@ EVENTS_OWN = RECORDS_OWN | {"content_hash", "losers", "reasons", "remarks"}
 """Columns of an event table beside those of its model."""
 ANSWERS_OWN = frozenset({"reasons", "remarks"})
 """Columns that the engine adds to answers while it judges them."""
-_UNHELD = re.compile(r"[ ,;{}()\n\t=]")
-"""What Delta takes in no column's name."""
+_UNHELD = re.compile(r"[\s,;{}()=.`'\"]")
+"""What Delta takes in no column's name, and what has a meaning of its own in SQL."""
 
 
 def own(name: str) -> str:
@@ -68,7 +68,7 @@ def check_held(names: Iterable[str], where: str) -> None:
         raise ContractError(
             f"a table can have no column named {_listed(wrong)}",
             where=where,
-            do="Leave out spaces, line ends, tabs and any of , ; { } ( ) =",
+            do="Leave out white space, points, quotes and any of , ; { } ( ) =",
         )
 
 

@@ -8,6 +8,9 @@ _ESCAPES = re.compile(r"\\(0[0-7]|.)", re.DOTALL)
 _CLASSES = re.compile(r"\[\^?\]?([^\]]*)\]")
 _BACKSPACE = "\b"
 _GROUPS = re.compile(r"\(\?(?:P|#|\(|[a-zA-Z-]*[aLx])")
+_LINES = re.compile(r"\(\?[a-zA-Z]*m")
+_PIECES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+"""An escape, a class of characters, or the sign for the end."""
 _BRACES = re.compile(r"\{(?!\d+(?:,\d*)?\})")
 
 
@@ -29,3 +32,19 @@ def only_python(pattern: str) -> str | None:
     if _GROUPS.search(outside):
         return "a group that only Python has, such as (?P<name>...), (?#...), or the flags a, L, x"
     return "a brace that counts nothing" if _BRACES.search(outside) else None
+
+
+def strict_end(pattern: str) -> str:
+    """A pattern whose `$` and `\\Z` mean the very end to Java: it has them match before a last line end as well.
+
+    With the flag `m` anywhere, `$` stays the end of a line.
+
+    >>> print(strict_end("[$]\\$a$"))
+    [$]\\$a\\z
+    """
+    of_lines = bool(_LINES.search(_CLASSES.sub("_", _ESCAPES.sub("_", pattern))))
+    return _PIECES.sub(lambda match: _ends(match[0], of_lines), pattern)
+
+
+def _ends(piece: str, of_lines: bool) -> str:
+    return r"\z" if piece == r"\Z" or (piece == "$" and not of_lines) else piece

@@ -29,7 +29,8 @@ __all__ = ["NOT_AN_OBJECT", "iso_timestamp", "json_timestamp", "parse_json"]
 
 UNREADABLE = "unreadable"
 UNREADABLE_AS = own("unreadable_as")
-"""map<string,string>: of each of the `unreadable` that there is more to say of, what came instead."""
+"""map<string,struct<column:string,text:string>>: of each of the `unreadable` that there is more to say of, what came
+instead, and for which column."""
 UNDECLARED = "undeclared"
 """map<string,string>: fields of the record that `types` does not name, as text, by their names in lower case; null
 where there is none."""
@@ -58,8 +59,8 @@ _TEXTS = (
 )
 """In SQL: Python names the variable of a function anew each time, and a plan that changes has no fingerprint."""
 _LARGE_DOUBLE = 1.7976931348623157e308
-_TOO_LONG = r"[0-9.]{16,}[eE]|[0-9.]{39,}"
-"""A number that a double may not hold to its last digit."""
+_TOO_LONG = r"[0-9.]{16,}[eE]|[eE]-[0-9]{3,}|[0-9.]{39,}"
+"""A number that a double may not hold to its last digit, or takes for zero."""
 
 
 def parse_json(
@@ -98,7 +99,7 @@ def parse_json(
         .withColumns(kinds | values)
         .withColumns(readable)
         .withColumn(_GOOD, _all([column(name) for name in readable]))
-        .withColumns(typed | {UNREADABLE: _unreadable(types), UNREADABLE_AS: _unreadable_as(types)})
+        .withColumns(typed | {UNREADABLE: _unreadable(types), UNREADABLE_AS: _unreadable_as(types, placed)})
         .withColumns({ABSENT: _absent(types, optional), **_undeclared()})
         .drop(*[column(name) for name in helpers])
     )
@@ -173,15 +174,21 @@ def _unreadable(types: Mapping[str, DataType]) -> Column:
     )
 
 
-def _unreadable_as(types: Mapping[str, DataType]) -> Column:
+def _unreadable_as(types: Mapping[str, DataType], placed: Mapping[str, str]) -> Column:
     """The names of the reasons stay few, whatever comes; what came is kept beside them."""
-    said = [
-        F.when(_is_wrong(name), F.struct(F.lit(_wrong(name, dtype)), _shown(name))) for name, dtype in types.items()
-    ]
-    nothing = F.when(F.lit(False), F.struct(F.lit(""), F.lit("")))
+    came = {name: _came(_wrong(name, dtype), placed[name], _shown(name)) for name, dtype in types.items()}
+    said = [F.when(_is_wrong(name), entry) for name, entry in came.items()]
+    nothing = F.when(F.lit(False), _came("", "", F.lit("")))
     entries = F.array_except(F.array(*said, nothing), F.array(nothing))
-    faulty = F.when(column(FAULT) == NOT_UTF8, F.create_map(F.lit(NOT_UTF8), documents.where_not_utf8()))
+    where = F.map_from_entries(F.array(_came(NOT_UTF8, "", documents.where_not_utf8())))
+    faulty = F.when(column(FAULT) == NOT_UTF8, where)
     return F.when(column(FAULT).isNotNull(), faulty).when(~column(_GOOD), F.map_from_entries(entries))
+
+
+def _came(reason: str, into: str, text: Column) -> Column:
+    return F.struct(
+        F.lit(reason).alias("reason"), F.struct(F.lit(into).alias("column"), text.alias("text")).alias("came")
+    )
 
 
 def _wrong(name: str, dtype: DataType) -> str:

@@ -13,6 +13,7 @@ from typing import Literal
 from pandera.pyspark import DataFrameModel
 from pyspark.sql import DataFrame
 
+from lakehouse_assets.engine import definitions
 from lakehouse_assets.engine.contracts import Contract, compile_model, without_quarantine
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.versions import code_version
@@ -64,10 +65,14 @@ class EventTable(Table):
     transform: Transform
     """Bronze records to typed rows; keeps the coordinate, adds `unreadable` where a field can't be read."""
     drift: Drift = "evolve"
-    """What a field does that the transform does not read: becomes a nullable column, stops the run, or sets the record
+    """What a field does that the transform does not read: is kept in `undeclared`, stops the run, or sets the record
     aside. A field that is absent stops the run or sets the record aside."""
     keep: Literal["first", "last"] = "first"
     """Which record of a grain wins: the one with the lowest or with the highest coordinate."""
+
+    def __post_init__(self) -> None:
+        """Refuses what could not hold, with a ContractError."""
+        definitions.check_events(self.contract, self.grain, self.key)
 
     def precedence(self, position: Position) -> Precedence:
         """Which of two coordinates in a position wins."""
@@ -101,6 +106,10 @@ class DailyTable(Table):
     """The column that a materialization plots, summed by day; none is plotted without."""
     grain: tuple[str, ...] = ()
     """Columns that identify an answer, besides event_date; none for one row a day."""
+
+    def __post_init__(self) -> None:
+        """Refuses what could not hold, with a ContractError."""
+        definitions.check_answers(self.contract, self.key)
 
     @property
     def full_grain(self) -> tuple[str, ...]:

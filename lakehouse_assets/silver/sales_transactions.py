@@ -63,12 +63,8 @@ class Transaction(DataFrameModel):
 
 def transform(records: DataFrame) -> DataFrame:
     """Bronze records to typed transactions."""
-    return parse_json(records, PAYLOAD).withColumns(
-        {
-            "event_time": F.col("Date"),
-            "is_cancellation": F.col("TransactionNo").startswith("C"),
-        }
-    )
+    typed = parse_json(records, PAYLOAD, columns={"Date": "event_time"})
+    return typed.withColumn("is_cancellation", F.col("TransactionNo").startswith("C"))
 
 
 table = EventTable(

@@ -10,8 +10,9 @@ from decimal import Decimal
 import pytest
 
 from lakehouse_assets.engine.writing.publication import RefusedError
+from lakehouse_assets.engine.writing.verdicts import set_aside, typed_rows
 from lakehouse_assets.silver.sales_transactions import table
-from lakehouse_assets.testing import check_events
+from lakehouse_assets.testing import bronze_rows, check_events
 from lakehouse_assets_tests.engine.lab import sale
 
 pytestmark = pytest.mark.services
@@ -49,6 +50,32 @@ def test_what_is_odd_is_reported_and_what_is_absurd_lets_nothing_pass(spark):
         check_events(table, spark, records=beyond, refused=["another rule"])
     with pytest.raises(AssertionError, match="refused by"):
         check_events(table, spark, records=[odd], refused=[rule])
+
+
+def test_the_quarantine_says_what_came_and_hides_persons(spark):
+    """Three ways to have no date are three reasons; the pattern's end is the end of the text."""
+    undated = json.loads(sale(5))
+    del undated["Date"]
+    records = [
+        sale(1, Price="2"),
+        sale(2, CustomerNo="Smith"),
+        sale(3, date="01/03/2017"),
+        sale(4, date="2017-02-30"),
+        json.dumps(undated).encode(),
+        sale("6\r"),
+        b'{"Price":1,"Country":"K\xf8benhavn"}',
+    ]
+    aside = set_aside(table, typed_rows(table, bronze_rows(table, spark, records))).orderBy("offset").collect()
+
+    assert [row["reasons"] for row in aside] == [
+        ['Price: not a decimal(18,2): "2"'],
+        ["CustomerNo: not a bigint: •••"],
+        ['Date: not a timestamp: "01/03/2017"'],
+        ['Date: not a timestamp: "2017-02-30"'],
+        ["Date: absent"],
+        [r"TransactionNo: str_matches(C?\d+$)"],
+        ["value: not UTF-8: line 1, byte 24"],
+    ]
 
 
 def test_the_helper_fails_when_a_row_is_not_as_expected(spark):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from pyspark.sql.types import DateType, StringType, StructField, StructType
+from pyspark.sql.types import DateType, MapType, StringType, StructField, StructType
 
 from lakehouse_assets.engine.display import personal
+from lakehouse_assets.engine.payload import UNDECLARED
 from lakehouse_assets.engine.rules import Severity
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
@@ -25,6 +26,7 @@ MEANING: Final[Mapping[str, str]] = {
     "headers": "The record's headers as sent; null for a file",
     PARTITION_COLUMN: "UTC day of the event's own time; the Delta partition",
     CONTENT_HASH: "SHA-256 over the business columns",
+    UNDECLARED: "Fields of the record that the table does not declare, as text, by their names in lower case",
     LOSERS: "Coordinate and content hash of every other record of the same grain",
 }
 """Columns that the engine adds to a table or fills itself."""
@@ -102,6 +104,7 @@ def columns(table: Table) -> StructType:
         added = [
             *(field for field in RECORD if field.name in COORDINATE),
             StructField(PARTITION_COLUMN, DateType(), False),
+            StructField(UNDECLARED, MapType(StringType(), StringType())),
             StructField(CONTENT_HASH, StringType(), False),
         ]
         return StructType([*table.contract.fields, *map(_explained, added)])

@@ -32,7 +32,7 @@ CONSEQUENCES: Mapping[Severity, str] = {
 DECLARED = "fields_as_declared"
 _DRIFTS: Mapping[Drift, Severity] = {"evolve": "warn", "freeze": "fail", "quarantine": "quarantine"}
 _ON_DRIFT: Mapping[Drift, str] = {
-    "evolve": "A record has the declared fields, or is set aside; further ones join the table as text",
+    "evolve": "A record has the declared fields, or is set aside; further ones are kept in `undeclared`",
     "freeze": "Every record has the declared fields and no others",
     "quarantine": "Every record has the declared fields and no others",
 }

@@ -17,6 +17,13 @@ REMARKS = "remarks"
 """array<string>: the name of every broken rule that does not set the row aside: of severity `fail` or `warn`."""
 MOST_SAMPLES = 20
 """Samples kept of each rule and day."""
+MOST_GROUPS = 5000
+"""Days, reasons and remarks together: a source that sends other fields in each record would make one of each."""
+MOST_NAMES = 50
+"""Undeclared fields that are then counted by name."""
+NOT_DECLARED = ": not declared"
+FURTHER_FIELDS = "further fields"
+"""Stands for the undeclared fields that are not named: a source may send any number of them."""
 
 Broken = Mapping[date | None, Mapping[str, int]]
 """Rows by day and broken rule; a row that breaks two rules counts for both. None: a date that no calendar holds."""
@@ -105,7 +112,10 @@ def no_remarks() -> Column:
 
 def audit(rows: DataFrame, sampling: Sampling | None = None) -> Audit:
     """Counts `rows`, which have `event_date`, `reasons` and `remarks`; keeps samples of those that broke a rule."""
-    counted = rows.groupBy(day_of(), REASONS, REMARKS).count().collect()
+    counted = rows.groupBy(day_of(), REASONS, REMARKS).count().limit(MOST_GROUPS + 1).collect()
+    if len(counted) > MOST_GROUPS:
+        rows = with_few_names(rows)
+        counted = rows.groupBy(day_of(), REASONS, REMARKS).count().collect()
     found = gather((row["day"], row[REASONS], row[REMARKS], row["count"]) for row in counted)
     if sampling is None or not found.broken:
         return found
@@ -113,6 +123,19 @@ def audit(rows: DataFrame, sampling: Sampling | None = None) -> Audit:
     breaking = rows.where(F.size(REASONS) + F.size(REMARKS) > 0)
     shown = (sampling.at.alias("at"), sampling.shown.alias("shown"))
     return replace(found, samples=sampled(breaking.select(day_of(), rules, *shown)))
+
+
+def with_few_names(rows: DataFrame) -> DataFrame:
+    """`rows` whose undeclared fields beyond the most frequent ones go by one name: any other name is the table's."""
+    each = rows.select(F.explode(F.concat(REASONS, REMARKS)).alias("name")).where(F.col("name").endswith(NOT_DECLARED))
+    counted = each.groupBy("name").count().orderBy(F.col("count").desc(), "name").limit(MOST_NAMES)
+    known = F.array(*[F.lit(row["name"]) for row in counted.collect()])
+
+    def few(name: Column) -> Column:
+        is_kept = F.array_contains(known, name) | ~F.endswith(name, F.lit(NOT_DECLARED))
+        return F.when(is_kept, name).otherwise(F.lit(FURTHER_FIELDS + NOT_DECLARED))
+
+    return rows.withColumns({each: F.array_distinct(F.transform(each, few)) for each in (REASONS, REMARKS)})
 
 
 def day_of() -> Column:

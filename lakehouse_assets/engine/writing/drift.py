@@ -25,14 +25,13 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.names import quoted
 from lakehouse_assets.engine.payload import ABSENT, FURTHER, UNDECLARED
 from lakehouse_assets.engine.tables import EventTable, Table
+from lakehouse_assets.engine.writing.audits import FURTHER_FIELDS, NOT_DECLARED
 from lakehouse_assets.errors import ContractError
 
-NOT_DECLARED, IS_ABSENT, NOT_IN_MODEL = ": not declared", ": absent", ": no longer in the model"
+IS_ABSENT, NOT_IN_MODEL = ": absent", ": no longer in the model"
 JOINED = "Not declared: joined as it came"
 """Comment of a column that the source brought, and of one that somebody let go."""
 LET_GO = "No longer in the model: null since then"
-FURTHER_FIELDS = "further fields"
-"""Stands for the undeclared fields that are not named: a source may send any number of them."""
 MOST_NAMED = 5
 """Undeclared fields of one record that are named."""
 _MOST_CHARACTERS = 60

@@ -15,7 +15,7 @@ from lakehouse_assets.engine import calendar
 from lakehouse_assets.engine.history.position import Slice, halve, predicate, without
 from lakehouse_assets.engine.sources.source import Source
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable
-from lakehouse_assets.engine.writing import delta, failing, narrowing
+from lakehouse_assets.engine.writing import completeness, delta, failing, narrowing
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
 from lakehouse_assets.engine.writing.failing import FAILED_CODE
 from lakehouse_assets.engine.writing.narrowing import Failing
@@ -107,6 +107,7 @@ def typed(
 
     Raises:
         TooManyFailError: more records than may be set aside make the table's transform fail.
+        ContractError: the transform loses or repeats records.
     """
 
     def attempt(parts: Sequence[Slice]) -> tuple[DataFrame, Audit]:
@@ -116,6 +117,7 @@ def typed(
     kept = without(slices, left_out)
     most = engine.settings.most_failing_records
     (rows, counted), found = narrowing.evaluated(attempt, kept, halve, most, table.key)
+    completeness.check(table.key, records.where(predicate(without(kept, [each.part for each in found]))), rows)
     aside = failing.events(table, records, found) if found else None
     return Judged(rows, together([counted, failing.audited(aside)]), tuple(slices), aside)
 

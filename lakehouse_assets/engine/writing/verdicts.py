@@ -23,6 +23,7 @@ from lakehouse_assets.errors import ContractError
 
 REFUSED = "nothing of it was published"
 _SHOWN_DAYS = 5
+_SHOWN_RULES = 20
 _UNREADABLE, _BROKEN, _REMARKS, _DRIFT = own("unreadable"), own("broken"), own("remarks"), own("drift")
 
 
@@ -45,7 +46,11 @@ def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] 
             do=f"Add it to the transform's select; it yields {', '.join(columns)}",
         )
     kept = [*wanted, *([UNDECLARED] if UNDECLARED in columns else [])]
-    came = column(UNREADABLE_AS) if UNREADABLE_AS in columns else F.lit(None).cast("map<string,string>")
+    came = (
+        column(UNREADABLE_AS)
+        if UNREADABLE_AS in columns
+        else F.lit(None).cast("map<string,struct<column:string,text:string>>")
+    )
     contract = table.contract.accepting(accepted)
     found = {
         _UNREADABLE: F.col(UNREADABLE) if UNREADABLE in columns else no_remarks(),
@@ -82,14 +87,11 @@ def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
 
 def _told(table: EventTable) -> Column:
     """The reasons, each with what came instead of what it names."""
-    personal = [f"{name.lower()}: " for name in sorted(table.contract.personal)]
+    personal = [name.lower() for name in sorted(table.contract.personal)]
 
     def told(reason: Column) -> Column:
         came = column(UNREADABLE_AS)[reason]
-        masked = F.lit(False)
-        for field in personal:
-            masked = masked | F.lower(reason).startswith(field)
-        shown = F.when(masked, F.lit(MASK)).otherwise(came)
+        shown = F.when(F.lower(came["column"]).isin(personal), F.lit(MASK)).otherwise(came["text"])
         return F.when(came.isNotNull(), F.concat(reason, F.lit(": "), shown)).otherwise(reason)
 
     return F.transform(REASONS, told)
@@ -154,9 +156,10 @@ def refusal(table: EventTable | DailyTable, counted: Audit, accepted: Collection
     broken = counted.breaks(fatal(table, accepted))
     rules = sorted({rule for names in broken.values() for rule in names})
     days = ", ".join(str(day) for day in [*broken][:_SHOWN_DAYS]) + (" and more" if len(broken) > _SHOWN_DAYS else "")
-    word = " --rule ".join(f"'{rule}'" for rule in rules)
+    shown, more = rules[:_SHOWN_RULES], " and more" if len(rules) > _SHOWN_RULES else ""
+    word = " --rule ".join(f"'{rule}'" for rule in shown)
     return RefusedError(
-        f"{days} breaks {', '.join(map(repr, rules))}; {REFUSED}",
+        f"{days} breaks {', '.join(map(repr, shown))}{more}; {REFUSED}",
         where=table.key,
         do=f"Correct the source, the transform or the contract; or run `lakehouse accept {table.key} --rule {word}`",
         audit=counted,

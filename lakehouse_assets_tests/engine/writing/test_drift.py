@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pandera.pyspark import DataFrameModel, Field
 
 from lakehouse_assets.engine.history import acceptances
-from lakehouse_assets.engine.payload import parse_json
-from lakehouse_assets.engine.writing import increments, rebuilds
+from lakehouse_assets.engine.payload import MOST_UNDECLARED, parse_json
+from lakehouse_assets.engine.writing import audits, increments, rebuilds
+from lakehouse_assets.engine.writing.audits import MOST_NAMES, NOT_DECLARED
 from lakehouse_assets.engine.writing.drift import can_widen
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import ContractError
@@ -86,6 +87,25 @@ def test_freeze_stops_the_run_and_names_the_fields(lab: Lab):
     with pytest.raises(RefusedError, match=r"'CustomerNo: absent', 'clientno: not declared'"):
         increments.refine(lab.engine(), lab.silver)
     assert (lab.lake.version(lab.silver.key), lab.rows(lab.silver.quarantine)) == (version, [])
+
+
+@services
+def test_a_key_of_its_own_in_each_record_makes_neither_columns_nor_names_without_end(lab: Lab, monkeypatch):
+    """All are published and kept; only the most frequent are counted by name, and what is long or odd is cut."""
+    monkeypatch.setattr(audits, "MOST_GROUPS", 100)
+    odd = sale(1000, **{"k\n" * 60: 1, "tip": 1}), sale(1001, tip=2, **{f"s{i}": i for i in range(120)})
+    lab.send(*(sale(i, **{f"sku_{i}": 1}) for i in range(300)), *odd).land()
+    planned = increments.refine(lab.engine(), lab.silver)
+    lab.publish(planned)
+
+    named = {name for name in planned.audit.broken_rules if name.endswith(NOT_DECLARED)}
+    assert len(named) <= MOST_NAMES + 1
+    assert {"tip: not declared", "further fields: not declared"} <= named
+    assert all(len(name) < 80 and "\n" not in name for name in named)
+    kept = [dict(row["undeclared"]) for row in lab.rows(lab.silver.key, "undeclared")]
+    assert len(kept) == 302
+    assert all({f"sku_{i}": "1"} in kept for i in range(300))
+    assert max(map(len, kept)) == MOST_UNDECLARED
 
 
 class Short(DataFrameModel):

@@ -146,7 +146,7 @@ def loose() -> type[DataFrameModel]:
 
 def test_rules_over_several_rows_look_at_the_days_as_they_will_be(lab: Lab):
     """A value repeated across two batches is found; one that a duplicate repeats is none; what is full fails."""
-    with_rules(lab, UniqueRule(("CustomerNo",), "warn"), VolumeRule(at_least=2, at_most=3, severity="fail"))
+    with_rules(lab, UniqueRule(("CustomerNo",), "warn"), VolumeRule(at_most=3, severity="fail"))
     lab.send(sale(1, CustomerNo=1), sale(2, CustomerNo=2)).land()
     assert audited(lab).broken == {}
 
@@ -156,7 +156,7 @@ def test_rules_over_several_rows_look_at_the_days_as_they_will_be(lab: Lab):
     assert counted.samples[MARCH_1, "unique: CustomerNo"][0].at == "CustomerNo •••"
 
     lab.send(sale(4, CustomerNo=4)).land()
-    assert refused(lab).audit.broken[MARCH_1]["rows a day: 2 to 3"] == 4
+    assert refused(lab).audit.broken[MARCH_1]["rows a day: 0 to 3"] == 4
 
 
 def test_a_reference_is_looked_up_in_the_other_table_as_it_is_now(lab: Lab):

@@ -1,0 +1,55 @@
+"""What a table's definition must meet, found when its file is read instead of when rows are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lakehouse_assets.engine import names
+from lakehouse_assets.engine.contracts import Contract
+from lakehouse_assets.engine.rules import VolumeRule
+from lakehouse_assets.errors import ContractError
+
+_RENAME = "Give the field of the model another name"
+
+
+def check_events(contract: Contract, grain: Sequence[str], table: str) -> None:
+    """Lets an event table pass whose columns are its own, whose grain is never null and whose days can fill.
+
+    Raises:
+        ContractError: names what is wrong.
+    """
+    names.check(contract.fields.names, names.EVENTS_OWN, table, _RENAME)
+    names.check_held(contract.fields.names, table)
+    _check_grain(contract, grain, table)
+    for rule in contract.spanning:
+        if isinstance(rule, VolumeRule) and rule.severity == "fail" and rule.at_least > 1:
+            raise ContractError(
+                f"{rule.name!r} of severity fail: a day starts with fewer, so that its first batch would never pass",
+                where=table,
+                do='Give it severity="warn", or only at_most',
+            )
+
+
+def check_answers(contract: Contract, table: str) -> None:
+    """Lets a table of answers pass whose columns are its own.
+
+    Raises:
+        ContractError: names what is wrong.
+    """
+    names.check(contract.fields.names, names.ANSWERS_OWN, table, _RENAME)
+    names.check_held(contract.fields.names, table)
+
+
+def _check_grain(contract: Contract, grain: Sequence[str], table: str) -> None:
+    """A null is equal to no other in a merge: each batch would bring the same event in once more."""
+    never_null = {rule.name for rule in contract.rules if rule.severity != "warn"}
+    if missing := [name for name in grain if name not in contract.fields.names]:
+        raise ContractError(
+            f"its grain names {', '.join(missing)}, which the model lacks", where=table, do="Name columns of the model"
+        )
+    if wrong := [name for name in grain if f"{name}: not null" not in never_null]:
+        raise ContractError(
+            f"its grain {', '.join(wrong)} can be null: an event without it would be published once for each batch",
+            where=table,
+            do="Declare the field without nullable=True and without severity warn, or leave it out of the grain",
+        )

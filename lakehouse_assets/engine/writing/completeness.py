@@ -1,0 +1,44 @@
+"""Completeness: a transform gives each record its one row, good or bad; no record vanishes and none is doubled."""
+
+from __future__ import annotations
+
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame
+
+from lakehouse_assets.engine.writing.deduplication import COORDINATE
+from lakehouse_assets.errors import ContractError
+
+_RECORD, _ROW = 0, 1
+
+
+def check(table: str, records: DataFrame, rows: DataFrame) -> None:
+    """Compares the coordinates that went into a transform with those that came out, by count and digest.
+
+    Raises:
+        ContractError: there are records without a row, or with several; says how many.
+    """
+    both = _side(records, _RECORD).unionAll(_side(rows, _ROW))
+    found = {row["side"]: row for row in both.groupBy("side").agg(*_digest()).collect()}
+    came, went = (found.get(side) for side in (_RECORD, _ROW))
+    if (came and (came["rows"], came["digest"])) != (went and (went["rows"], went["digest"])):
+        raise _refused(table, records, rows)
+
+
+def _digest() -> tuple[Column, Column]:
+    return F.count("*").alias("rows"), F.sum(F.col("hash").cast("decimal(38,0)")).alias("digest")
+
+
+def _side(frame: DataFrame, side: int) -> DataFrame:
+    return frame.select(F.lit(side).alias("side"), F.xxhash64(*COORDINATE).alias("hash"))
+
+
+def _refused(table: str, records: DataFrame, rows: DataFrame) -> ContractError:
+    out = rows.groupBy(*COORDINATE).count()
+    lost = records.join(out, on=[*COORDINATE], how="left_anti").count()
+    many, made = records.count(), rows.count()
+    several = out.where(F.col("count") > 1).count()
+    return ContractError(
+        f"the transform makes {made} rows of {many} records: {lost} have none, {several} have more than one",
+        where=table,
+        do="Give each record one row: what is to be left out breaks a rule; what has several lines stays one row",
+    )

@@ -1,0 +1,101 @@
+"""Hostile records among good ones: each good one becomes its row, each bad one is set aside with a reason.
+
+What is good, and what its row is, plain Python says. Excerpts of public suites (both MIT) are in the `data` folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC
+from itertools import islice
+from typing import Any
+
+import pyspark.sql.functions as F
+import pyspark.sql.types as T
+import pytest
+from pandera.pyspark import DataFrameModel, Field
+
+from lakehouse_assets.engine.payload import parse_json
+from lakehouse_assets.engine.tables import EventTable
+from lakehouse_assets.engine.writing.audits import REASONS
+from lakehouse_assets.engine.writing.verdicts import set_aside, typed_rows
+from lakehouse_assets.silver import sales_transactions as silver
+from lakehouse_assets.testing import bronze_rows
+from lakehouse_assets_tests.engine import hostile_records
+from lakehouse_assets_tests.engine.hostile_records import OPTIONAL, TYPES, expected
+from lakehouse_assets_tests.engine.lab import Lab
+
+pytestmark = pytest.mark.services
+
+MOST_REASON_CHARACTERS = 200
+
+
+class Anything(DataFrameModel):
+    """A field of each type."""
+
+    id: T.StringType = Field()
+    text: T.StringType = Field(nullable=True)
+    money: T.DecimalType(38, 18) = Field(nullable=True)  # type: ignore[valid-type]
+    count: T.IntegerType = Field(nullable=True)
+    big: T.LongType = Field(nullable=True)
+    ratio: T.DoubleType = Field(nullable=True)
+    flag: T.BooleanType = Field(nullable=True)
+    at: T.TimestampType = Field(nullable=True)
+
+
+def anything(table: EventTable) -> EventTable:
+    """A table of them in the place of another."""
+    return replace(
+        table, schema=Anything, grain=("id",), transform=lambda records: parse_json(records, TYPES, optional=OPTIONAL)
+    )
+
+
+def row_of(found: Any) -> dict[str, Any]:
+    row = {name: found[name] for name in TYPES}
+    return row | {"at": row["at"] and row["at"].replace(tzinfo=UTC)}
+
+
+def assert_each_has_its_row_or_its_reason(spark, records: list[bytes]) -> None:
+    table = anything(silver.table)
+    typed = typed_rows(table, bronze_rows(table, spark, records)).localCheckpoint()
+    plain = typed.where(F.size(REASONS) == 0).withColumn("at", F.col("at").cast("timestamp_ntz"))
+    rows = {row["offset"]: row_of(row) for row in plain.collect()}
+    aside = {row["offset"]: row["reasons"] for row in set_aside(table, typed).collect()}
+    wanted = {offset: expected(record) for offset, record in enumerate(records)}
+
+    published = {offset: row for offset, row in wanted.items() if row is not None}
+    wrong = [offset for offset in wanted if rows.get(offset) != published.get(offset)]
+    assert [(records[i][:200], rows.get(i), wanted[i], aside.get(i)) for i in wrong[:20]] == []
+    assert aside.keys() == wanted.keys() - published.keys()
+    assert all(
+        reasons and all(0 < len(each) <= MOST_REASON_CHARACTERS for each in reasons) for reasons in aside.values()
+    )
+
+
+def test_hostile_records_have_their_row_or_their_reason(spark):
+    """One of each listed input, and some hundred that are generated."""
+    numbers = [(field, number) for field in ("money", "count", "big", "ratio") for number in hostile_records.NUMBERS]
+    listed = [hostile_records.record(f"n{i}", **{field: number}) for i, (field, number) in enumerate(numbers)]
+    records = [*listed, *hostile_records.OTHERS, *islice(hostile_records.hostile(0), 300)]
+
+    assert_each_has_its_row_or_its_reason(spark, [*records, *islice(hostile_records.good(0), 50)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_two_thousand_among_twenty_thousand_through_kafka(lab: Lab, seed):
+    """As another reader finds them in table and quarantine, which together hold every one."""
+    lab.silver = anything(lab.silver)
+    bad = list(islice(hostile_records.hostile(seed), 2_000))
+    fine = list(islice(hostile_records.good(seed), 20_000))
+    records = [record for i in range(2_000) for record in (bad[i], *fine[i * 10 : i * 10 + 10])]
+    lab.send(*records, **{"queue.buffering.max.messages": 100_000}).land()
+    lab.refine()
+
+    wanted = {offset for offset, record in enumerate(records) if expected(record) is not None}
+    rows = lab.rows(lab.silver.key, '"offset", losers')
+    published = {row["offset"] for row in rows} | {each["offset"] for row in rows for each in row["losers"]}
+    aside = {row["offset"]: row["reasons"] for row in lab.rows(lab.silver.quarantine, '"offset", reasons')}
+    assert published == wanted
+    assert aside.keys() == set(range(len(records))) - wanted
+    assert all(aside.values())
