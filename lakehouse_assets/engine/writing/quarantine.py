@@ -19,7 +19,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.tables import EventTable, Table
-from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing import delta, stating
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 
 UNSETTLED = "unsettled"
@@ -64,7 +64,10 @@ def unsettled_days(lake: Lake, table: Table) -> tuple[date, ...]:
 
 
 def settle(spark: SparkSession, lake: Lake, table: Table, days: Sequence[date], run_id: str) -> None:
-    """Takes out of the quarantine what its table holds on these days, as a row or among its losers."""
+    """Takes out of the quarantine what its table holds on these days, as a row or among its losers.
+
+    Delta commits nothing where there was nothing to take out; then a commit without rows says that it is settled.
+    """
     target, where = delta.Target(spark, lake, table.quarantine), delta.in_days(days)
     rows = f"delta.`{lake.uri(table.key, 's3a')}`"
     held = f"SELECT {_COLUMNS} FROM {rows} WHERE {where}"
@@ -72,8 +75,11 @@ def settle(spark: SparkSession, lake: Lake, table: Table, days: Sequence[date], 
         losers = f"SELECT explode(losers) AS l FROM {rows} WHERE {where}"
         held += f" UNION ALL SELECT l.topic_id, l.`partition`, l.`offset` FROM ({losers})"
     same = " AND ".join(f"q.`{name}` = h.`{name}`" for name in COORDINATE)
+    settled = Statement("settled", run_id, tuple(days))
     delta.execute(
         spark,
         f"MERGE INTO {target.sql} q USING ({held}) h ON {delta.in_days(days, 'q')} AND {same} WHEN MATCHED THEN DELETE",
-        Statement("settled", run_id, tuple(days)),
+        settled,
     )
+    if unsettled_days(lake, table):
+        stating.state(target, settled, lake.version(table.quarantine), "settled")
