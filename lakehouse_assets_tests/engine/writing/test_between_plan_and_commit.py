@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql.types import IntegerType, LongType
 
 from lakehouse_assets.engine.history import acceptances
-from lakehouse_assets.engine.writing import increments, publication
-from lakehouse_assets.errors import LossError
+from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.spark import connect
+from lakehouse_assets.engine.writing import delta, increments, publication
+from lakehouse_assets.engine.writing.drift import Change
+from lakehouse_assets.errors import BrokenContractError, LossError, SupersededError
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
 pytestmark = pytest.mark.services
@@ -70,3 +81,68 @@ def test_an_acceptance_between_plan_and_commit_counts_for_the_next_batch(lab: La
     assert lab.lake.ledger(lab.silver.key).accepted_rules == {rule}
     lab.send(sale(2)).ingest()
     assert lab.lake.ledger(lab.silver.key).accepted_rules == set()
+
+
+def test_an_acceptance_counts_whatever_another_machines_clock_said(lab: Lab):
+    """One that a machine far ahead recorded does not make Delta skip the next one."""
+    lab.send(sale(0)).land()
+    target = delta.Target(lab.spark, lab.lake, lab.bronze.key)
+    app_id = f"{lab.bronze.key}/acceptance"
+    ahead = Statement("acceptance", "ahead", acceptance=Acceptance("other", {}))
+    delta.state(target, ahead, delta.Transaction(app_id, 10**15))
+
+    acceptances.record(lab.spark, lab.settings, lab.bronze, "someone")
+
+    accepted = lab.lake.ledger(lab.bronze.key).acceptances
+    assert [each.topic_id for each in accepted] == ["other", lab.state().topic_id]
+
+
+def test_a_column_is_never_widened_over_another_batch(lab: Lab, monkeypatch):
+    """The rewriting of the table loses to a batch that was committed after it began: no row of that batch is lost."""
+    lab.send(sale(0)).ingest()
+    lab.send(sale(1)).land()
+    planned, rival = (increments.refine(lab.engine(), lab.silver) for _ in range(2))
+    wider = replace(planned, change=Change(widened={"Quantity": LongType()}))
+    alter = delta.Target.alter
+
+    def late(*given: object) -> None:
+        lab.publish(rival)
+        alter(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delta.Target, "alter", late)
+        with pytest.raises(SupersededError):
+            lab.publish(wider)
+
+    assert lab.coordinates(lab.silver.key) == [(0, 0), (0, 1)]
+    assert lab.lake.schema(lab.silver.key)["Quantity"].dataType == IntegerType()
+
+
+@pytest.mark.slow
+def test_two_runs_that_meet_twenty_times_lose_nothing_and_hold_nothing(lab: Lab):
+    """Whoever comes second plans anew at once; what it then finds is taken in, or nothing is left."""
+    lab.send(sale(0)).ingest()
+    sessions = [connect(lab.settings.spark_remote, str(uuid4())) for _ in range(2)]
+    at_once, met = threading.Barrier(2), []
+
+    def run(session: SparkSession) -> None:
+        engine = replace(lab.engine(), spark=session, run_id=str(uuid4()))
+        planned = increments.refine(engine, lab.silver)
+        at_once.wait(timeout=120)
+        plans = iter([planned])
+        found = publication.publish_anew(
+            session, lab.lake, lambda: next(plans, None) or increments.refine(engine, lab.silver)
+        )
+        met.append(found is not None)
+
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(1, 21):
+            lab.send(sale(number)).land()
+            for done in [pool.submit(run, session) for session in sessions]:
+                done.result()
+    for session in sessions:
+        session.stop()
+
+    assert met.count(True) == 20
+    assert lab.coordinates(lab.silver.key) == [(0, number) for number in range(21)]
+    assert not issubclass(SupersededError, BrokenContractError)
