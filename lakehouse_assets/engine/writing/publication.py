@@ -193,7 +193,7 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
         return
     target = delta.Target(spark, lake, publication.table.quarantine)
     target.create(rows.schema, partitioned=isinstance(publication.table, EventTable))
-    said = publication.statement
+    said = replace(publication.statement, planned_from=lake.version(target.key))
     if publication.settle:
         said = quarantine.open_statement(said)
     delta.past_compaction(

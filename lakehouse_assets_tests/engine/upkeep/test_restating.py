@@ -133,6 +133,8 @@ def restate_all(lab: Lab) -> None:
 def test_a_restatement_keeps_a_quarantine_unsettled(lab: Lab):
     """What a dead run left there is still known to be unsettled, and on which days."""
     lab.send(b"bad", sale(1)).ingest()
+    newest = next(lab.lake.commits(lab.silver.quarantine))
+    assert newest.planned_from == newest.version - 1, "of the quarantine's own versions"
     target = delta.Target(lab.spark, lab.lake, lab.silver.quarantine)
     rows = delta.read(lab.spark, lab.lake, lab.silver.quarantine, days=[MARCH_1])
     opened = quarantine.open_statement(Statement("replay", "dead", (MARCH_1,)))
