@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import takewhile
 from typing import Final, Literal
 
@@ -58,6 +59,8 @@ class Publication:
     """How many rows broke which rule on which day."""
     turn: Turn | None = None
     """The writer's turn at the table, given back after the commit."""
+    anew: Callable[[], Publication | None] | None = None
+    """Plans it again, in a new turn, where another commit came first."""
 
     @property
     def rows_by_day(self) -> Mapping[date, int]:
@@ -94,7 +97,7 @@ def in_turn(settings: Settings, table: Table, plan: Callable[[], Publication | N
     if planned is None:
         turn.give_back()
         return None
-    return replace(planned, turn=turn)
+    return replace(planned, turn=turn, anew=partial(in_turn, settings, table, plan))
 
 
 def publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
@@ -127,6 +130,18 @@ def publish_anew(
             if not left:
                 raise
     raise AssertionError("no tries")
+
+
+def publish_planned(spark: SparkSession, lake: Lake, planned: Publication) -> tuple[Publication, Commit] | None:
+    """Publishes it, or at once what is planned anew in its place where another commit came first.
+
+    Raises:
+        SupersededError: other commits came first every time.
+    """
+    if planned.anew is None:
+        return planned, publish(spark, lake, planned)
+    first, anew = iter([planned]), planned.anew
+    return publish_anew(spark, lake, lambda: next(first, None) or anew())
 
 
 def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.spark import connect
-from lakehouse_assets.engine.writing import delta, increments, publication
+from lakehouse_assets.engine.writing import delta, increments, publication, turns
 from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.errors import BrokenContractError, LossError, SupersededError
 from lakehouse_assets_tests.engine.lab import Lab, sale
@@ -146,3 +147,20 @@ def test_two_runs_that_meet_twenty_times_lose_nothing_and_hold_nothing(lab: Lab)
     assert met.count(True) == 20
     assert lab.coordinates(lab.silver.key) == [(0, number) for number in range(21)]
     assert not issubclass(SupersededError, BrokenContractError)
+
+
+def test_a_run_that_lost_the_race_publishes_what_is_left_at_once(lab: Lab):
+    """Another machine's batch came first, which no turn keeps away: the rest is planned anew in a new turn."""
+    lab.send(sale(0)).ingest()
+    lab.send(sale(1)).land()
+    plan = partial(increments.refine, lab.engine(), lab.silver)
+    rival, planned = plan(), publication.in_turn(lab.settings, lab.silver, plan)
+    lab.publish(rival)
+    lab.send(sale(2)).land()
+
+    done = publication.publish_planned(lab.spark, lab.lake, planned)
+
+    assert done is not None
+    assert lab.position(lab.silver) == done[1].statement.position == lab.position(lab.bronze)
+    assert lab.coordinates(lab.silver.key) == [(0, 0), (0, 1), (0, 2)]
+    turns.take(lab.settings, lab.silver.key, wait_seconds=0).give_back()
