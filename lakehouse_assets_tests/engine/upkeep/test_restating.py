@@ -145,3 +145,21 @@ def test_a_restatement_keeps_a_quarantine_unsettled(lab: Lab):
     assert quarantine.unsettled_days(lab.lake, lab.silver) == (MARCH_1,)
     lab.send(sale(2)).ingest()
     assert quarantine.unsettled_days(lab.lake, lab.silver) == ()
+
+
+def test_a_table_of_an_older_release_is_restated_and_its_log_left_to_spark(lab: Lab, monkeypatch):
+    """It has in-commit timestamps, and statements that do not say what they were planned from."""
+    older = {"delta.isolationLevel": "Serializable", "delta.enableInCommitTimestamps": "true"}
+    with monkeypatch.context() as patch:
+        patch.setattr(delta, "_PROPERTIES", older)
+        lab.send(sale(1)).land()
+    before, since = lab.lake.ledger(lab.bronze.key), lab.lake.version(lab.bronze.key)
+    target = delta.Target(lab.spark, lab.lake, lab.bronze.key)
+    target.spark.sql(f"ALTER TABLE {target.sql} SET TBLPROPERTIES ('made' = 'before')").collect()
+
+    assert restate(target, lab.bronze, "maintenance")
+    assert not forget(lab.lake, lab.bronze.key, since)
+
+    assert said(lab.lake.ledger(lab.bronze.key)) == said(before)
+    lab.send(sale(2)).land()
+    assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 1)]
