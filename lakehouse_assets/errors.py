@@ -4,9 +4,10 @@
     ├── SettingsError            a setting is missing or unreadable
     ├── ServiceError             an embedded service cannot start, or stopped answering
     ├── UnavailableError         a broker, store or Spark server cannot be reached now; a retry may help
+    ├── PlanError                a plan does not fit the table as it is now; a new plan helps
+    │   └── SupersededError      another commit came first
     └── BrokenContractError      going on would lose, double or publish something wrong; a retry won't help
         ├── LossError            source records or table rows are gone
-        ├── PlanError            a plan no longer starts where the table ends
         └── ContractError        a table's contract cannot be enforced
 
 Each message says what happened, to which table, topic or service, and what to do; secrets are taken out of it.
@@ -37,16 +38,20 @@ class UnavailableError(LakehouseError):
     """A broker, store or Spark server cannot be reached now; a retry may help."""
 
 
+class PlanError(LakehouseError):
+    """A plan does not fit the table as it is now: nothing was written, and a new plan helps."""
+
+
+class SupersededError(PlanError):
+    """Another commit came between plan and commit: plan anew at once."""
+
+
 class BrokenContractError(LakehouseError):
     """Going on would lose, double or publish something wrong; a retry won't help."""
 
 
 class LossError(BrokenContractError):
     """Source records or table rows are gone: goes on only after a recorded acceptance."""
-
-
-class PlanError(BrokenContractError):
-    """A plan no longer starts where the table ends."""
 
 
 class ContractError(BrokenContractError):

@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     """More rows than this in a quarantine fail its check, and are told."""
     quarantine_max_days: float = Field(default=30.0, gt=0)
     """A row set aside for longer fails its quarantine's check, and is told."""
+    log_retention_days: int = Field(default=30, ge=1)
+    """How long a new table's history is kept, in days; its position is restated before the log that holds it goes."""
     maintenance_cron: str = "17 3 * * *"
     """When tables are compacted and vacuumed and old runs are deleted, as cron takes it, in UTC."""
     run_retention_days: int = Field(default=30, ge=1)

@@ -66,7 +66,7 @@ def _spark() -> Iterator[tuple[SparkSession, Settings]]:
     from lakehouse_assets.engine.spark import connect
 
     settings = started()
-    session = connect(settings.spark_remote, str(uuid4()))
+    session = connect(settings, str(uuid4()))
     try:
         yield session, settings
     finally:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from confluent_kafka import Producer
+from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
@@ -33,7 +33,7 @@ from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.silver import sales_transactions as silver
-from lakehouse_assets_tests.oracle.stock import WATCHED, Stock, assert_stock
+from lakehouse_assets_tests.oracle.stock import WATCHED, Coordinate, Stock, assert_landed, assert_stock
 
 WAIT_SECONDS = 20.0
 EVENT_TIME_MS = 1_488_326_400_000
@@ -63,6 +63,8 @@ class Lab:
     spark: SparkSession | None
     topic: str = field(default_factory=lambda: f"lab.{uuid4().hex[:8]}")
     suffix: str = ""
+    sent: list[Coordinate] = field(default_factory=list)
+    """What the broker has acknowledged of `send`."""
 
     def __post_init__(self) -> None:
         self.watch()
@@ -110,9 +112,14 @@ class Lab:
         self.until(lambda: len(self.state().log_start) == total)
 
     def send(self, *values: bytes, partition: int = 0, **producer_options: Any) -> Lab:
-        producer = self.producer(**producer_options)
+        producer, topic_id = self.producer(**producer_options), self.state().topic_id
+
+        def acknowledged(error: object, message: Message) -> None:
+            if error is None:
+                self.sent.append((topic_id, message.partition(), message.offset()))
+
         for value in values:
-            producer.produce(self.topic, value, partition=partition, timestamp=EVENT_TIME_MS)
+            producer.produce(self.topic, value, partition=partition, timestamp=EVENT_TIME_MS, on_delivery=acknowledged)
         assert producer.flush(WAIT_SECONDS) == 0
         return self
 
@@ -193,7 +200,13 @@ class Lab:
         return sorted((row["partition"], row["offset"]) for row in self.rows(key, '"partition", "offset"'))
 
     def assert_stock(self) -> Stock:
-        """Every record of bronze has exactly one place, as delta-rs reads the tables."""
+        """Every record sent is in bronze and has exactly one place above it, as delta-rs reads the tables."""
+        claimed = {
+            (topic_id, partition): ranges
+            for topic_id, parts in self.position(self.bronze).epochs.items()
+            for partition, ranges in parts.items()
+        }
+        assert_landed(self.sent, claimed, self.lake.uri(self.bronze.key), self.storage_options())
         position = {(part.topic_id, part.partition): part.end for part in self.position(self.silver).slices()}
         addresses = (self.lake.uri(self.silver.source.key), self.lake.uri(self.silver.key))
         return assert_stock(*addresses, position, self.storage_options())

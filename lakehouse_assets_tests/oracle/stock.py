@@ -1,11 +1,12 @@
 """The stock identity: every record of bronze is in exactly one of published, quarantined, duplicate, superseded.
 
-Each term is counted on its own, from the tables as delta-rs reads them; none is what the others leave over.
+Each term is counted on its own, from the tables as delta-rs reads them; none is what the others leave over. What bronze
+must hold is not asked of bronze: it is what was sent, as the broker acknowledged it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,24 @@ def assert_stock(
     assert len(everyone) == stock.told, f"two fates: {stock}"
     assert everyone == landed, f"no fate: {sorted(landed - everyone)}; not in bronze: {sorted(everyone - landed)}"
     return stock
+
+
+def assert_landed(
+    sent: Iterable[Coordinate],
+    claimed: Mapping[tuple[str, int], Sequence[tuple[int, int]]],
+    bronze: str,
+    options: Mapping[str, str],
+) -> None:
+    """Holds bronze to what was sent, within the offset ranges that it claims by (topic id, partition).
+
+    A RESTORE that nobody has accepted takes rows back, and with them the claim: a ledger that goes on claiming is told.
+
+    Raises:
+        AssertionError: a record that was sent is claimed, and is neither in bronze nor in its quarantine.
+    """
+    held = {*_coordinates(bronze, _OWN, options), *_coordinates(f"{bronze}_quarantine", _OWN, options)}
+    due = {at for at in sent if any(start <= at[2] < end for start, end in claimed.get(at[:2], ()))}
+    assert due <= held, f"sent, claimed by the ledger and in no table: {sorted(due - held)}"
 
 
 def _once(what: str, found: list[Coordinate]) -> frozenset[Coordinate]:

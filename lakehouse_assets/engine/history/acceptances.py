@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
@@ -12,10 +11,12 @@ from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta, drift
+from lakehouse_assets.engine.writing import delta, drift, stating
 from lakehouse_assets.engine.writing.verdicts import fatal_rules, published_schema
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
+
+_APART = "acceptance"
 
 
 def record(spark: SparkSession, settings: Settings, table: Table, by: str) -> Acceptance:
@@ -32,7 +33,8 @@ def record(spark: SparkSession, settings: Settings, table: Table, by: str) -> Ac
     accepted = Acceptance(topic_id="", resume={})
     if isinstance(table, SourceTable):
         accepted = source_of(settings, table).acceptance(ledger)
-    _commit(spark, lake, table, Statement("acceptance", by, acceptance=accepted))
+    target = delta.Target(spark, lake, table.key)
+    stating.state(target, Statement("acceptance", by, acceptance=accepted), ledger.version, _APART)
     return accepted
 
 
@@ -53,10 +55,7 @@ def record_rules(spark: SparkSession, settings: Settings, table: Table, rules: S
         )
     lake = Lake(settings)
     assert isinstance(table, EventTable | DailyTable)
-    delta.Target(spark, lake, table.key).create(published_schema(spark, table))
-    _commit(spark, lake, table, Statement("acceptance", by, accepted_rules=tuple(rules)))
-
-
-def _commit(spark: SparkSession, lake: Lake, table: Table, statement: Statement) -> None:
-    transaction = delta.Transaction(f"{table.key}/acceptance", int(time.time() * 1000))
-    delta.state(delta.Target(spark, lake, table.key), statement, transaction)
+    target = delta.Target(spark, lake, table.key)
+    target.create(published_schema(spark, table))
+    said = Statement("acceptance", by, accepted_rules=tuple(rules))
+    stating.state(target, said, lake.version(table.key), _APART)

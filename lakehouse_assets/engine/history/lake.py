@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from deltalake.exceptions import TableNotFoundError
 from pyspark.sql.types import StructType
 
 from lakehouse_assets.access import s3
-from lakehouse_assets.engine.history import ledger
+from lakehouse_assets.engine.history import ledger, walking
 from lakehouse_assets.engine.history.ledger import Commit, Ledger
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.errors import UnavailableError
@@ -69,12 +69,27 @@ class Lake:
     def ledger(self, key: str, version: int | None = None) -> Ledger:
         """What the table's history says, as of a version."""
         table = self.open(key)
-        return ledger.read(commits(table, key, version)) if table else _NO_TABLE
+        if table is None:
+            return _NO_TABLE
+        newest, done = table.version(), table.transaction_version(key)
+        found = walking.read(commits(table, key, newest if version is None else version))
+        return replace(found, transaction_version=-1 if done is None else done)
 
     def commits(self, key: str, version: int | None = None) -> Iterator[Commit]:
         """The table's history up to a version, newest first."""
         table = self.open(key)
-        return commits(table, key, version) if table else iter(())
+        return walking.sound(commits(table, key, version)) if table else iter(())
+
+    def history(self, key: str) -> Iterator[Commit]:
+        """The table's history as it was written, newest first; `commits` leaves out what does not count."""
+        table = self.open(key)
+        return commits(table, key) if table else iter(())
+
+    def transaction_version(self, key: str, app_id: str) -> int:
+        """The newest transaction of an application that Delta knows of the table; -1 for none."""
+        table = self.open(key)
+        done = table.transaction_version(app_id) if table else None
+        return -1 if done is None else done
 
     def days(self, key: str) -> frozenset[date]:
         """The days that hold rows, from the log alone."""

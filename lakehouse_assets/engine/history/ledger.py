@@ -1,14 +1,15 @@
 """The ledger: what each commit of a table says about itself, kept in the Delta commit's `userMetadata`.
 
-The statement is part of the same atomic commit as the rows. Only increments state a position; the table's position is
-the newest one found walking back its history.
+The statement is part of the same atomic commit as the rows. Only increments state a position, and maintenance restates
+it before the log forgets it; the table's position is the newest one found walking back its history. Each statement
+names the version that it was planned from: what came between that and the commit is looked at, and never hidden.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
@@ -19,7 +20,40 @@ from lakehouse_assets.errors import BrokenContractError
 FORMAT = 1
 ENVELOPE = "lakehouse"
 
-Kind = Literal["increment", "rebuild", "replay", "settled", "widened", "acceptance"]
+Kind = Literal["increment", "rebuild", "replay", "settled", "widened", "acceptance", "restatement"]
+
+
+@dataclass(frozen=True)
+class Restated:
+    """What a restatement repeats besides the position, so that older log entries may go."""
+
+    position_version: int
+    """The version that stated the position first; -1 for one that was recovered from the rows."""
+    stated_version: int
+    restored_version: int | None = None
+    accepted_version: int = -1
+    acceptances: tuple[Acceptance, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As part of a statement."""
+        return {
+            "position_version": self.position_version,
+            "stated_version": self.stated_version,
+            "restored_version": self.restored_version,
+            "accepted_version": self.accepted_version,
+            "acceptances": [_acceptance_to_json(each) for each in self.acceptances],
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Restated:
+        """The inverse of `to_json`."""
+        return cls(
+            body["position_version"],
+            body["stated_version"],
+            body["restored_version"],
+            body["accepted_version"],
+            tuple(_acceptance_from_json(each) for each in body["acceptances"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -41,6 +75,12 @@ class Statement:
     """Columns that joined the table with this commit, were widened, or were let go."""
     accepted_rules: tuple[str, ...] = ()
     """For an acceptance: rules whose breach lets the next batch pass."""
+    planned_from: int | None = None
+    """The version of the table that this was planned from, -1 for none; None in statements of older releases."""
+    at: str = ""
+    """When it was said, ISO in UTC; for people, nothing decides by it."""
+    restated: Restated | None = None
+    """For a restatement."""
 
     def to_json(self) -> str:
         """The commit's `userMetadata`."""
@@ -53,17 +93,21 @@ class Statement:
             "contract": self.contract,
             "code": self.code,
         }
-        if self.source_version >= 0:
-            body["source_version"] = self.source_version
+        body |= {name: value for name, value in self._optional().items() if value not in (None, [], "")}
         if self.position is not None:
             body["position"] = self.position.to_json()
-        if self.acceptance is not None:
-            body["acceptance"] = _acceptance_to_json(self.acceptance)
-        if self.columns:
-            body["columns"] = list(self.columns)
-        if self.accepted_rules:
-            body["accepted_rules"] = list(self.accepted_rules)
         return json.dumps({ENVELOPE: body}, separators=(",", ":"))
+
+    def _optional(self) -> dict[str, Any]:
+        return {
+            "source_version": self.source_version if self.source_version >= 0 else None,
+            "acceptance": None if self.acceptance is None else _acceptance_to_json(self.acceptance),
+            "columns": list(self.columns),
+            "accepted_rules": list(self.accepted_rules),
+            "planned_from": self.planned_from,
+            "at": self.at,
+            "restated": None if self.restated is None else self.restated.to_json(),
+        }
 
 
 def parse(user_metadata: str | None, table: str) -> Statement | None:
@@ -93,6 +137,9 @@ def parse(user_metadata: str | None, table: str) -> Statement | None:
         source_version=body.get("source_version", -1),
         columns=tuple(body.get("columns", ())),
         accepted_rules=tuple(body.get("accepted_rules", ())),
+        planned_from=body.get("planned_from"),
+        at=body.get("at", ""),
+        restated=Restated.from_json(body["restated"]) if "restated" in body else None,
     )
 
 
@@ -131,6 +178,12 @@ class Commit:
     restored_to: int | None = None
     """For a RESTORE: the version whose rows came back."""
 
+    @property
+    def planned_from(self) -> int:
+        """The version that its statement was planned from; the one before it where nothing says so."""
+        said = self.statement.planned_from if self.statement else None
+        return self.version - 1 if said is None else said
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -152,95 +205,9 @@ class Ledger:
     """Rules whose breach was accepted since the position was stated: the next batch passes them."""
     complete: bool = True
     """False when the history ended before a position was found: it must be recovered from the rows."""
-
-
-def read(commits: Iterable[Commit]) -> Ledger:
-    """The ledger from a history given newest first; reads no further than the newest stated position."""
-    version, oldest, stated, accepted_version, restored = -1, -1, -1, -1, None
-    said: list[Statement] = []
-    for commit in _standing(commits):
-        version, oldest = max(version, commit.version), commit.version
-        statement = commit.statement
-        if commit.restored_to is not None and accepted_version < 0:
-            restored = restored or commit.version
-        if statement is None:
-            continue
-        said.append(statement)
-        stated = max(stated, commit.version)
-        if statement.acceptance is not None:
-            accepted_version = max(accepted_version, commit.version)
-        if statement.position is not None:
-            return _ledger(said, version, statement.position, commit.version, stated, accepted_version, restored)
-    empty = _ledger(said, version, Position(), -1, stated, accepted_version, restored)
-    return replace(empty, complete=oldest <= 0)
-
-
-def _ledger(
-    said: Sequence[Statement],
-    version: int,
-    position: Position,
-    position_version: int,
-    stated: int,
-    accepted_version: int,
-    restored: int | None,
-) -> Ledger:
-    accepted = tuple(each.acceptance for each in reversed(said) if each.acceptance is not None)
-    rules = frozenset(rule for each in said for rule in each.accepted_rules)
-    return Ledger(version, position, position_version, stated, accepted, accepted_version, restored, rules)
-
-
-def _standing(commits: Iterable[Commit]) -> Iterator[Commit]:
-    """Commits whose rows still stand: after a RESTORE only those up to the restored version."""
-    newest_standing: int | None = None
-    for commit in commits:
-        if newest_standing is not None and commit.version > newest_standing:
-            continue
-        yield commit
-        if commit.restored_to is not None:
-            newest_standing = commit.restored_to
-
-
-def days_since(source: Iterable[Commit], own: Iterable[Commit], position: Position) -> tuple[date, ...] | None:
-    """Days that commits of the source touched after the one that stated `position`, and that no own commit has read.
-
-    None when the source's history does not reach the position.
-    """
-    read_up_to = _read_up_to(own, position)
-    days: set[date] = set()
-    for commit in _standing(source):
-        statement = commit.statement
-        if statement is None:
-            continue
-        if statement.position == position:
-            return tuple(sorted(days))
-        days.update(day for day in statement.days if commit.version > read_up_to.get(day, -1))
-    return None
-
-
-def _read_up_to(own: Iterable[Commit], position: Position) -> dict[date, int]:
-    """Which version of its source each day was last computed from, by the commits since the position was stated."""
-    versions: dict[date, int] = {}
-    for commit in _standing(own):
-        if commit.statement is None:
-            continue
-        for day in commit.statement.days:
-            versions.setdefault(day, commit.statement.source_version)
-        if commit.statement.position not in (None, position):
-            break
-    return versions
-
-
-def days_beyond(source: Iterable[Commit], position: Position) -> tuple[date, ...] | None:
-    """Days on which commits of a source table put rows that a position does not hold yet, and perhaps some others.
-
-    None when the source's history does not reach back to the position.
-    """
-    days: set[date] = set()
-    for commit in _standing(source):
-        statement = commit.statement
-        if statement is None:
-            continue
-        if statement.position is not None and not statement.position.since(position):
-            return tuple(sorted(days))
-        days.update(statement.days)
-    return None
+    held_version: int = -1
+    """The version whose log entry holds the position: the newest restatement, or the one that stated it."""
+    source_version: int = -1
+    """For an answer: the version of its source that its position was computed from."""
+    transaction_version: int = -1
+    """The newest transaction of the table's writers that Delta knows; it outlives the log."""

@@ -22,7 +22,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.orchestration import checks, hold_checks, holding, pipeline_log
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import delta
-from lakehouse_assets.engine.writing.publication import Publication, RefusedError, publish
+from lakehouse_assets.engine.writing.publication import Publication, RefusedError, publish_planned
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
 from lakehouse_assets.settings import Settings, load
 
@@ -69,7 +69,10 @@ class DeltaIOManager(ConfigurableIOManager):
         lake = Lake(settings)
         highlights.prepare(publication.table)
         with _recorded(settings, publication):
-            commit = publish(self.spark.spark_session, lake, publication)
+            published = publish_planned(self.spark.spark_session, lake, publication)
+        if published is None:
+            return []
+        publication, commit = published
         pipeline_log.committed(settings, publication, commit, time.time() - planned)
         report = metadata.report(lake, publication, commit, _seconds(context, planned), warn)
         instance, once = context.step_context.instance, {}

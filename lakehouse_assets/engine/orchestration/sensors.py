@@ -131,7 +131,11 @@ def look(
 def _is_redone(lake: Lake, ledgers: Mapping[str, Ledger], pairs: Iterable[tuple[Table, Table]]) -> bool:
     """Whether a rebuild or a replay changed days that an answer was computed from."""
     answers = [(ledgers[up.key], down) for up, down in pairs if isinstance(down, DailyTable)]
-    redone = [down for above, down in answers if above.stated_version > above.position_version]
+    redone = [
+        down
+        for above, down in answers
+        if above.stated_version > max(above.position_version, ledgers[down.key].source_version)
+    ]
     return any(redone_days(lake, down, ledgers[down.key]) for down in redone)
 
 

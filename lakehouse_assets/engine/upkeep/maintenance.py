@@ -20,6 +20,7 @@ from lakehouse_assets.engine.orchestration.pipelines import engine_of
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.engine.upkeep.compaction import compact, crowded
+from lakehouse_assets.engine.upkeep.restating import forget, restate
 from lakehouse_assets.engine.upkeep.vacuum import require_retention, vacuum
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.increments import Engine
@@ -39,18 +40,21 @@ class Upkeep:
     """Files that no kept version needs."""
     skipped: tuple[str, ...] = ()
     """What was not done, and why."""
+    is_restated: bool = False
+    """Whether the position was said again."""
 
     @property
     def line(self) -> str:
         """For logs and terminals."""
         compacted = f"{self.files_before} small files into {self.files_after}" if self.files_before else ""
         deleted = f"{self.deleted} old files deleted" if self.deleted else ""
-        done = [each for each in (compacted, deleted, *self.skipped) if each]
+        restated = "position said again" if self.is_restated else ""
+        done = [each for each in (restated, compacted, deleted, *self.skipped) if each]
         return f"{self.key}: {'; '.join(done) or 'nothing to do'}"
 
 
 def maintain(engine: Engine, table: Table, tables: Sequence[Table], *, dry_run: bool = False) -> Iterator[Upkeep]:
-    """Compacts and vacuums a table and its quarantine, as far as they exist; states no position."""
+    """Restates, compacts, vacuums a table and its quarantine and cleans their logs; no position moves."""
     for key in (table.key, table.quarantine):
         target = delta.Target(engine.spark, engine.lake, key)
         if target.exists():
@@ -58,6 +62,7 @@ def maintain(engine: Engine, table: Table, tables: Sequence[Table], *, dry_run: 
 
 
 def _upkeep(engine: Engine, target: delta.Target, table: Table, tables: Sequence[Table], dry_run: bool) -> Upkeep:
+    since, is_restated = engine.lake.version(target.key), not dry_run and restate(target, table, engine.run_id)
     crowds = crowded(engine.lake, target.key, engine.settings)
     before, after, skipped = sum(each.files for each in crowds), len(crowds), list[str]()
     if not dry_run:
@@ -65,7 +70,9 @@ def _upkeep(engine: Engine, target: delta.Target, table: Table, tables: Sequence
         before, after = sum(each.removed for each in done), sum(each.added for each in done)
         skipped += [each.gave_up for each in done if each.gave_up]
     deleted, refused = _vacuum(engine, target, table, tables, dry_run)
-    return Upkeep(target.key, before, after, deleted, (*skipped, *refused))
+    if not dry_run:
+        forget(engine.lake, target.key, since)
+    return Upkeep(target.key, before, after, deleted, (*skipped, *refused), is_restated)
 
 
 def _vacuum(

@@ -14,9 +14,10 @@ from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Statement
+from lakehouse_assets.engine.names import EVENTS_OWN
 from lakehouse_assets.engine.tables import DailyTable, EventTable, Table
 from lakehouse_assets.engine.writing import delta, turns
-from lakehouse_assets.engine.writing.drift import OWN_COLUMNS, can_widen
+from lakehouse_assets.engine.writing.drift import can_widen
 from lakehouse_assets.errors import LakehouseError, PlanError
 from lakehouse_assets.settings import Settings
 
@@ -66,7 +67,7 @@ def _changeable(lake: Lake, table: Table) -> tuple[StructType, StructType]:
 
 def _require_unneeded(table: Table, held: StructType, name: str) -> StructField:
     assert isinstance(table, EventTable | DailyTable)
-    needed = {*table.contract.fields.names, *OWN_COLUMNS}
+    needed = {*table.contract.fields.names, *EVENTS_OWN}
     free = sorted({*held.names} - needed)
     if name not in held.names:
         do = f"Give one of: {', '.join(free) or 'none, for its columns are those of its model'}"
@@ -90,9 +91,9 @@ def _rewritten(
     lake = Lake(settings)
     with turns.take(settings, table.key):
         ledger = lake.ledger(table.key)
-        statement = Statement("widened", by, columns=names)
+        statement = Statement("widened", by, columns=names, planned_from=ledger.version)
         said = {"userMetadata": statement.to_json(), "overwriteSchema": "true"}
-        guard = {"txnAppId": table.key, "txnVersion": str(ledger.stated_version + 1)}
+        guard = {"txnAppId": table.key, "txnVersion": str(max(ledger.transaction_version, ledger.stated_version) + 1)}
         rows = change(delta.read(spark, lake, table.key, version=ledger.version))
         writer = rows.write.format("delta").mode("overwrite").partitionBy(delta.PARTITION_COLUMN)
         writer.options(**said, **guard).save(lake.uri(table.key, "s3a"))

@@ -18,11 +18,18 @@ from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.writing import deduplication
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import JOINED, LET_GO, Change
+from lakehouse_assets.errors import SupersededError
 
 PARTITION_COLUMN = "event_date"
 WRITE_TRIES = 3
-_PROPERTIES = {"delta.isolationLevel": "Serializable", "delta.enableInCommitTimestamps": "true"}
+_PROPERTIES = {
+    "delta.isolationLevel": "Serializable",
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.checkpointInterval": "10",
+}
+"""Only maintenance cleans the log, after restating. No in-commit timestamps: delta-rs can write as well."""
 _CONF = "spark.databricks.delta"
+_CONFLICTS = ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ class Target:
         """Creates the table where there is none."""
         if self.exists():
             return
-        properties = _PROPERTIES | ({"delta.appendOnly": "true"} if append_only else {})
+        retention = {"delta.logRetentionDuration": f"interval {self.lake.settings.log_retention_days} days"}
+        properties = _PROPERTIES | retention | ({"delta.appendOnly": "true"} if append_only else {})
         shown = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
         by_day = f"PARTITIONED BY ({PARTITION_COLUMN})" if partitioned else ""
         self.spark.sql(
@@ -74,18 +82,21 @@ class Target:
         writer = nothing.write.format("delta").mode("append").partitionBy(*by_day).options(**properties)
         writer.save(self.lake.uri(self.key, "s3a"))
 
-    def alter(self, change: Change, run_id: str) -> None:
-        """Brings the columns to what rows need; a wider type rewrites the table, once, for every reader to read it."""
+    def alter(self, change: Change, said: Statement, transaction: Transaction) -> None:
+        """Brings the columns to what rows need; a wider type rewrites the table, once, for every reader to read it.
+
+        The rewriting takes the transaction: another batch's commit is never overwritten. Look at the schema afterwards.
+        """
         if len(change.added):
             self.spark.sql(f"ALTER TABLE {self.sql} ADD COLUMNS ({ddl(change.added)})").collect()
         for name in change.let_go:
             self.spark.sql(f"ALTER TABLE {self.sql} ALTER COLUMN `{name}` COMMENT '{LET_GO}'").collect()
         if change.widened:
             uri = self.lake.uri(self.key, "s3a")
-            said = {"userMetadata": Statement("widened", run_id).to_json(), "overwriteSchema": "true"}
+            options = {"userMetadata": said.to_json(), "overwriteSchema": "true"} | _options(transaction)
             rows = self.spark.read.format("delta").load(uri)
             wider = rows.withColumns({name: F.col(name).cast(wanted) for name, wanted in change.widened.items()})
-            wider.write.format("delta").mode("overwrite").partitionBy(PARTITION_COLUMN).options(**said).save(uri)
+            wider.write.format("delta").mode("overwrite").partitionBy(PARTITION_COLUMN).options(**options).save(uri)
 
 
 def ddl(schema: StructType) -> str:
@@ -234,19 +245,33 @@ def configured(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[Non
 
 def is_conflict(error: Exception) -> bool:
     """Whether Delta refused a commit because another one came first."""
-    return "DELTA_CONCURRENT" in str(error)
+    return any(name in str(error) for name in _CONFLICTS)
 
 
-def past_compaction(write: Callable[[], None], may_repeat: Callable[[], bool]) -> None:
+def past_compaction(write: Callable[[], None], may_repeat: Callable[[], bool], key: str) -> None:
     """Writes again when a compaction moved rows between files meanwhile: they are the same rows, so the plan holds.
 
     `may_repeat` says whether nothing but maintenance has been committed since the plan.
+
+    Raises:
+        SupersededError: another commit came first, or compactions kept coming.
     """
     for last in (False,) * (WRITE_TRIES - 1) + (True,):
         try:
             write()
         except PySparkException as error:
-            if last or not is_conflict(error) or not may_repeat():
+            if not is_conflict(error):
                 raise
+            if last or not may_repeat():
+                raise superseded(key) from error
         else:
             break
+
+
+def superseded(key: str) -> SupersededError:
+    """What a plan is told that lost to another commit."""
+    return SupersededError(
+        "another commit came between plan and commit",
+        where=key,
+        do="Nothing is lost or doubled; the next batch is planned from the table's ledger",
+    )

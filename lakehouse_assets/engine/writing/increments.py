@@ -10,8 +10,9 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession, Window
 
 from lakehouse_assets.engine import names
+from lakehouse_assets.engine.history.changes import days_beyond, days_since
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.history.ledger import Ledger, Statement, days_beyond, days_since
+from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.names import own

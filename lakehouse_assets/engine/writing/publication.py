@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import Literal
+from datetime import UTC, date, datetime
+from functools import partial
+from itertools import takewhile
+from typing import Final, Literal
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -18,8 +20,11 @@ from lakehouse_assets.engine.writing import delta, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.engine.writing.turns import Turn
-from lakehouse_assets.errors import ContractError, PlanError
+from lakehouse_assets.errors import ContractError, LossError, SupersededError
 from lakehouse_assets.settings import Settings
+
+FRESH_PLANS: Final = 5
+_CONTENDING: Final = frozenset({"increment", "rebuild", "replay", "widened"})
 
 
 class RefusedError(ContractError):
@@ -54,6 +59,8 @@ class Publication:
     """How many rows broke which rule on which day."""
     turn: Turn | None = None
     """The writer's turn at the table, given back after the commit."""
+    anew: Callable[[], Publication | None] | None = None
+    """Plans it again, in a new turn, where another commit came first."""
 
     @property
     def rows_by_day(self) -> Mapping[date, int]:
@@ -62,8 +69,17 @@ class Publication:
 
     @property
     def transaction(self) -> delta.Transaction:
-        """Lets one of all the publications planned from the same ledger be written, and none from an older one."""
-        return delta.Transaction(self.table.key, self.before.stated_version + 1)
+        """Lets one of all the publications planned from the same ledger be written, and none from an older one.
+
+        Delta's own number outlives the log; a restored or recovered table's ledger may be older than it.
+        """
+        newest = max(self.before.transaction_version, self.before.stated_version)
+        return delta.Transaction(self.table.key, newest + 1 + bool(self.change.widened))
+
+    @property
+    def widening(self) -> delta.Transaction:
+        """Of the rewriting that comes before the rows where a column's type is widened."""
+        return delta.Transaction(self.table.key, self.transaction.version - 1)
 
 
 def in_turn(settings: Settings, table: Table, plan: Callable[[], Publication | None]) -> Publication | None:
@@ -81,30 +97,109 @@ def in_turn(settings: Settings, table: Table, plan: Callable[[], Publication | N
     if planned is None:
         turn.give_back()
         return None
-    return replace(planned, turn=turn)
+    return replace(planned, turn=turn, anew=partial(in_turn, settings, table, plan))
 
 
 def publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
     """Quarantine first, then the table; returns the commit that holds the rows.
 
     Raises:
-        PlanError: the table moved on since the plan, or Delta skipped the write.
+        SupersededError: another batch, rebuild or replay was committed since the plan.
+        LossError: rows of the table went back by a RESTORE since the plan.
     """
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    said = replace(publication.statement, planned_from=publication.before.version, at=at)
     with publication.turn or nullcontext():
-        return _publish(spark, lake, publication)
+        return _publish(spark, lake, replace(publication, statement=said))
+
+
+def publish_anew(
+    spark: SparkSession, lake: Lake, plan: Callable[[], Publication | None], tries: int = FRESH_PLANS
+) -> tuple[Publication, Commit] | None:
+    """Plans and publishes, with a fresh plan at once where another commit came first; None where nothing is left.
+
+    Raises:
+        SupersededError: other commits came first every time.
+    """
+    for left in reversed(range(tries)):
+        if (planned := plan()) is None:
+            return None
+        try:
+            return planned, publish(spark, lake, planned)
+        except SupersededError:
+            if not left:
+                raise
+    raise AssertionError("no tries")
+
+
+def publish_planned(spark: SparkSession, lake: Lake, planned: Publication) -> tuple[Publication, Commit] | None:
+    """Publishes it, or at once what is planned anew in its place where another commit came first.
+
+    Raises:
+        SupersededError: other commits came first every time.
+    """
+    if planned.anew is None:
+        return planned, publish(spark, lake, planned)
+    first, anew = iter([planned]), planned.anew
+    return publish_anew(spark, lake, lambda: next(first, None) or anew())
 
 
 def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
+    _require_standing(lake, publication)
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
     target.create(publication.rows.schema, append_only=publication.mode == "append")
     if publication.change:
-        target.alter(publication.change, publication.statement.run_id)
-    delta.past_compaction(lambda: _write(target, publication), lambda: _is_next(lake, publication))
+        _alter(target, publication)
+    delta.past_compaction(lambda: _write(target, publication), lambda: _is_next(lake, publication), target.key)
     commit = _confirm(lake, publication)
     if publication.settle:
         quarantine.settle(spark, lake, publication.table, publication.settle, publication.statement.run_id)
     return commit
+
+
+def _require_standing(lake: Lake, publication: Publication) -> None:
+    """Looks at what came since the plan; an acceptance may: it counts for the next batch."""
+    newer = _newer(lake, publication)
+    _refuse_restored(publication, newer)
+    if any(_is_rival(commit, publication) for commit in newer):
+        raise delta.superseded(publication.table.key)
+
+
+def _newer(lake: Lake, publication: Publication) -> list[Commit]:
+    """The commits since the plan, newest first."""
+    return [*takewhile(lambda each: each.version > publication.before.version, lake.commits(publication.table.key))]
+
+
+def _refuse_restored(publication: Publication, newer: list[Commit]) -> None:
+    for commit in newer:
+        if commit.restored_to is not None:
+            raise LossError(
+                f"version {commit.version} is a RESTORE that came after this batch was planned: rows went back",
+                where=publication.table.key,
+                do=f"Run `lakehouse accept {publication.table.key}` to go on from the table's position",
+            )
+
+
+def _is_rival(commit: Commit, publication: Publication) -> bool:
+    """Whether another plan than this one wrote rows; only what was planned from one ledger contends."""
+    said = commit.statement
+    if said is None or said.kind not in _CONTENDING:
+        return False
+    return not (said.kind == "widened" and said.run_id == publication.statement.run_id)
+
+
+def _alter(target: delta.Target, publication: Publication) -> None:
+    said = publication.statement
+    widened = Statement("widened", said.run_id, planned_from=said.planned_from, at=said.at)
+    delta.past_compaction(
+        lambda: target.alter(publication.change, widened, publication.widening),
+        lambda: _is_next(target.lake, publication),
+        target.key,
+    )
+    held = target.lake.schema(target.key)
+    if any(held is None or held[name].dataType != kind for name, kind in publication.change.widened.items()):
+        raise delta.superseded(target.key)
 
 
 def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> None:
@@ -113,18 +208,20 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
         return
     target = delta.Target(spark, lake, publication.table.quarantine)
     target.create(rows.schema, partitioned=isinstance(publication.table, EventTable))
-    said = publication.statement
+    said = replace(publication.statement, planned_from=lake.version(target.key))
     if publication.settle:
         said = quarantine.open_statement(said)
     delta.past_compaction(
         lambda: delta.replace(target, rows, publication.quarantine_where, said, new_columns=True),
         lambda: _is_next(lake, publication),
+        target.key,
     )
 
 
 def _is_next(lake: Lake, publication: Publication) -> bool:
     """Whether the table still stands where this was planned, whatever maintenance did."""
-    return lake.ledger(publication.table.key).stated_version == publication.before.stated_version
+    newer = _newer(lake, publication)
+    return not any(each.restored_to is not None or _is_rival(each, publication) for each in newer)
 
 
 def _write(target: delta.Target, publication: Publication) -> None:
@@ -143,17 +240,20 @@ def _write(target: delta.Target, publication: Publication) -> None:
 
 
 def _confirm(lake: Lake, publication: Publication) -> Commit:
-    """The commit of this run; compares the whole position, because a transaction version alone proves nothing."""
-    wanted = publication.statement
-    for commit in lake.commits(publication.table.key):
-        if commit.version <= publication.before.version:
-            break
-        if commit.statement and commit.statement.run_id == wanted.run_id and commit.statement.kind == wanted.kind:
-            if commit.statement.position == wanted.position:
-                return commit
-            break
-    raise PlanError(
-        "the write was skipped: another batch has reached or passed this one's position",
-        where=publication.table.key,
-        do="Nothing is lost or doubled; the next batch is planned from the table's ledger",
+    """The commit of this run; compares the whole position, because a transaction version alone proves nothing.
+
+    What a RESTORE that won the race left to follow on is not stated by it: the ledger reads past it.
+    """
+    wanted, newer = publication.statement, _newer(lake, publication)
+    own = next(
+        (
+            each
+            for each in newer
+            if each.statement and each.statement.run_id == wanted.run_id and each.statement.kind == wanted.kind
+        ),
+        None,
     )
+    _refuse_restored(publication, [each for each in newer if own is None or each.version < own.version])
+    if own is None or own.statement is None or own.statement.position != wanted.position:
+        raise delta.superseded(publication.table.key)
+    return own

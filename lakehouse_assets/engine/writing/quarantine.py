@@ -20,7 +20,7 @@ from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.sources.drop_reading import FAULT
 from lakehouse_assets.engine.tables import DropTable, EventTable, Table
-from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing import delta, stating
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 
 UNSETTLED = "unsettled"
@@ -68,6 +68,7 @@ def settle(spark: SparkSession, lake: Lake, table: Table, days: Sequence[date], 
     """Takes out of the quarantine what its table holds on these days, as a row or among its losers.
 
     A file that was set aside whole leaves once the table holds a row of it.
+    Delta commits nothing where there was nothing to take out; then a commit without rows says that it is settled.
     """
     target, where = delta.Target(spark, lake, table.quarantine), delta.in_days(days)
     rows = f"delta.`{lake.uri(table.key, 's3a')}`"
@@ -78,8 +79,11 @@ def settle(spark: SparkSession, lake: Lake, table: Table, days: Sequence[date], 
     same = " AND ".join(f"q.`{name}` = h.`{name}`" for name in COORDINATE)
     if isinstance(table, DropTable):
         same = f"q.topic_id = h.topic_id AND (q.`offset` = h.`offset` OR q.reasons[0] LIKE '{FAULT}%')"
+    settled = Statement("settled", run_id, tuple(days))
     delta.execute(
         spark,
         f"MERGE INTO {target.sql} q USING ({held}) h ON {delta.in_days(days, 'q')} AND {same} WHEN MATCHED THEN DELETE",
-        Statement("settled", run_id, tuple(days)),
+        settled,
     )
+    if unsettled_days(lake, table):
+        stating.state(target, settled, lake.version(table.quarantine), "settled")

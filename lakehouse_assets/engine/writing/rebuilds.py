@@ -68,11 +68,16 @@ class Rebuild:
             RefusedError: at the end, when there were such days; they are as they were before.
         """
         for days in self.pieces:
-            planned = in_turn(self.settings, self.table, partial(self.plan, days, self.audits))
+            planned = in_turn(self.settings, self.table, partial(self._plan, days, len(self.audits)))
             if planned is not None:
                 yield planned
         if isinstance(self.table, EventTable | DailyTable):
             refuse_broken(self.table, together(self.audits), self.accepted)
+
+    def _plan(self, days: Sequence[date], known: int) -> Publication | None:
+        """A piece that is planned anew is audited anew."""
+        del self.audits[known:]
+        return self.plan(days, self.audits)
 
 
 def repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Rebuild:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from lakehouse_assets.engine.history import ledger
-from lakehouse_assets.engine.history.ledger import Commit, Statement, days_since, parse, read
+from lakehouse_assets.engine.history.changes import days_since
+from lakehouse_assets.engine.history.ledger import Commit, Restated, Statement, parse
 from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.history.walking import read, restate
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.errors import BrokenContractError
 
@@ -41,11 +44,25 @@ def silent(version: int, operation: str = "OPTIMIZE") -> Commit:
     return Commit(version, 0, operation, None)
 
 
+def at_version(version: int, planned_from: int, commit: Commit) -> Commit:
+    return replace(commit, version=version, statement=replace(commit.statement, planned_from=planned_from))
+
+
+def restatement(version: int, of: list[Commit], planned_from: int | None = None) -> Commit:
+    said = restate(read(of), "maintenance")
+    return Commit(
+        version, 0, "WRITE", replace(said, planned_from=said.planned_from if planned_from is None else planned_from)
+    )
+
+
 def test_a_statement_is_read_back_as_it_was_written():
     """Nothing of what a commit says is lost in its metadata."""
     said = Statement("increment", "run-1", (MARCH_1, MARCH_2), {"good": 3}, "c0ffee", at(5), ACCEPTANCE)
 
+    again = replace(said, planned_from=-1, at="2026-11-01T10:15:30+00:00", restated=Restated(3, 4, 2, 1, (ACCEPTANCE,)))
+
     assert parse(said.to_json(), "t") == said
+    assert parse(again.to_json(), "t") == again
 
 
 @pytest.mark.parametrize("metadata", [None, "", "not json", "[]", "3", '{"other": {"format": 9}}'])
@@ -169,3 +186,78 @@ def test_days_since_ignores_commits_that_a_restore_took_back():
 
     assert days_since(commits, [], at(7)) is None
     assert days_since(commits, [], at(5)) == (MARCH_3,)
+
+
+def test_a_restore_between_plan_and_commit_is_not_hidden():
+    """The position that was planned before it is not stated; the older one stands, until someone accepts the loss."""
+    late = at_version(5, 3, increment(5, 9))
+    commits = [late, restored(4, to=1), increment(3, 7), increment(1, 5), silent(0)]
+
+    found = read(commits)
+    assert (found.position, found.position_version, found.restored_version) == (at(5), 1, 4)
+    accepted_since = read([accepted(6), *commits])
+    assert (accepted_since.position, accepted_since.restored_version) == (at(5), None)
+    assert read([increment(7, 6), accepted(6), *commits]).position == at(6)
+    assert days_since(commits, [], at(9)) is None
+
+
+def test_an_acceptance_between_plan_and_commit_counts_for_the_next_batch():
+    """Offsets as well as rules; one that was planned before a RESTORE does not cover it."""
+    rules = Commit(3, 0, "WRITE", Statement("acceptance", "x", accepted_rules=("a: rule",), planned_from=2))
+
+    found = read([at_version(5, 2, increment(5, 9)), accepted(4), rules, increment(2, 7)])
+    assert (found.position, found.acceptances, found.accepted_rules) == (at(9), (ACCEPTANCE,), {"a: rule"})
+    assert read([increment(6, 10), *[at_version(5, 2, increment(5, 9)), accepted(4), rules]]).acceptances == ()
+    ignorant = at_version(6, 4, accepted(6))
+    assert read([ignorant, restored(5, to=3), increment(4, 9), increment(3, 7)]).restored_version == 5
+
+
+HISTORIES = {
+    "an increment": [silent(3), silent(2), increment(1, 5, MARCH_1), silent(0)],
+    "a rebuild after it": [silent(3), rebuild(2, MARCH_2), increment(1, 5, MARCH_1)],
+    "acceptances": [accepted(3), accepted(2), increment(1, 5)],
+    "a RESTORE": [silent(5), restored(4, to=1), increment(2, 7), increment(1, 5)],
+    "an accepted RESTORE": [accepted(5), restored(4, to=1), increment(2, 7), increment(1, 5)],
+}
+
+
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
+def test_a_restatement_says_what_the_history_said(history):
+    """The log below it may go: nothing is forgotten but the versions themselves; a second one repeats the first."""
+    once = restatement(8, history)
+    twice = restatement(10, [silent(9), once])
+
+    for held in (once, twice):
+        assert replace(read([held]), version=0, held_version=0) == replace(read(history), version=0, held_version=0)
+    assert read([increment(12, 9), accepted(11), twice]).acceptances == ()
+
+
+def test_a_restatement_says_nothing_where_something_was_said_meanwhile():
+    """A batch, a RESTORE or an acceptance that came between its plan and its commit counts, and the restatement not."""
+    history = [silent(3), increment(2, 5, MARCH_1), increment(1, 3)]
+    for between in (increment(4, 9), restored(4, to=1), accepted(4)):
+        commits = [between, *history]
+        late = [restatement(5, history, planned_from=3), *commits]
+        assert replace(read(late), version=4) == read(commits)
+
+
+def test_a_restatement_hides_no_rebuild():
+    """The days of a rebuild that an answer has not read are named, whatever maintenance repeated since."""
+    history = [rebuild(3, MARCH_2), increment(2, 5, MARCH_1), increment(1, 3, MARCH_3)]
+    again = restatement(5, history)
+    own = [Commit(1, 0, "WRITE", Statement("increment", "g", (MARCH_1,), position=at(5), source_version=2))]
+
+    assert days_since([silent(6), again, silent(4), *history], own, at(5)) == (MARCH_2,)
+    assert days_since([silent(6), again, silent(4), rebuild(3, MARCH_2), silent(2)], own, at(5)) == (MARCH_2,)
+    assert days_since([increment(7, 9, MARCH_3), again, *history[:2]], own, at(5)) == (MARCH_2, MARCH_3)
+    assert days_since([silent(6), again, silent(4)], own, at(5)) is None
+
+
+def test_what_a_restore_takes_back_is_computed_again():
+    """An answer has read a rebuild that a RESTORE of its source took back: the rebuild's days have changed."""
+    own = [Commit(1, 0, "WRITE", Statement("increment", "g", (MARCH_2,), position=at(5), source_version=3))]
+    history = [accepted(5), restored(4, to=2), rebuild(3, MARCH_2), increment(2, 5, MARCH_1)]
+
+    assert days_since(history, own, at(5)) == (MARCH_2,)
+    read_since = replace(own[0], statement=replace(own[0].statement, source_version=5))
+    assert days_since(history, [read_since], at(5)) == ()

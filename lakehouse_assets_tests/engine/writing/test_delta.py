@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from pyspark.errors.exceptions.connect import SparkConnectException
 
-from lakehouse_assets.engine.history import ledger
+from lakehouse_assets.engine.history import walking
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets_tests.engine.lab import Lab
@@ -75,5 +75,5 @@ def test_maintenance_moves_no_position(lab: Lab, target: delta.Target):
     lab.spark.sql(f"OPTIMIZE {target.sql}").collect()
     lab.spark.sql(f"ALTER TABLE {target.sql} SET TBLPROPERTIES ('x' = 'y')").collect()
 
-    assert ledger.read(lab.lake.commits(lab.gold.key)).stated_version == 1
+    assert walking.read(lab.lake.commits(lab.gold.key)).stated_version == 1
     assert lab.lake.version(lab.gold.key) > 1

@@ -1,0 +1,166 @@
+"""What comes between a batch's plan and its commit is never hidden: a RESTORE, an acceptance, another batch."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from uuid import uuid4
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql.types import IntegerType, LongType
+
+from lakehouse_assets.engine.history import acceptances
+from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.spark import connect
+from lakehouse_assets.engine.writing import delta, increments, publication, turns
+from lakehouse_assets.engine.writing.drift import Change
+from lakehouse_assets.errors import BrokenContractError, LossError, SupersededError
+from lakehouse_assets_tests.engine.lab import Lab, sale
+
+pytestmark = pytest.mark.services
+
+
+def test_a_restore_between_plan_and_commit_makes_the_batch_refuse(lab: Lab):
+    """Offset 1 went back after the plan: no position is stated over it; once accepted, it is taken in again."""
+    lab.send(sale(0)).land()
+    lab.send(sale(1)).land()
+    lab.send(sale(2))
+    planned = lab.prepare_land()
+    lab.restore(lab.bronze, 1)
+
+    with pytest.raises(LossError, match="RESTORE"):
+        lab.publish(planned)
+
+    assert lab.coordinates(lab.bronze.key) == [(0, 0)]
+    with pytest.raises(LossError, match="RESTORE"):
+        lab.plan()
+    acceptances.record(lab.spark, lab.settings, lab.bronze, "someone")
+    lab.ingest()
+    assert lab.coordinates(lab.silver.key) == [(0, 0), (0, 1), (0, 2)]
+
+
+def test_a_restore_that_wins_the_race_is_not_hidden_either(lab: Lab, monkeypatch):
+    """It comes after the last look and before the commit: the commit is told, and its position does not stand."""
+    lab.send(sale(0)).ingest()
+    lab.send(sale(1)).ingest()
+    lab.send(sale(2))
+    planned, write = lab.prepare_land(), publication._write
+
+    def late(*given: object) -> None:
+        lab.restore(lab.bronze, 1)
+        write(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publication, "_write", late)
+        with pytest.raises(LossError, match="RESTORE"):
+            lab.publish(planned)
+
+    assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 2)]
+    with pytest.raises(LossError, match="RESTORE"):
+        increments.standing_ledger(lab.lake, lab.bronze)
+    acceptances.record(lab.spark, lab.settings, lab.bronze, "someone")
+    lab.ingest()
+    assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 1), (0, 2)]
+    assert lab.coordinates(lab.silver.key) == [(0, 0), (0, 1), (0, 2)]
+    assert [row["lines"] for row in lab.rows(lab.gold.key)] == [3]
+
+
+def test_an_acceptance_between_plan_and_commit_counts_for_the_next_batch(lab: Lab):
+    """Of rules as of offsets: the batch that knew nothing of it does not use it up."""
+    lab.send(sale(0)).ingest()
+    lab.send(sale(1)).land()
+    planned = increments.refine(lab.engine(), lab.silver)
+    rule = "CustomerNo: no longer in the model"
+    acceptances.record_rules(lab.spark, lab.settings, lab.silver, [rule], "someone")
+
+    lab.publish(planned)
+
+    assert lab.lake.ledger(lab.silver.key).accepted_rules == {rule}
+    lab.send(sale(2)).ingest()
+    assert lab.lake.ledger(lab.silver.key).accepted_rules == set()
+
+
+def test_an_acceptance_counts_whatever_another_machines_clock_said(lab: Lab):
+    """One that a machine far ahead recorded does not make Delta skip the next one."""
+    lab.send(sale(0)).land()
+    target = delta.Target(lab.spark, lab.lake, lab.bronze.key)
+    app_id = f"{lab.bronze.key}/acceptance"
+    ahead = Statement("acceptance", "ahead", acceptance=Acceptance("other", {}))
+    delta.state(target, ahead, delta.Transaction(app_id, 10**15))
+
+    acceptances.record(lab.spark, lab.settings, lab.bronze, "someone")
+
+    accepted = lab.lake.ledger(lab.bronze.key).acceptances
+    assert [each.topic_id for each in accepted] == ["other", lab.state().topic_id]
+
+
+def test_a_column_is_never_widened_over_another_batch(lab: Lab, monkeypatch):
+    """The rewriting of the table loses to a batch that was committed after it began: no row of that batch is lost."""
+    lab.send(sale(0)).ingest()
+    lab.send(sale(1)).land()
+    planned, rival = (increments.refine(lab.engine(), lab.silver) for _ in range(2))
+    wider = replace(planned, change=Change(widened={"Quantity": LongType()}))
+    alter = delta.Target.alter
+
+    def late(*given: object) -> None:
+        lab.publish(rival)
+        alter(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delta.Target, "alter", late)
+        with pytest.raises(SupersededError):
+            lab.publish(wider)
+
+    assert lab.coordinates(lab.silver.key) == [(0, 0), (0, 1)]
+    assert lab.lake.schema(lab.silver.key)["Quantity"].dataType == IntegerType()
+
+
+@pytest.mark.slow
+def test_two_runs_that_meet_twenty_times_lose_nothing_and_hold_nothing(lab: Lab):
+    """Whoever comes second plans anew at once; what it then finds is taken in, or nothing is left."""
+    lab.send(sale(0)).ingest()
+    sessions = [connect(lab.settings.spark_remote, str(uuid4())) for _ in range(2)]
+    at_once, met = threading.Barrier(2), []
+
+    def run(session: SparkSession) -> None:
+        engine = replace(lab.engine(), spark=session, run_id=str(uuid4()))
+        planned = increments.refine(engine, lab.silver)
+        at_once.wait(timeout=120)
+        plans = iter([planned])
+        found = publication.publish_anew(
+            session, lab.lake, lambda: next(plans, None) or increments.refine(engine, lab.silver)
+        )
+        met.append(found is not None)
+
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(1, 21):
+            lab.send(sale(number)).land()
+            for done in [pool.submit(run, session) for session in sessions]:
+                done.result()
+    for session in sessions:
+        session.stop()
+
+    assert met.count(True) == 20
+    assert lab.coordinates(lab.silver.key) == [(0, number) for number in range(21)]
+    assert not issubclass(SupersededError, BrokenContractError)
+
+
+def test_a_run_that_lost_the_race_publishes_what_is_left_at_once(lab: Lab):
+    """Another machine's batch came first, which no turn keeps away: the rest is planned anew in a new turn."""
+    lab.send(sale(0)).ingest()
+    lab.send(sale(1)).land()
+    plan = partial(increments.refine, lab.engine(), lab.silver)
+    rival, planned = plan(), publication.in_turn(lab.settings, lab.silver, plan)
+    lab.publish(rival)
+    lab.send(sale(2)).land()
+
+    done = publication.publish_planned(lab.spark, lab.lake, planned)
+
+    assert done is not None
+    assert lab.position(lab.silver) == done[1].statement.position == lab.position(lab.bronze)
+    assert lab.coordinates(lab.silver.key) == [(0, 0), (0, 1), (0, 2)]
+    turns.take(lab.settings, lab.silver.key, wait_seconds=0).give_back()
