@@ -69,11 +69,11 @@ def test_a_rule_that_sets_rows_aside_now_and_then_is_one_incident(bench, mail, h
 def test_a_rule_that_has_held_for_long_enough_is_over(bench, mail, hook):
     """No further batch is needed for that."""
     both(bench, mail, hook)
-    bench.set(alerts_warn_hold_seconds=0.3)
+    bench.set(alerts_warn_hold_seconds=2.0)
     bench.judge(False, True, warn=True)
     bench.round()
     assert len(mail.titles) == 1
-    time.sleep(0.3)
+    time.sleep(2.0)
     bench.round()
     assert [title.split()[0] for title in mail.titles] == ["[WARN]", "[RECOVERED]"]
 
@@ -121,6 +121,25 @@ def test_a_run_that_dagster_starts_again_has_not_failed_yet(bench, mail, hook):
     bench.run(True, tags={"dagster/will_retry": "false"})
     bench.round()
     assert len(hook.titles) == 1
+
+
+def test_a_rebuild_that_finds_the_warnings_of_earlier_batches_tells_nothing_new(bench, mail, hook):
+    """30 rows in each of two batches are the 30 of each of two days; those of a third day are new, and told once."""
+    bench.set(alerts_warn_hold_seconds=0.0)
+    both(bench, mail, hook)
+    bench.judge(False, True, False, True, warn=True)
+    bench.round()
+    told = len(hook.titles)
+    for _ in range(2):
+        bench.judge(False, warn=True, days=("2017-03-01", "2017-03-02"))
+        bench.round()
+    assert len(hook.titles) == told
+    bench.judge(False, warn=True, days=("2017-03-02", "2017-03-03"))
+    bench.round()
+    assert hook.titles[told:] == ["[WARN] silver/sales/transactions: Price not null fails on 2017-03-03"]
+    bench.judge(False, days=("2017-03-01",))
+    bench.round()
+    assert len(hook.titles) == told + 2
 
 
 def test_an_incident_is_over_when_its_rule_is_gone(bench, mail, hook, monkeypatch):
