@@ -3,6 +3,9 @@
 Batches are judged without a day, days by rebuilds. A rule of severity WARN only sets rows aside, and one batch in ten
 may have some: such an incident is over once the rule has held for `alerts_warn_hold_seconds`. A rule that its table no
 longer has fails no more either, though nobody will ever say that it passes.
+
+A row that only warns is told once: when its batch came. A rebuild that finds the same rows on their days tells nothing
+new, however many days it judges for the first time.
 """
 
 from __future__ import annotations
@@ -34,10 +37,38 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
     """Every evaluation since the last look, in order."""
     cursor = event_log.Cursor.from_json(memory.get("cursor"), event_log.storage_id(scene.instance))
     found, cursor = event_log.read(scene.instance, DagsterEventType.ASSET_CHECK_EVALUATION, cursor, scene.now)
-    conditions = [each for each in (condition(scene, record) for record in found) if each.rule != NOT_HELD]
+    warned = {key: dict(each) for key, each in memory.get("warned", {}).items()}
+    judged = [(condition(scene, record), _was_told(record, warned)) for record in found]
+    news = [each for each, was_told in judged if not was_told or each.key in scene.open]
+    conditions = [each for each in news if each.rule != NOT_HELD]
     quarantines = {table.quarantine for table in scene.tables}  # they have a watch of their own
     told = [each for each in conditions if each.table not in quarantines]
-    return Look([*told, *_gone(scene)], {"cursor": cursor.to_json()})
+    return Look([*told, *_gone(scene)], {"cursor": cursor.to_json(), "warned": warned})
+
+
+def _was_told(record: EventLogRecord, warned: dict[str, dict[str, int]]) -> bool:
+    """Whether a day's warning speaks of rows that batches, or an earlier look at that day, have told already.
+
+    `warned` counts for each rule the rows told: of all batches under no day, and under each day those found on it.
+    """
+    verdict = _verdict(record)
+    rows = verdict.metadata.get("rows_breaking")
+    if verdict.passed or verdict.severity != AssetCheckSeverity.WARN or rows is None:
+        return False
+    counts = warned.setdefault(f"{verdict.asset_key.to_user_string()}:{verdict.check_name}", {})
+    found, day = int(str(rows.value)), verdict.partition or ""
+    if not day:
+        counts[""] = counts.get("", 0) + found
+        return False
+    known = counts.get(day, 0)
+    counts[day] = max(found, known)
+    return found <= known or sum(n for each, n in counts.items() if each) <= counts.get("", 0)
+
+
+def _verdict(record: EventLogRecord) -> AssetCheckEvaluation:
+    event: Any = record.event_log_entry.get_dagster_event()
+    found: AssetCheckEvaluation = event.asset_check_evaluation_data
+    return found
 
 
 def _gone(scene: Scene) -> Iterator[Condition]:
@@ -53,8 +84,7 @@ def _gone(scene: Scene) -> Iterator[Condition]:
 
 def condition(scene: Scene, record: EventLogRecord) -> Condition:
     """What one evaluation says."""
-    event: Any = record.event_log_entry.get_dagster_event()
-    verdict: AssetCheckEvaluation = event.asset_check_evaluation_data
+    verdict = _verdict(record)
     table, rule = verdict.asset_key.to_user_string(), verdict.check_name
     warns = verdict.severity == AssetCheckSeverity.WARN
     name = rule.replace("_", " ")

@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dagster import AssetKey, DagsterInstance
 
 from lakehouse_assets.access import s3
+from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake, Size
 from lakehouse_assets.engine.orchestration import in_flight
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
@@ -76,6 +77,8 @@ def reset(settings: Settings, instance: DagsterInstance, tables: Sequence[Table]
         _take_over(settings, instance, tables, held)
         keys = [key for each in reversed(tables) for key in (each.key, each.quarantine)]
         deleted = sum(delete(settings, key) for key in keys)
+        for each in tables:
+            holds.clear(settings, each.key)
         known = {AssetKey(key.split("/")) for key in keys}
         instance.wipe_assets([key for key in known if instance.has_asset_key(key)])
     return deleted

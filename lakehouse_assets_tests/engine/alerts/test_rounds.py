@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 from dagster import AssetMaterialization, DagsterInstance
 
-from lakehouse_assets import stops
-from lakehouse_assets.engine.alerts import check_results, delivery, event_log, watches
+from lakehouse_assets.engine.alerts import delivery, event_log, watches
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.gold.sales_daily_revenue import table as gold
 from lakehouse_assets_tests.engine.alerts.receivers import Hook, Mail
@@ -69,11 +68,11 @@ def test_a_rule_that_sets_rows_aside_now_and_then_is_one_incident(bench, mail, h
 def test_a_rule_that_has_held_for_long_enough_is_over(bench, mail, hook):
     """No further batch is needed for that."""
     both(bench, mail, hook)
-    bench.set(alerts_warn_hold_seconds=0.3)
+    bench.set(alerts_warn_hold_seconds=2.0)
     bench.judge(False, True, warn=True)
     bench.round()
     assert len(mail.titles) == 1
-    time.sleep(0.3)
+    time.sleep(2.0)
     bench.round()
     assert [title.split()[0] for title in mail.titles] == ["[WARN]", "[RECOVERED]"]
 
@@ -121,32 +120,6 @@ def test_a_run_that_dagster_starts_again_has_not_failed_yet(bench, mail, hook):
     bench.run(True, tags={"dagster/will_retry": "false"})
     bench.round()
     assert len(hook.titles) == 1
-
-
-def test_an_incident_is_over_when_its_rule_is_gone(bench, mail, hook, monkeypatch):
-    """Nobody will ever say that it passes: the table has another rule now, or this one under another name."""
-    both(bench, mail, hook)
-    bench.judge(False, days=("2017-03-01", None))
-    bench.round()
-    bench.round()
-    assert len(hook.titles) == 1
-    monkeypatch.setattr(check_results.checks, "specs", lambda table: [])
-    bench.round()
-    gone = "Price not null is no rule of the table any more"
-    assert hook.titles[1:] == [f"[RECOVERED] silver/sales/transactions: {gone} on 2017-03-01"]
-    assert bench.outbox.incidents() == {}
-
-
-def test_a_run_cut_off_by_a_stop_on_purpose_alerts_nobody(bench, mail, hook):
-    """It may be found dead only after the next start. One that failed before a stop, or began after it, is told."""
-    both(bench, mail, hook)
-    home = bench.settings.home
-    bench.run(True, name="failed_before")
-    bench.run(True, name="cut_off", meanwhile=lambda: stops.record(home))
-    bench.run(True, name="failed_later")
-    bench.round()
-
-    assert sorted(title.split("run of ")[1] for title in hook.titles) == ["failed_before failed", "failed_later failed"]
 
 
 def test_a_stale_table_is_over_when_it_changes(bench, mail, hook):

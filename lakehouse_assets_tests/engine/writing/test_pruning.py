@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from lakehouse_assets.engine.history.ledger import Commit, Statement, days_beyond
+from lakehouse_assets.engine.history.changes import days_beyond
+from lakehouse_assets.engine.history.ledger import Commit, Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets_tests.engine.lab import Lab, sale
