@@ -17,6 +17,7 @@ from lakehouse_assets.engine.sources.planning import Acceptance, Led, TopicState
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.errors import LossError
 from lakehouse_assets.services.stack import Stack
+from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
 STATE = TopicState("sales", "A", {0: 0, 1: 0}, {0: 140, 1: 9}, leader_epochs={0: 4, 1: 2})
@@ -71,7 +72,7 @@ def test_a_topic_that_was_really_cut_is_a_loss_and_a_restart_is_none(tmp_path: P
     stack = Stack(tmp_path / "home")
     stack.up("kafka")
     try:
-        lab = Lab(stack.settings, None).create_topic()
+        lab = Lab(load(home=tmp_path / "home"), None).create_topic()
         for number in range(100):
             lab.send(sale(number))
         position = Position().advance([Slice(lab.state().topic_id, 0, 0, 100)])
@@ -83,7 +84,7 @@ def test_a_topic_that_was_really_cut_is_a_loss_and_a_restart_is_none(tmp_path: P
         stack.down()
         cut(tmp_path / "home" / "kafka" / "data" / f"{lab.topic}-0", 80)
         stack.up("kafka")
-        lab = Lab(stack.settings, None, topic=lab.topic)
+        lab = Lab(load(home=tmp_path / "home"), None, topic=lab.topic)
         lab.until(lambda: lab.state().last_stable == {0: 80})
         lab.send(*map(sale, range(60)))
         with pytest.raises(LossError, match="partition 0 at 80, the table has read up to 100"):
