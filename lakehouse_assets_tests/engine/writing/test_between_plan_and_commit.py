@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import IntegerType, LongType
 
 from lakehouse_assets.engine.history import acceptances
+from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.spark import connect
@@ -84,7 +85,7 @@ def test_an_acceptance_between_plan_and_commit_counts_for_the_next_batch(lab: La
     assert lab.lake.ledger(lab.silver.key).accepted_rules == set()
 
 
-def test_an_acceptance_counts_whatever_another_machines_clock_said(lab: Lab):
+def test_an_acceptance_counts_whatever_another_machines_clock_said(lab: Lab, monkeypatch):
     """One that a machine far ahead recorded does not make Delta skip the next one."""
     lab.send(sale(0)).land()
     target = delta.Target(lab.spark, lab.lake, lab.bronze.key)
@@ -96,6 +97,17 @@ def test_an_acceptance_counts_whatever_another_machines_clock_said(lab: Lab):
 
     accepted = lab.lake.ledger(lab.bronze.key).acceptances
     assert [each.topic_id for each in accepted] == ["other", lab.state().topic_id]
+    check_that_an_acceptance_that_delta_skipped_is_said_again(lab, monkeypatch)
+
+
+def check_that_an_acceptance_that_delta_skipped_is_said_again(lab: Lab, monkeypatch) -> None:
+    """Another one took the same number at the same moment."""
+    numbers, known = iter([-1]), Lake.transaction_version
+    monkeypatch.setattr(Lake, "transaction_version", lambda *given: next(numbers, None) or known(*given))
+
+    acceptances.record(lab.spark, lab.settings, lab.bronze, "someone else")
+
+    assert len(lab.lake.ledger(lab.bronze.key).acceptances) == 3
 
 
 def test_a_column_is_never_widened_over_another_batch(lab: Lab, monkeypatch):
