@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 import pyarrow as pa
+import pytest
 from deltalake import CommitProperties, Transaction, write_deltalake
 
 from lakehouse_assets.engine.history import lake as lakes
@@ -30,6 +31,7 @@ def commit(lake: LocalLake, said: Statement | None, app_id: str = "maintenance",
     write_deltalake(lake.uri(KEY), held, mode="append", configuration=NO_LOG, commit_properties=properties)
 
 
+@pytest.mark.slow
 def test_a_year_of_maintenance_leaves_the_ledger_and_its_cost_as_they_were(tmp_path, monkeypatch):
     """The entry that stated the position went in the first month; Delta's own transaction number is known for ever."""
     lake, looks = LocalLake(Settings(), tmp_path), []

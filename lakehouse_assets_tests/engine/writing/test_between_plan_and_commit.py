@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from uuid import uuid4
 
 import pytest
-from pyspark.sql import SparkSession
 from pyspark.sql.types import IntegerType, LongType
 
 from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.sources.planning import Acceptance
-from lakehouse_assets.engine.spark import connect
 from lakehouse_assets.engine.writing import delta, increments, publication, turns
 from lakehouse_assets.engine.writing.drift import Change
+from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.errors import BrokenContractError, LossError, SupersededError
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
@@ -135,26 +131,17 @@ def test_a_column_is_never_widened_over_another_batch(lab: Lab, monkeypatch):
 def test_two_runs_that_meet_twenty_times_lose_nothing_and_hold_nothing(lab: Lab):
     """Whoever comes second plans anew at once; what it then finds is taken in, or nothing is left."""
     lab.send(sale(0)).ingest()
-    sessions = [connect(lab.settings.spark_remote, str(uuid4())) for _ in range(2)]
-    at_once, met = threading.Barrier(2), []
+    met: list[bool] = []
 
-    def run(session: SparkSession) -> None:
-        engine = replace(lab.engine(), spark=session, run_id=str(uuid4()))
-        planned = increments.refine(engine, lab.silver)
-        at_once.wait(timeout=120)
-        plans = iter([planned])
-        found = publication.publish_anew(
-            session, lab.lake, lambda: next(plans, None) or increments.refine(engine, lab.silver)
-        )
-        met.append(found is not None)
+    def run(planned: Publication) -> None:
+        first = iter([planned])
+        fresh = partial(increments.refine, lab.engine(), lab.silver)
+        met.append(publication.publish_anew(lab.spark, lab.lake, lambda: next(first, None) or fresh()) is not None)
 
-    with ThreadPoolExecutor(2) as pool:
-        for number in range(1, 21):
-            lab.send(sale(number)).land()
-            for done in [pool.submit(run, session) for session in sessions]:
-                done.result()
-    for session in sessions:
-        session.stop()
+    for number in range(1, 21):
+        lab.send(sale(number)).land()
+        for planned in [increments.refine(lab.engine(), lab.silver) for _ in range(2)]:
+            run(planned)
 
     assert met.count(True) == 20
     assert lab.coordinates(lab.silver.key) == [(0, number) for number in range(21)]
