@@ -53,7 +53,7 @@ def without_document(rows: DataFrame) -> DataFrame:
 
 def where_not_utf8() -> Column:
     """string: `line 1, byte 7` of the first byte that is no UTF-8."""
-    return F.expr(_WHERE.format(bytes=f"`{_BYTES}`"))
+    return F.expr(" ".join(_WHERE.format(bytes=f"`{_BYTES}`").split()))
 
 
 def _without_mark(schema_id: bool) -> Column:
@@ -94,6 +94,6 @@ _WHERE = """transform(array(aggregate(
             THEN named_struct('at', seen.at + octet_length(piece) + 3, 'found', false)
         ELSE named_struct('at', seen.at + octet_length(piece), 'found', true) END
 )), seen -> concat(
-    'line ', 1 + length(regexp_replace(decode(substring({bytes}, 1, seen.at), 'UTF-8'), '[^\\n]', '')),
+    'line ', 1 + length(regexp_replace(decode(substring({bytes}, 1, seen.at), 'UTF-8'), '[^\\\\x0A]', '')),
     ', byte ', seen.at + 1))[0]"""
 """In SQL: Python names the variable of a function anew each time, and a plan that changes has no fingerprint."""
