@@ -101,7 +101,7 @@ def test_good_records_are_typed_and_bad_ones_are_set_aside(spark):
         spark,
         records=[good, good, nameless],
         rows=[{"Id": "1", "event_date": date(2026, 1, 1)}],
-        broken=[["Id: not null"]],
+        broken=[["Id: absent"]],
     )
 ''')
 

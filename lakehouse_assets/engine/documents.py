@@ -34,16 +34,15 @@ def with_document(records: DataFrame, schema_id: bool = False) -> DataFrame:
         records.withColumn(_BYTES, _without_mark(schema_id))
         .withColumns({TEXT: column(_BYTES).cast("string"), _SEAL: F.md5(column(_BYTES))})
         .withColumn(_PARSED, F.when(F.is_valid_utf8(column(_BYTES)), _parsed(column(TEXT), column(_SEAL))))
-        .withColumn(DOCUMENT, F.when(_is_whole(), column(_PARSED)[0]))
+        .withColumn(DOCUMENT, F.when(_is_whole(), F.get(column(_PARSED), F.lit(0))))
         .withColumn(FAULT, F.when(column(DOCUMENT).isNull(), _fault()))
     )
 
 
 def document(schema_id: bool = False) -> Column:
-    """map<string,variant>: the fields of the object in `value`; null where it is none or more than one."""
+    """map<string,variant>: the fields of the first object in `value`; null where there is none or it is no JSON."""
     raw = _without_mark(schema_id)
-    parsed = _parsed(raw.cast("string"), F.md5(raw))
-    return F.when(F.is_valid_utf8(raw), F.when(F.size(parsed) == 2, parsed[0]))
+    return F.get(F.when(F.is_valid_utf8(raw), _parsed(raw.cast("string"), F.lit("more"))), F.lit(0))
 
 
 def without_document(rows: DataFrame) -> DataFrame:
@@ -53,7 +52,7 @@ def without_document(rows: DataFrame) -> DataFrame:
 
 def where_not_utf8() -> Column:
     """string: `line 1, byte 7` of the first byte that is no UTF-8."""
-    return F.expr(_WHERE.format(bytes=f"`{_BYTES}`"))
+    return F.expr(" ".join(_WHERE.format(bytes=f"`{_BYTES}`").split()))
 
 
 def _without_mark(schema_id: bool) -> Column:
@@ -68,7 +67,7 @@ def _parsed(text: Column, seal: Column) -> Column:
 
 def _is_whole() -> Column:
     parsed = column(_PARSED)
-    return (F.size(parsed) == 2) & (F.map_keys(parsed[1])[0] == column(_SEAL))
+    return (F.size(parsed) == 2) & (F.get(F.map_keys(F.get(parsed, F.lit(1))), F.lit(0)) == column(_SEAL))
 
 
 def _fault() -> Column:
@@ -80,7 +79,7 @@ def _fault() -> Column:
         F.when(has_prefix, F.lit(PREFIXED))
         .when(~F.is_valid_utf8(column(_BYTES)), F.lit(NOT_UTF8))
         .when(is_object & column(_PARSED).isNull(), F.lit(MORE))
-        .when(F.size(column(_PARSED)[0]).isNotNull() & is_object, F.lit(MORE))
+        .when(F.get(column(_PARSED), F.lit(0)).isNotNull() & is_object, F.lit(MORE))
         .otherwise(F.lit(NOT_AN_OBJECT))
     )
 
@@ -94,6 +93,6 @@ _WHERE = """transform(array(aggregate(
             THEN named_struct('at', seen.at + octet_length(piece) + 3, 'found', false)
         ELSE named_struct('at', seen.at + octet_length(piece), 'found', true) END
 )), seen -> concat(
-    'line ', 1 + length(regexp_replace(decode(substring({bytes}, 1, seen.at), 'UTF-8'), '[^\\n]', '')),
+    'line ', 1 + length(regexp_replace(decode(substring({bytes}, 1, seen.at), 'UTF-8'), '[^\\\\x0A]', '')),
     ', byte ', seen.at + 1))[0]"""
 """In SQL: Python names the variable of a function anew each time, and a plan that changes has no fingerprint."""
