@@ -7,7 +7,6 @@ lies behind it.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from pydantic import SecretStr
 
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.redaction import remember
+from lakehouse_assets.services.credentials import CREDENTIALS, complete, kafka_id
 from lakehouse_assets.services.home import Home, write_private
 from lakehouse_assets.settings import SERVICES_FILE, Settings
 
@@ -46,7 +46,6 @@ PORTS_OF: Mapping[str, range] = {"s3_admin": range(20_000, 22_000)}
 UI = "dagster"
 USER = "lakehouse"
 """Name of the one user of each embedded service, and of the database."""
-CREDENTIALS = ("kafka_password", "postgres_password", "spark_secret", "spark_token", "s3_signing")
 
 
 @dataclass(frozen=True)
@@ -212,7 +211,7 @@ def _parse(home: Home, kept: dict[str, Any]) -> Endpoints:
         kept["s3_access_key"],
         kept["s3_secret_key"],
         cluster_id,
-        _complete({name: private[name] for name in CREDENTIALS if name in private}),
+        complete({name: private[name] for name in CREDENTIALS if name in private}),
         Modes(security, kept.get("embedded_postgres", False), workers),
         _authority(home),
     )
@@ -220,11 +219,6 @@ def _parse(home: Home, kept: dict[str, Any]) -> Endpoints:
 
 def _authority(home: Home) -> Path:
     return home.root / "kafka" / "ca.pem"
-
-
-def _complete(credentials: Mapping[str, str]) -> dict[str, str]:
-    """Every credential: the kept one, or a new one."""
-    return {name: credentials.get(name) or secrets.token_urlsafe(30) for name in CREDENTIALS}
 
 
 def settle(
@@ -292,14 +286,7 @@ def _new_credentials(home: Home) -> Endpoints:
         {},
         secrets.token_hex(10).upper(),
         secrets.token_urlsafe(30),
-        _kafka_id(),
-        _complete({}),
+        kafka_id(),
+        complete({}),
         kafka_ca=_authority(home),
     )
-
-
-def _kafka_id() -> str:
-    """A cluster id as Kafka writes them; one that starts with a dash would look like an option."""
-    while (text := base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")).startswith("-"):
-        pass
-    return text
