@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from threading import Timer
@@ -77,16 +78,26 @@ def test_the_manifest_names_exactly_what_is_on_the_topic(settings: Settings, tmp
 
 
 @pytest.mark.services
-def test_ctrl_c_while_librdkafka_polls_is_a_plain_interrupt(settings: Settings, tmp_path: Path) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[Any]:
+    """Ctrl-C as in a terminal, also where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_librdkafka_polls_is_a_plain_interrupt(
+    settings: Settings, tmp_path: Path, interruptible: Any
+) -> None:
     """No SystemError of its `poll`, at whatever moment the signal comes; and the manifest is complete."""
-    name, manifest, before = f"test.{uuid4().hex}", tmp_path / "m.jsonl", signal.getsignal(signal.SIGINT)
+    name, manifest = f"test.{uuid4().hex}", tmp_path / "m.jsonl"
     topic.ensure(settings, name)
     for number in range(5):
         Timer(0.5 + 0.037 * number, os.kill, [os.getpid(), signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
             producer.trickle(settings, LINES, 20.0, seed=1, manifest=manifest, name=name)
 
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is interruptible
     assert set(records(settings, name)) == set(entries(manifest))
 
 

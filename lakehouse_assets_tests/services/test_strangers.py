@@ -71,7 +71,8 @@ def answers(running):
 
 
 def kafka(port: int) -> str:
-    return f"{len(AdminClient({'bootstrap.servers': f'127.0.0.1:{port}'}).list_topics(timeout=SECONDS).brokers)} broker"
+    client = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}"})
+    return f"{len(client.list_topics(timeout=SECONDS).brokers)} broker"
 
 
 def s3(port: int) -> str:
