@@ -34,7 +34,7 @@ def test_a_second_drop_of_the_same_bytes_is_none(services):
         True,
     ]
     (file,) = landing.listing(services, prefix).files
-    assert landing.content(services, prefix, file.version) == b"a\n2\n"
+    assert landing.content(services, prefix, file.version, 100) == b"a\n2\n"
 
 
 def test_the_real_list_is_read_whole_and_is_the_same_bytes_every_time():

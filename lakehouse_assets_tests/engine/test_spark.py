@@ -18,8 +18,10 @@ from lakehouse_assets.errors import SettingsError, UnavailableError
 TOKEN = "the+secret/token=="
 
 
-def test_a_session_is_set_to_what_the_code_means(spark):
-    found = spark.conf.getAll
+def test_a_session_is_set_to_what_the_code_means(services):
+    session = connect(services, str(uuid4()))
+    found = session.conf.getAll
+    session.stop()
 
     assert {name: found[name] for name in MEANING} == dict(MEANING)
     assert strange(found) == []

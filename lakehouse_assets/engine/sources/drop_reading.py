@@ -95,9 +95,7 @@ class Reader:
     def _passed_over(self, part: Slice, error: UnreadableError) -> File:
         day = version_of(part).modified.date()
         said = f"cannot be read while others can, tried {TRIES} times: {error.says}"
-        return _bad(
-            part, None, f"{said}. Once it can be read, rebuild {day} of {self.table.key}, then what lives on it"
-        )
+        return _bad(part, None, f"{said}. Once it can be read: `lakehouse backfill {self.table.key} {day}`")
 
     def _file(self, part: Slice, version: FileVersion) -> File:
         most, is_compressed = self.settings.max_bytes_per_file, self.table.format.is_compressed(version.name)
