@@ -69,7 +69,7 @@ WARN = {"severity": "warn"}
 class Bare(DataFrameModel):
     """The columns, and no rule."""
 
-    Id: T.LongType = Field(nullable=True)
+    Id: T.LongType = Field()
     TransactionNo: T.StringType = Field(nullable=True)
     ProductNo: T.StringType = Field(nullable=True)
     Till: T.StringType = Field(nullable=True)

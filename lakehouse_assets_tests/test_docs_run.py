@@ -32,7 +32,7 @@ from lakehouse_assets_tests.test_adding_a_table import project, recipe
 
 __all__ = ["project"]
 
-KINDS = {"sh", "python", "toml", "json", "mermaid", ""}
+KINDS = {"sh", "python", "toml", "json", "mermaid", "nginx", ""}
 READERS = [block for block in blocks("python") if "DeltaTable(" in block.text]
 SHELL = [block for block in blocks("sh") if block.commands]
 SECONDS = 120
@@ -96,11 +96,14 @@ def shell(folder: Path, command: str) -> str:
 
 
 def named(found: list[Block]):
-    return pytest.mark.parametrize("block", found, ids=lambda block: block.name)
+    """Those that wait for a batch are slow."""
+    marks = {True: [pytest.mark.slow], False: []}
+    given = [pytest.param(each, marks=marks["topics send" in each.text], id=each.name) for each in found]
+    return pytest.mark.parametrize("block", given)
 
 
 def test_no_block_is_of_a_kind_that_nobody_runs():
-    """A block without a kind shows output; a diagram is drawn by whoever renders the document."""
+    """A block without a kind shows output; a diagram is drawn by whoever renders the document; nginx is another's."""
     assert {block.kind for block in blocks()} <= KINDS
     assert len(SHELL) >= 3
     assert len(READERS) >= 2

@@ -77,7 +77,6 @@ def test_the_manifest_names_exactly_what_is_on_the_topic(settings: Settings, tmp
             assert value["Price"] == line["Price"]
 
 
-@pytest.mark.services
 @pytest.fixture
 def interruptible() -> Iterator[Any]:
     """Ctrl-C as in a terminal, also where the tests run in the background, which ignores it."""
@@ -86,6 +85,7 @@ def interruptible() -> Iterator[Any]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.services
 def test_ctrl_c_while_librdkafka_polls_is_a_plain_interrupt(
     settings: Settings, tmp_path: Path, interruptible: Any
 ) -> None:

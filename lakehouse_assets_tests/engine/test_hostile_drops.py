@@ -106,6 +106,7 @@ def test_a_file_that_the_store_does_not_give_out_stops_no_other(drops: DropLab, 
     assert drops.products() == {"1": "Milk", "2": "Milk"}
 
 
+@pytest.mark.slow
 def test_a_store_that_gives_nothing_out_sets_nothing_aside(drops: DropLab, proxy: StoreProxy):
     """Also when it still lists; also when it is too busy for one file: each is tried again later."""
     drops.drop("a.csv", product(1)).ingest()

@@ -31,6 +31,7 @@ def test_a_run_killed_in_the_middle_loses_and_doubles_nothing(site: Site):
     site.assert_consistent()
 
 
+@pytest.mark.slow
 def test_a_backfill_is_one_run_through_silver_and_gold(site: Site):
     """Started as `lakehouse backfill` does; each day of every table is committed by it, and nothing changed."""
     lake = Lake(site.settings)
@@ -51,6 +52,7 @@ def ended(site: Site, backfill_id: str) -> backfills.Progress | None:
     return now if now.ended else None
 
 
+@pytest.mark.slow
 def test_a_dropped_file_reaches_silver_by_the_sensor_alone(site: Site):
     """Beside the topic's records, and without holding them up; Dagster shows the day."""
     lines = ["ProductNo,ProductName,Department,Brand", "1,MILK,GROCERY,National", "2,PAN,GROCERY,Private", ""]

@@ -108,7 +108,7 @@ def test_a_killed_spark_server_comes_back_and_reads_the_store(own, store):
 
     kill(own, "spark")
 
-    session = connect(load(home=own.home), str(uuid4()))
+    session = connect(load(home=own.home.root), str(uuid4()))
     try:
         assert session.read.text("s3a://lakehouse/lines").count() == 2
     finally:

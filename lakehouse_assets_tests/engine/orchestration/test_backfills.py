@@ -162,6 +162,7 @@ def test_one_run_over_days_tells_rows_and_verdicts_of_each_day(lab: Lab, dagster
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_a_rebuild_that_fails_between_two_days_goes_on_with_what_is_left(lab: Lab, dagster, monkeypatch):
     """The retry commits only the days that the first try had not committed."""
     lab.send(sale(1), sale(2, date="2017-03-02"), sale(3, date="2017-03-03")).ingest()

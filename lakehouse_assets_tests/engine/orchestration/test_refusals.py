@@ -146,7 +146,7 @@ def test_a_refused_answer_waits_while_all_others_go_on_and_then_catches_up(lab: 
     assert not run(lab, instance, tables).success
     before = state(lab, strict.key)
 
-    for number in range(3, 7):
+    for number in range(3, 5):
         lab.send(sale(number, price=1.0, date=f"2017-03-0{number}"))
         assert run(lab, instance, tables).success
         assert lab.position(lab.silver) == lab.position(lab.bronze) == lab.position(sibling)

@@ -45,6 +45,7 @@ def works(monkeypatch):
         return found[-1]
 
     monkeypatch.setattr(sensors, "look", look)
+    monkeypatch.setattr(sensors, "_waiting", lambda *_: "")
     monkeypatch.setattr(sensors.holding, "standing", lambda *_: {})
     return found
 

@@ -59,6 +59,7 @@ def contents(lab: Lab) -> dict[str, list]:
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_a_topic_starts_over(lab: Lab, instance):
     """In Dagster too; the same records come to the same rows; while a run is in flight nothing is touched."""
     lab.send(*RECORDS)

@@ -130,6 +130,7 @@ def restate_all(lab: Lab) -> None:
         restate(delta.Target(lab.spark, lab.lake, key), table, "maintenance")
 
 
+@pytest.mark.slow
 def test_a_restatement_keeps_a_quarantine_unsettled(lab: Lab):
     """What a dead run left there is still known to be unsettled, and on which days."""
     lab.send(b"bad", sale(1)).ingest()

@@ -40,6 +40,7 @@ def test_a_restore_between_plan_and_commit_makes_the_batch_refuse(lab: Lab):
     assert lab.coordinates(lab.silver.key) == [(0, 0), (0, 1), (0, 2)]
 
 
+@pytest.mark.slow
 def test_a_restore_that_wins_the_race_is_not_hidden_either(lab: Lab, monkeypatch):
     """It comes after the last look and before the commit: the commit is told, and its position does not stand."""
     lab.send(sale(0)).ingest()
@@ -106,6 +107,7 @@ def check_that_an_acceptance_that_delta_skipped_is_said_again(lab: Lab, monkeypa
     assert len(lab.lake.ledger(lab.bronze.key).acceptances) == 3
 
 
+@pytest.mark.slow
 def test_a_column_is_never_widened_over_another_batch(lab: Lab, monkeypatch):
     """The rewriting of the table loses to a batch that was committed after it began: no row of that batch is lost."""
     lab.send(sale(0)).ingest()
@@ -148,6 +150,7 @@ def test_two_runs_that_meet_twenty_times_lose_nothing_and_hold_nothing(lab: Lab)
     assert not issubclass(SupersededError, BrokenContractError)
 
 
+@pytest.mark.slow
 def test_a_run_that_lost_the_race_publishes_what_is_left_at_once(lab: Lab):
     """Another machine's batch came first, which no turn keeps away: the rest is planned anew in a new turn."""
     lab.send(sale(0)).ingest()

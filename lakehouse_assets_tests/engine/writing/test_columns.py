@@ -41,6 +41,7 @@ def modelled(lab: Lab, model: type[DataFrameModel]) -> Lab:
     return lab
 
 
+@pytest.mark.slow
 def test_a_renamed_column_carries_its_values_and_a_dropped_one_is_gone(lab: Lab):
     """As delta-rs reads it; a batch planned before writes nothing; what the model needs is not touched."""
     modelled(lab, Before).send(sale(1, Quantity=3), sale(2, Quantity=4)).land()

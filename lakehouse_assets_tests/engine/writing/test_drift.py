@@ -147,6 +147,7 @@ def lean(number: int, **other) -> bytes:
 
 
 @services
+@pytest.mark.slow
 def test_a_wider_model_widens_the_table_and_adds_its_columns_and_a_narrower_one_is_refused(lab: Lab):
     """Another reader reads it all; a column that the model drops is named, and let go by an acceptance alone."""
     modelled(lab, Short).send(lean(1)).land()

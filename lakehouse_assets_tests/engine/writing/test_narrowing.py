@@ -140,6 +140,7 @@ def test_a_record_on_which_the_transform_fails_is_set_aside_and_the_others_are_p
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_a_transform_that_fails_on_every_record_sets_nothing_aside(lab: Lab):
     """It is held with one of them named; bronze keeps what it took in."""
     lab.silver = replace(lab.silver, transform=fragile)
@@ -183,6 +184,7 @@ def risky_time() -> Column:
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_a_record_on_which_the_event_time_fails_is_set_aside_whole(lab: Lab):
     """Bronze's own code is code as well."""
     lab.bronze = replace(lab.bronze, event_time=risky_time)

@@ -93,6 +93,7 @@ def test_gold_follows_a_replay_by_itself_and_then_rests(lab: Lab):
 
 @pytest.mark.parametrize("dies_before", ["_write", "settle"])
 @pytest.mark.parametrize("work", [replay, pytest.param(lambda lab: rebuild(lab), marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_run_that_dies_between_quarantine_and_table_leaves_no_record_without_a_place(
     lab: Lab, monkeypatch, work, dies_before
 ):

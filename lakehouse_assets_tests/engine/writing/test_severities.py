@@ -159,6 +159,7 @@ def test_rules_over_several_rows_look_at_the_days_as_they_will_be(lab: Lab):
     assert refused(lab).audit.broken[MARCH_1]["rows a day: 0 to 3"] == 4
 
 
+@pytest.mark.slow
 def test_a_reference_is_looked_up_in_the_other_table_as_it_is_now(lab: Lab):
     """Unknown values are named with how many rows have them; a null is no reference."""
     other = Lab(lab.settings, lab.spark).create_topic()
