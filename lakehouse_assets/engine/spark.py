@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from typing import Any, cast
 from uuid import uuid4
@@ -76,6 +77,7 @@ def connect(settings: Settings, session_id: str) -> SparkSession:
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # or pyspark's functions look for a JVM
     try:
         session = Connected.builder.channelBuilder(_Channel(settings, session_id)).create()
+        atexit.unregister(session.client._on_exit)  # it would ask a server that is gone, for minutes
         activate(session)
         found = settle(session, where)
         _require_log_store(found.get(access.LOG_STORE_OPTION, ""), where)
