@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +21,15 @@ from lakehouse_assets_tests.engine.orchestration.test_pipelines import run
 ROWS = 3_100
 EVERY = 30_000
 LATENCY_SECONDS = 600
+
+
+@contextmanager
+def ended(lab: Lab) -> Iterator[None]:
+    """A session that outlives its server is asked for, for minutes, when Python takes out its frames."""
+    try:
+        yield
+    finally:
+        lab.spark.stop()
 
 
 @pytest.mark.services
@@ -41,8 +52,9 @@ def test_latency_is_split_into_parts_also_where_a_quarantine_took_rows(services,
 @pytest.mark.services
 def test_a_backfill_equals_one_spark_job(services, spark, tmp_path):
     bench = backfill.Bench(EVERY, backfill.DAYS[:3], str(tmp_path))
-    bench.fill()
-    found = bench.round()
+    with ended(bench.lab):
+        bench.fill()
+        found = bench.round()
 
     assert bench.rows > 0
     assert set(found) == {"ours, one day", "one Spark job", backfill.ALL}
@@ -51,7 +63,9 @@ def test_a_backfill_equals_one_spark_job(services, spark, tmp_path):
 
 @pytest.mark.services
 def test_rules_count_what_the_rows_were_made_with(services, spark):
-    found = quality.Bench(ROWS).round(0)
+    bench = quality.Bench(ROWS)
+    with ended(bench.lab):
+        found = bench.round(0)
 
     assert [*found] == ["no rules", "ten row rules", "all twelve", "Pandera's validate"]
     quality.show([found], ROWS)
