@@ -61,6 +61,7 @@ def files_of(lab: Lab, table: Table) -> list[tuple[str, int]]:
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_each_day_says_what_it_holds_and_the_newest_one_shows_the_run(lab: Lab, instance, monkeypatch):
     """Sizes as delta-rs finds them; what is large is said once a run, and Spark is asked for the lineage once."""
     asked = []

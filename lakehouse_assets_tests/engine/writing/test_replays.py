@@ -140,6 +140,7 @@ def test_a_quarantine_is_judged_by_its_size_and_the_age_of_its_oldest_row(lab: L
     assert passed(now + timedelta(days=2), quarantine_max_days=1) == {"size": True, "age": False}
 
 
+@pytest.mark.slow
 def test_a_loosened_contract_is_a_fix_as_well(lab: Lab):
     """The rule was too strict."""
     table = lab.silver

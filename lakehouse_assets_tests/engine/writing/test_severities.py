@@ -144,6 +144,7 @@ def loose() -> type[DataFrameModel]:
     return Loose
 
 
+@pytest.mark.slow
 def test_rules_over_several_rows_look_at_the_days_as_they_will_be(lab: Lab):
     """A value repeated across two batches is found; one that a duplicate repeats is none; what is full fails."""
     with_rules(lab, UniqueRule(("CustomerNo",), "warn"), VolumeRule(at_most=3, severity="fail"))
