@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 from typing import Any, cast
 from uuid import uuid4
@@ -11,6 +12,7 @@ import grpc
 from dagster import InitResourceContext
 from dagster_pyspark import PySparkResource
 from pydantic import PrivateAttr
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 from pyspark.sql.connect.client import DefaultChannelBuilder
 from pyspark.sql.connect.session import SparkSession as Connected
@@ -24,6 +26,8 @@ from lakehouse_assets.settings import Settings, load
 SMALL_RECORDS = 50_000
 _USER = "lakehouse"
 _CLOSED = "SESSION_CLOSED"
+_QUOTING = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
+"""pyspark's own, which write each error to the run's log with the value that caused it; the error itself is raised."""
 
 
 class SparkConnect(PySparkResource):
@@ -74,6 +78,8 @@ def connect(settings: Settings, session_id: str) -> SparkSession:
     """
     where, session = f"Spark Connect server {access.shown(settings.spark_remote)}", None
     remember(settings.secrets())
+    for name in _QUOTING:
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # or pyspark's functions look for a JVM
     try:
         session = Connected.builder.channelBuilder(_Channel(settings, session_id)).create()

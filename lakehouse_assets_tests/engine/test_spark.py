@@ -5,10 +5,12 @@ from __future__ import annotations
 import traceback
 from uuid import uuid4
 
+import pyspark.sql.functions as F
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 from pydantic import SecretStr
+from pyspark.errors.exceptions.connect import NumberFormatException
 
 from lakehouse_assets.definitions import definitions
 from lakehouse_assets.engine.meaning import MEANING, strange
@@ -25,6 +27,17 @@ def test_a_session_is_set_to_what_the_code_means(services):
 
     assert {name: found[name] for name in MEANING} == dict(MEANING)
     assert strange(found) == []
+
+
+@pytest.mark.services
+def test_an_error_of_spark_leaves_no_value_in_the_log(services, capfd):
+    """pyspark would write it by itself, before anybody decides what may be shown."""
+    session = connect(services, str(uuid4()))
+    with pytest.raises(NumberFormatException, match="hunter2"):
+        session.createDataFrame([("hunter2",)], "a string").select(F.col("a").cast("int")).collect()
+    session.stop()
+
+    assert "hunter2" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.filterwarnings("ignore:Failed to set")
