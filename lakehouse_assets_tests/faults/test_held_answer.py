@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+import pyarrow as pa
 import pytest
 from confluent_kafka import Producer
 from deltalake import DeltaTable, QueryBuilder
@@ -82,4 +83,5 @@ def _equal_to_a_rebuild(site: Site, spark) -> None:
 
 def _rows(site: Site, key: str) -> list[str]:
     table = DeltaTable(f"s3://{site.settings.bucket}/{key}", storage_options=site.storage_options)
-    return sorted(map(repr, QueryBuilder().register("t", table).execute("SELECT * FROM t").read_all().to_pylist()))
+    found = pa.table(QueryBuilder().register("t", table).execute("SELECT * FROM t").read_all())
+    return sorted(map(repr, found.to_pylist()))
