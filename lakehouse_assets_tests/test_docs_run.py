@@ -35,7 +35,7 @@ __all__ = ["project"]
 KINDS = {"sh", "python", "toml", "json", "mermaid", "nginx", ""}
 READERS = [block for block in blocks("python") if "DeltaTable(" in block.text]
 SHELL = [block for block in blocks("sh") if block.commands]
-SECONDS = 120
+SECONDS = 240
 INGEST = """
 import sys
 from datetime import UTC, datetime
