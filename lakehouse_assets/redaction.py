@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SHORTEST: Final = 4
 """A shorter text is no secret: taking it out would only garble messages."""
 HIDDEN: Final = "***"
+_OF_AN_OSERROR: Final = ("strerror", "filename", "filename2")
 _known: set[str] = set()
 
 
@@ -25,6 +27,41 @@ def redact(text: str) -> str:
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Takes secrets out of whatever error leaves, and out of its causes: Dagster keeps and shows their texts.
+
+    The error stays of its type, so that whoever tells errors apart still can.
+    """
+    try:
+        yield
+    except Exception as error:
+        for each in _with_causes(error):
+            _hide(each)
+        raise
+
+
+def _with_causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    left: list[BaseException | None] = [error]
+    while left:
+        each = left.pop()
+        if each is not None and all(each is not known for known in found):
+            found.append(each)
+            left += [each.__cause__, each.__context__]
+    return found
+
+
+def _hide(error: BaseException) -> None:
+    error.args = tuple(redact(each) if isinstance(each, str) else each for each in error.args)
+    for name in (*vars(error), *_OF_AN_OSERROR):
+        value = getattr(error, name, None)
+        if isinstance(value, str):
+            setattr(error, name, redact(value))
+    if notes := getattr(error, "__notes__", None):
+        notes[:] = map(redact, notes)
 
 
 def _forms(secret: str) -> set[str]:

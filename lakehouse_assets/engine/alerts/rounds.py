@@ -23,6 +23,7 @@ from lakehouse_assets.engine.alerts.outbox import Outbox, Outcome
 from lakehouse_assets.engine.alerts.routing import Routes
 from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.errors import LakehouseError, SettingsError
+from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load
 
 PAUSE_SECONDS = 120.0
@@ -65,7 +66,8 @@ def alert_sensor(tables: Sequence[Table]) -> SensorDefinition:
     def watch_alerts(context: SensorEvaluationContext) -> SkipReason:
         repository = context.repository_def
         names = frozenset(each.name for each in repository.sensor_defs) if repository else frozenset()
-        told = round_of(context.instance, load(), tables, names)
+        with shielded():
+            told = round_of(context.instance, load(), tables, names)
         return SkipReason("another round is under way" if told is None else told.line)
 
     return watch_alerts

@@ -32,6 +32,7 @@ from lakehouse_assets.engine.writing import rebuilds
 from lakehouse_assets.engine.writing.audits import together
 from lakehouse_assets.engine.writing.increments import Engine
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
+from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings
 
 
@@ -98,8 +99,9 @@ def column_schema(schema: StructType) -> TableSchema:
 def _bronze_asset(table: SourceTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(deps=[table.origin_key], **common)
     def repair(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
-        engine = _engine(context, spark)
-        yield from _published(context, rebuilds.repair(engine, table, _days(context)))
+        with shielded():
+            engine = _engine(context, spark)
+            yield from _published(context, rebuilds.repair(engine, table, _days(context)))
 
     return repair
 
@@ -107,9 +109,9 @@ def _bronze_asset(table: SourceTable, common: dict[str, Any]) -> AssetsDefinitio
 def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(ins={"records": AssetIn(table.source.asset_key)}, **common)
     def rebuild(context: AssetExecutionContext, spark: SparkConnect, records: Any) -> Iterator[Any]:
-        engine = _engine(context, spark)
-        tries = earlier_tries(context)
-        yield from _published(context, rebuilds.redo_events(engine, table, records, _days(context), tries))
+        with shielded():
+            engine, tries = _engine(context, spark), earlier_tries(context)
+            yield from _published(context, rebuilds.redo_events(engine, table, records, _days(context), tries))
 
     return rebuild
 
@@ -117,8 +119,9 @@ def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition
 def _gold_asset(table: DailyTable, common: dict[str, Any]) -> AssetsDefinition:
     @asset(deps=[table.source.asset_key], **common)
     def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
-        engine = _engine(context, spark)
-        yield from _published(context, rebuilds.redo_answers(engine, table, _days(context), earlier_tries(context)))
+        with shielded():
+            engine, tries = _engine(context, spark), earlier_tries(context)
+            yield from _published(context, rebuilds.redo_answers(engine, table, _days(context), tries))
 
     return rebuild
 

@@ -24,6 +24,7 @@ from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.publication import Publication, RefusedError, publish_planned
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
+from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load
 
 
@@ -42,12 +43,17 @@ class DeltaIOManager(ConfigurableIOManager):
         """The upstream table: the run's days of it, or all."""
         days = partition_days(context.asset_partition_keys) if context.has_asset_partitions else None
         key = context.asset_key.to_user_string()
-        return delta.read(self.spark.spark_session, Lake(load()), key, days=days)
+        with shielded():
+            return delta.read(self.spark.spark_session, Lake(load()), key, days=days)
 
     def handle_output(  # type: ignore[override]  # Dagster takes a generator of events as well
         self, context: OutputContext, obj: Publication | Rebuild | None
     ) -> Iterator[DagsterEvent]:
         """Commits each publication and tells Dagster which days changed; of refused days, which rules they broke."""
+        with shielded():
+            yield from self._handled(context, obj)
+
+    def _handled(self, context: OutputContext, obj: Publication | Rebuild | None) -> Iterator[DagsterEvent]:
         committed: list[AssetMaterialization] = []
         try:
             for publication in [obj] if isinstance(obj, Publication) else obj or ():

@@ -30,6 +30,7 @@ from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, 
 from lakehouse_assets.engine.writing import increments
 from lakehouse_assets.engine.writing.increments import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication, RefusedError, in_turn
+from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import load
 
 SESSION_READY = "Spark session ready after"
@@ -97,10 +98,11 @@ def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkC
 def _land_op(table: SourceTable, tables: Sequence[Table]) -> OpDefinition:
     @op(name=table.name, out=_OUT, description=table.description)
     def land(context: OpExecutionContext, config: BatchConfig, spark: SparkConnect) -> Iterator[Any]:
-        for run_id in config.dead_runs:
-            spark.interrupt(run_id)
-        engine = engine_of(context, spark)
-        yield from _taken(context, engine, table, tables, lambda: increments.land(engine, table, config.batch()))
+        with shielded():
+            for run_id in config.dead_runs:
+                spark.interrupt(run_id)
+            engine = engine_of(context, spark)
+            yield from _taken(context, engine, table, tables, lambda: increments.land(engine, table, config.batch()))
 
     return land
 
@@ -108,8 +110,9 @@ def _land_op(table: SourceTable, tables: Sequence[Table]) -> OpDefinition:
 def _later_op(table: Table, tables: Sequence[Table]) -> OpDefinition:
     @op(name=table.name, ins={"after": In(Nothing)}, out=_OUT, description=table.description)
     def later(context: OpExecutionContext, spark: SparkConnect) -> Iterator[Any]:
-        engine = engine_of(context, spark)
-        yield from _taken(context, engine, table, tables, lambda: _increment(engine, table))
+        with shielded():
+            engine = engine_of(context, spark)
+            yield from _taken(context, engine, table, tables, lambda: _increment(engine, table))
 
     return later
 

@@ -34,6 +34,7 @@ from lakehouse_assets.engine.tables import EventTable, Quarantine
 from lakehouse_assets.engine.writing import replays
 from lakehouse_assets.engine.writing.increments import Engine
 from lakehouse_assets.engine.writing.publication import Publication, publish
+from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load
 
 SECONDS_PER_DAY = 86_400
@@ -86,10 +87,12 @@ def _replayable(
         **common,
     )
     def replay(context: AssetExecutionContext, spark: SparkConnect) -> MaterializeResult:
-        engine, merged = engine_of(context, spark), 0
-        for publication in replays.replay(engine, table, partition_days(context.partition_keys)):
-            merged += _publish(context, engine, publication)
-        left = engine.lake.rows(quarantine.key)
+        merged = 0
+        with shielded():
+            engine = engine_of(context, spark)
+            for publication in replays.replay(engine, table, partition_days(context.partition_keys)):
+                merged += _publish(context, engine, publication)
+            left = engine.lake.rows(quarantine.key)
         context.log.info(f"{merged} rows meet the contract now; {left} stay set aside")
         return MaterializeResult(metadata={"rows_merged": merged, "dagster/row_count": left})
 

@@ -25,6 +25,7 @@ from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import load
 
 _INTERVAL_SECONDS = 10
@@ -44,18 +45,23 @@ def reconciler(tables: Sequence[Table]) -> SensorDefinition:
         description="Reports commits to Dagster that no run reported, e.g. because it was killed in between.",
     )
     def reconcile(context: SensorEvaluationContext) -> SensorResult:
-        cursor: dict[str, Seen] = json.loads(context.cursor or "{}")
-        events: list[AssetMaterialization] = []
-        for table in tables:
-            try:
-                found, cursor[table.key] = missing(context.instance, Lake(load()), table, cursor.get(table.key))
-            except UnavailableError as error:
-                return SensorResult(skip_reason=str(error), cursor=context.cursor)
-            events += found
-        reason = None if events else "every commit is known to Dagster"
-        return SensorResult(skip_reason=reason, asset_events=events, cursor=json.dumps(cursor))
+        with shielded():
+            return _reconciled(context, tables)
 
     return reconcile
+
+
+def _reconciled(context: SensorEvaluationContext, tables: Sequence[Table]) -> SensorResult:
+    cursor: dict[str, Seen] = json.loads(context.cursor or "{}")
+    events: list[AssetMaterialization] = []
+    for table in tables:
+        try:
+            found, cursor[table.key] = missing(context.instance, Lake(load()), table, cursor.get(table.key))
+        except UnavailableError as error:
+            return SensorResult(skip_reason=str(error), cursor=context.cursor)
+        events += found
+    reason = None if events else "every commit is known to Dagster"
+    return SensorResult(skip_reason=reason, asset_events=events, cursor=json.dumps(cursor))
 
 
 def missing(

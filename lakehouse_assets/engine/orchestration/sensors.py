@@ -33,6 +33,7 @@ from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.tables import DailyTable, SourceTable, Table
 from lakehouse_assets.engine.writing.increments import redone_days, standing_ledger
 from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load
 
 STATE_TAG = "lakehouse/state"
@@ -60,7 +61,8 @@ def source_sensor(source: SourceTable, tables: Sequence[Table], job: JobDefiniti
         description=f"Starts a batch when {source.origin} is ahead of {source.key}.",
     )
     def watch(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-        return tick(context.instance, load(), source, tables, datetime.now(UTC))
+        with shielded():
+            return tick(context.instance, load(), source, tables, datetime.now(UTC))
 
     return watch
 
