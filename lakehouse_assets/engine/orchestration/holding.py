@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from lakehouse_assets.settings import PROJECT, Settings
 
 CODE_TAG = "lakehouse/code"
 """The version of the code that a run was asked for with."""
+CLOCKS_APART_SECONDS = 60.0
 BY_SOMEBODY = frozenset({"acceptance", "rebuild", "replay", "widened", "columns"})
 """Statements of commits that release what waits for the table; of the table itself an increment does as well."""
 _BY_ITSELF = BY_SOMEBODY | {"increment"}
@@ -131,13 +131,16 @@ def _reason(error: Exception, run_id: str) -> str:
 
 
 def hold(settings: Settings, tried: Sequence[RunRecord], now: datetime) -> str | None:
-    """Why not to start a run yet; None to go on. `tried` are the failed runs from this very state, newest first."""
+    """Why not to start a run yet; None to go on. `tried` are the failed runs from this very state, newest first.
+
+    A run that ended in the future was on a machine with another clock: it says nothing of how long to wait.
+    """
     if not tried:
         return None
     last = tried[0]
     wait = wait_seconds(settings, len(tried))
-    left = (last.end_time or time.time()) + wait - now.timestamp()
-    if left <= 0:
+    left = (last.end_time or now.timestamp()) + wait - now.timestamp()
+    if left <= 0 or left > wait + CLOCKS_APART_SECONDS:
         return None
     return f"try {len(tried)} failed (run {last.dagster_run.run_id[:8]}); the next one in {left:.0f} s"
 

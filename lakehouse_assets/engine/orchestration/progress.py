@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
@@ -123,5 +123,6 @@ def _loss(settings: Settings, table: SourceTable) -> str:
 def _age_seconds(lake: Lake, key: str) -> float | None:
     for commit in lake.commits(key):
         if commit.statement and commit.statement.kind == "increment":
-            return max(0.0, time.time() - commit.timestamp_ms / 1000)
+            age = clock.age(lake.settings, key, commit.version)
+            return None if age is None else age.total_seconds()
     return None

@@ -29,7 +29,7 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.orchestration import holding, in_flight
 from lakehouse_assets.engine.orchestration.pipelines import chain, downstream
-from lakehouse_assets.engine.sources.source import source_of
+from lakehouse_assets.engine.sources.source import Source, source_of
 from lakehouse_assets.engine.tables import DailyTable, SourceTable, Table
 from lakehouse_assets.engine.writing.increments import redone_days, standing_ledger
 from lakehouse_assets.errors import UnavailableError
@@ -79,15 +79,16 @@ def tick(
         return SkipReason(f"run {running[0].run_id[:8]} of {source.origin} is in flight")
     runs = instance.get_run_records(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS)
     chained = (source, *downstream(source, tables))
-    keys = [table.asset_key for table in chained]
+    keys, origin = [table.asset_key for table in chained], source_of(settings, source)
     try:
         held = holding.standing(settings, chained)
-        work = look(settings, source, tables, held=held, rebuilding=in_flight.is_rebuilt(instance, keys))
+        rebuilding = in_flight.is_rebuilt(instance, keys)
+        work = look(settings, source, tables, held=held, rebuilding=rebuilding, origin=origin)
     except UnavailableError as error:
         return SkipReason(str(error))
     waiting = "; ".join(holding.shown(settings, each) for each in held.values())
     if work is None:
-        said = "; ".join(each for each in (waiting, _waiting(settings, source)) if each)
+        said = "; ".join(each for each in (waiting, _waiting(origin)) if each)
         return SkipReason(f"nothing new on {source.origin}" + (f"; {said}" if said else ""))
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
     if early := holding.hold(settings, tried, now):
@@ -95,9 +96,9 @@ def tick(
     return request(source, work, runs, now, dead_rebuilds(instance, keys, runs))
 
 
-def _waiting(settings: Settings, source: SourceTable) -> str:
+def _waiting(origin: Source) -> str:
     try:
-        waits = source_of(settings, source).waits()
+        waits = origin.waits()
     except UnavailableError:
         return ""
     return "" if waits is None else str(waits)
@@ -110,10 +111,11 @@ def look(
     *,
     held: Collection[str] = (),
     rebuilding: bool = False,
+    origin: Source | None = None,
 ) -> Work | None:
     """The work there is; None when every table has caught up with the source, or is `held`.
 
-    Days that somebody rebuilds just now are left to that run.
+    Days that somebody rebuilds just now are left to that run. `origin`: the source, where the caller asks it for more.
     """
     lake = Lake(settings)
     ledger = standing_ledger(lake, source)
@@ -123,7 +125,7 @@ def look(
     behind = behind or (not rebuilding and _is_redone(lake, ledgers, pairs))
     slices: tuple[Slice, ...] = ()
     try:
-        slices = () if source.key in held else source_of(settings, source).plan(ledger)
+        slices = () if source.key in held else (origin or source_of(settings, source)).plan(ledger)
     except UnavailableError:
         if not behind:
             raise

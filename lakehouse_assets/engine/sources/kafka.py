@@ -120,18 +120,17 @@ def _explained(error: KafkaError, settings: Settings, topic: str) -> Unavailable
     )
 
 
-def check_topic_id(settings: Settings, topic: str, slices: Sequence[Slice]) -> None:
-    """Makes sure that the topic is still the one the slices were planned on.
+def check_topic_id(state: TopicState, slices: Sequence[Slice]) -> None:
+    """Makes sure that the topic as it is now is still the one the slices were planned on.
 
     Raises:
         LossError: it was recreated in the meantime.
     """
-    current = topic_state(settings, topic).topic_id
     planned = {part.topic_id for part in slices}
-    if planned - {current}:
+    if planned - {state.topic_id}:
         raise LossError(
-            f"was recreated while it was read: planned on id {', '.join(planned)}, now {current}",
-            where=f"topic {topic}",
+            f"was recreated while it was read: planned on id {', '.join(planned)}, now {state.topic_id}",
+            where=f"topic {state.topic}",
             do="Nothing was written; the sensor plans anew and says what is lost",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -20,15 +20,20 @@ from lakehouse_assets.settings import Settings
 
 @dataclass(frozen=True)
 class KafkaSource:
-    """The verbs of `source.Source` over one topic."""
+    """The verbs of `source.Source` over one topic.
+
+    What decides looks at the topic anew; `waits` and `marked` go by the newest look of the same object, which lives for
+    one tick or one batch.
+    """
 
     settings: Settings
     table: KafkaTable
     unit: str = "offsets"
+    _seen: list[TopicState] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
         """The next offsets up to the last stable ones, shared among the partitions."""
-        state, most = self._state(), self.settings.max_records_per_batch
+        state, most = self._look(), self.settings.max_records_per_batch
         slices = planning.plan(self.table.key, state, ledger.position, ledger.acceptances, most)
         self._check_cut(state, planning.led_anew(state, ledger.position, ledger.acceptances))
         return slices
@@ -64,11 +69,11 @@ class KafkaSource:
 
     def check(self, slices: Sequence[Slice]) -> None:
         """The topic must not have been recreated."""
-        kafka.check_topic_id(self.settings, self.table.topic, slices)
+        kafka.check_topic_id(self._look(), slices)
 
     def marked(self, position: Position) -> Position:
-        """With the leader epochs of now."""
-        state = self._state()
+        """With the leader epochs of the newest look."""
+        state = self._newest_look()
         return position.led(state.topic_id, state.leader_epochs)
 
     def _check_cut(self, state: TopicState, led: Sequence[Led]) -> None:
@@ -83,11 +88,11 @@ class KafkaSource:
 
     def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
         """What retention has left; any offset can be of any day."""
-        return planning.still_held(self._state(), position)
+        return planning.still_held(self._look(), position)
 
     def lags(self, positions: Sequence[Position]) -> list[int]:
         """Offsets up to the last stable ones."""
-        state = self._state()
+        state = self._look()
         return [planning.lag(state, position) for position in positions]
 
     def taken(self, position: Position) -> int:
@@ -96,11 +101,15 @@ class KafkaSource:
 
     def waits(self) -> Waits | None:
         """What lies behind open transactions."""
-        return kafka.waits(self.settings, self._state())
+        return kafka.waits(self.settings, self._newest_look())
 
     def acceptance(self, ledger: Ledger) -> Acceptance:
         """Goes on with the topic as it is now."""
-        return planning.acceptance(self._state(), ledger.position, ledger.acceptances)
+        return planning.acceptance(self._look(), ledger.position, ledger.acceptances)
 
-    def _state(self) -> TopicState:
-        return kafka.topic_state(self.settings, self.table.topic)
+    def _look(self) -> TopicState:
+        self._seen[:] = [kafka.topic_state(self.settings, self.table.topic)]
+        return self._seen[0]
+
+    def _newest_look(self) -> TopicState:
+        return self._seen[0] if self._seen else self._look()

@@ -16,12 +16,13 @@ from dagster import (
 )
 from pyspark.errors import PySparkException
 
+from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.orchestration.pipelines import engine_of
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.engine.upkeep.compaction import compact, crowded
 from lakehouse_assets.engine.upkeep.restating import forget, restate
-from lakehouse_assets.engine.upkeep.vacuum import require_retention, vacuum
+from lakehouse_assets.engine.upkeep.vacuum import require_clocks, require_retention, vacuum
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.increments import Engine
 from lakehouse_assets.errors import LakehouseError
@@ -71,8 +72,18 @@ def _upkeep(engine: Engine, target: delta.Target, table: Table, tables: Sequence
         skipped += [each.gave_up for each in done if each.gave_up]
     deleted, refused = _vacuum(engine, target, table, tables, dry_run)
     if not dry_run:
-        forget(engine.lake, target.key, since)
+        refused += _forget(engine, target, since)
     return Upkeep(target.key, before, after, deleted, (*skipped, *refused), is_restated)
+
+
+def _forget(engine: Engine, target: delta.Target, since: int) -> tuple[str, ...]:
+    """Why the log was not cleaned; it is this process whose clock judges log entries to be old."""
+    try:
+        clock.require_right(engine.settings, "this machine's", lambda: datetime.now(UTC))
+    except LakehouseError as refused:
+        return (f"log not cleaned: {refused}",)
+    forget(engine.lake, target.key, since)
+    return ()
 
 
 def _vacuum(
@@ -81,7 +92,8 @@ def _vacuum(
     """(files deleted, why not)."""
     settings = engine.settings
     try:
-        require_retention(engine.lake, table, tables, settings, datetime.now(UTC))
+        require_clocks(target)
+        require_retention(engine.lake, table, tables, settings)
         return vacuum(target, settings.vacuum_retention_days, dry_run=dry_run), ()
     except LakehouseError as refused:
         return 0, (f"not vacuumed: {refused}",)

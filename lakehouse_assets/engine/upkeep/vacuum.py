@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.tables import DailyTable, Table
 from lakehouse_assets.engine.writing import delta
@@ -20,7 +21,7 @@ _CONF = {
 _NOTHING = timedelta(0)
 
 
-def require_retention(lake: Lake, table: Table, tables: Sequence[Table], settings: Settings, now: datetime) -> None:
+def require_retention(lake: Lake, table: Table, tables: Sequence[Table], settings: Settings) -> None:
     """Allows a vacuum of the table with the retention of the settings.
 
     Raises:
@@ -35,7 +36,7 @@ def require_retention(lake: Lake, table: Table, tables: Sequence[Table], setting
             "older versions, and writes that take longer, then fail",
         )
     for reader in readers(table, tables):
-        needed = still_needed(lake, table, reader, now)
+        needed = still_needed(lake, table, reader)
         if needed > timedelta(days=settings.vacuum_retention_days):
             raise LakehouseError(
                 f"{reader.key} lags: it may still read files that were replaced {_days(needed)} days ago; "
@@ -50,20 +51,38 @@ def readers(table: Table, tables: Sequence[Table]) -> tuple[DailyTable, ...]:
     return tuple(each for each in tables if isinstance(each, DailyTable) and each.source == table)
 
 
-def still_needed(lake: Lake, table: Table, reader: DailyTable, now: datetime) -> timedelta:
-    """How long ago the first file was replaced that a rebuild of `reader` would read; zero when none was."""
+def still_needed(lake: Lake, table: Table, reader: DailyTable) -> timedelta:
+    """How long ago the first file was replaced that a rebuild of `reader` would read; zero when none was.
+
+    By the store's clock alone: the commits' own times are those of whichever machine wrote them.
+    """
     try:
         version = version_at(lake, table.key, lake.ledger(reader.key).position)
     except PlanError:
         return _NOTHING
-    replaced_ms = None
+    replaced = None
     for commit in lake.commits(table.key):
         if commit.version <= version:
             break
-        replaced_ms = commit.timestamp_ms
-    if replaced_ms is None:
+        replaced = commit.version
+    if replaced is None:
         return _NOTHING
-    return now - datetime.fromtimestamp(replaced_ms / 1000, UTC)
+    age = clock.age(lake.settings, table.key, replaced)
+    return timedelta.max if age is None else age
+
+
+def require_clocks(target: delta.Target) -> None:
+    """Makes sure that the clock by which Spark judges files to be old is right.
+
+    Raises:
+        LakehouseError: it is far from the store's.
+    """
+    clock.require_right(target.lake.settings, "Spark's", lambda: _spark_now(target))
+
+
+def _spark_now(target: delta.Target) -> datetime:
+    [row] = target.spark.sql("SELECT unix_millis(current_timestamp()) AS ms").collect()
+    return datetime.fromtimestamp(row["ms"] / 1000, UTC)
 
 
 def vacuum(target: delta.Target, retention_days: float, *, dry_run: bool = False) -> int:

@@ -21,6 +21,7 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration.progress import snapshot
 from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.sources import kafka
+from lakehouse_assets.engine.writing import increments
 from lakehouse_assets.errors import LossError
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, Lab, sale
 
@@ -173,6 +174,26 @@ def test_transactions_are_read_to_the_last_stable_offset_and_committed_only(lab:
     assert [(part.start, part.end) for part in planned] == [(0, 6)]
     assert sorted(row["offset"] for row in read) == [0, 1]
     assert sorted(row["offset"] for row in read_later) == [6, 7]
+
+
+def test_a_tick_asks_the_topic_once_and_a_batch_once(lab: Lab, instance, monkeypatch):
+    """Nothing remembers it: the next tick asks anew."""
+    asked, ask = [], kafka.topic_state
+    lab.send(sale(1))
+    batch = lab.batch()
+    monkeypatch.setattr(kafka, "topic_state", lambda *given: asked.append(1) or ask(*given))
+
+    assert isinstance(look(instance, lab), RunRequest)
+    assert len(asked) == 1
+    lab.publish(increments.land(lab.engine(), lab.bronze, batch))
+    assert len(asked) == 2
+    lab.refine()
+    lab.recompute()
+    for ticks in (3, 4):
+        assert isinstance(look(instance, lab), SkipReason)
+        assert len(asked) == ticks
+    snapshot(lab.settings, lab.tables)
+    assert len(asked) == 5
 
 
 def test_what_an_open_transaction_holds_back_is_told(lab: Lab, instance):

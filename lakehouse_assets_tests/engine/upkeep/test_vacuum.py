@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, write_deltalake
 
+from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.upkeep.vacuum import readers, require_retention, still_needed
@@ -46,8 +47,9 @@ def commit(lake: LocalLake, key: str, end: int | None) -> None:
     write_deltalake(lake.uri(key), rows, mode="append", partition_by=["event_date"], commit_properties=properties)
 
 
-def in_days(days: float) -> datetime:
-    return datetime.now(UTC) + timedelta(days=days)
+def it_is_later(monkeypatch, days: float) -> None:
+    """The store says that every commit is so old."""
+    monkeypatch.setattr(clock, "age", lambda *_: timedelta(days=days))
 
 
 def test_a_retention_below_the_floor_is_refused(lake, lab):
@@ -55,7 +57,7 @@ def test_a_retention_below_the_floor_is_refused(lake, lab):
     short = Settings(vacuum_retention_days=6.5)
 
     with pytest.raises(LakehouseError, match=r"6\.5 days is below the floor of 7"):
-        require_retention(lake, lab.bronze, lab.tables, short, in_days(0))
+        require_retention(lake, lab.bronze, lab.tables, short)
 
 
 def test_only_what_reads_a_version_of_a_table_keeps_its_files(lab):
@@ -64,16 +66,18 @@ def test_only_what_reads_a_version_of_a_table_keeps_its_files(lab):
     assert readers(lab.bronze, lab.tables) == ()
 
 
-def test_a_lagging_reader_needs_what_was_replaced_since_its_position(lake, lab, settings):
+def test_a_lagging_reader_needs_what_was_replaced_since_its_position(lake, lab, settings, monkeypatch):
     """Nine days later the retention still covers it; eleven days later it does not."""
     commit(lake, lab.gold.key, 5)
     for end in (5, 6, 7):
         commit(lake, lab.silver.key, end)
 
-    assert timedelta(days=9) < still_needed(lake, lab.silver, lab.gold, in_days(9)) < timedelta(days=9, minutes=5)
-    require_retention(lake, lab.silver, lab.tables, settings, in_days(9))
+    it_is_later(monkeypatch, 9)
+    assert still_needed(lake, lab.silver, lab.gold) == timedelta(days=9)
+    require_retention(lake, lab.silver, lab.tables, settings)
+    it_is_later(monkeypatch, 11)
     with pytest.raises(LakehouseError, match=f"{lab.gold.key} lags"):
-        require_retention(lake, lab.silver, lab.tables, settings, in_days(11))
+        require_retention(lake, lab.silver, lab.tables, settings)
 
 
 @pytest.mark.parametrize("maintained", [0, 2])
@@ -84,13 +88,13 @@ def test_a_reader_that_has_caught_up_needs_no_old_file(lake, lab, maintained):
     for _ in range(maintained):
         commit(lake, lab.silver.key, None)
 
-    assert still_needed(lake, lab.silver, lab.gold, in_days(99)) == NONE
+    assert still_needed(lake, lab.silver, lab.gold) == NONE
 
 
 def test_a_reader_that_does_not_exist_or_is_from_before_the_history_needs_nothing(lake, lab):
     """It cannot be rebuilt from an older version anyway."""
     commit(lake, lab.silver.key, 5)
-    assert still_needed(lake, lab.silver, lab.gold, in_days(99)) == NONE
+    assert still_needed(lake, lab.silver, lab.gold) == NONE
 
     commit(lake, lab.gold.key, 3)
-    assert still_needed(lake, lab.silver, lab.gold, in_days(99)) == NONE
+    assert still_needed(lake, lab.silver, lab.gold) == NONE
