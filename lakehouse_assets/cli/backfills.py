@@ -109,8 +109,8 @@ def _wait(settings: Settings, backfill_id: str, console: Console) -> bool:
 
 
 def _downstream(table: Table) -> list[Table]:
-    from lakehouse_assets.definitions import TABLES
     from lakehouse_assets.engine.tables import DailyTable, EventTable
+    from lakehouse_assets.registry import TABLES
 
     found: list[Table] = []
     for each in TABLES:
