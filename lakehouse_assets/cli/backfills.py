@@ -53,7 +53,7 @@ def backfill(
         console.print(f"{table}: no day is {days}. Nothing to do.")
         return
     if days in (backfills.ALL, backfills.STALE):
-        asked_for, held = wanted, [lake.sizes(each.key) for each in tables]
+        asked_for, held = wanted, backfills.held_by(lake, tables)
         wanted = backfills.bridged(wanted, held, settings.max_rows_per_piece)
         if more := len(wanted) - len(asked_for):
             console.print(f"{more} days between them are rebuilt along: that costs less than more runs.")
