@@ -6,7 +6,6 @@ import warnings
 
 from dagster import BetaWarning, Definitions, in_process_executor
 
-from lakehouse_assets import bronze, gold, serve, silver
 from lakehouse_assets.engine.alerts.rounds import alert_sensor
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
 from lakehouse_assets.engine.orchestration.hold_checks import hold_check
@@ -17,19 +16,16 @@ from lakehouse_assets.engine.orchestration.reconciler import reconciler
 from lakehouse_assets.engine.orchestration.sensors import source_sensor
 from lakehouse_assets.engine.orchestration.view_assets import view_asset
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import EventTable, SourceTable, Table, check_names, quarantine_of, tables_in
+from lakehouse_assets.engine.tables import SourceTable, check_names
 from lakehouse_assets.engine.upkeep.event_log import sweeper
 from lakehouse_assets.engine.upkeep.maintenance import daily, maintenance_job
 from lakehouse_assets.engine.upkeep.run_retention import retention_job
-from lakehouse_assets.engine.views import View
+from lakehouse_assets.registry import QUARANTINES, TABLES, VIEWS
 from lakehouse_assets.settings import load
 
 warnings.filterwarnings("ignore", category=BetaWarning)
 
-
-TABLES: tuple[Table, ...] = tuple(table for layer in (bronze, silver, gold) for table in tables_in(layer))
-QUARANTINES = tuple(quarantine_of(table) for table in TABLES if isinstance(table, SourceTable | EventTable))
-VIEWS: tuple[View, ...] = tuple(serve.views())
+__all__ = ["QUARANTINES", "TABLES", "VIEWS", "definitions", "defs"]
 
 
 def definitions() -> Definitions:

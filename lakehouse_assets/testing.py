@@ -19,8 +19,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DateType, StructField, StructType
 
 from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.sessions import activate
 from lakehouse_assets.engine.sources.records import RECORD
-from lakehouse_assets.engine.spark import activate
 from lakehouse_assets.engine.tables import DailyTable, EventTable
 from lakehouse_assets.engine.writing import completeness
 from lakehouse_assets.engine.writing.audits import REASONS, Audit, audit

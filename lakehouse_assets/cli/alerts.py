@@ -58,13 +58,13 @@ def listing(context: typer.Context) -> None:
 
 def incidents_shown(found: Sequence[Incident], now: float) -> RichTable:
     """One line for each open incident, oldest first."""
-    from lakehouse_assets.engine.alerts.messages import duration, partitions
+    from lakehouse_assets.engine.alerts.messages import duration, partitions, says
 
     shown = RichTable(title=f"Open incidents: {len(found)}", title_justify="left")
     for column in ("id", "severity", "what", "days", "owner", "since"):
         shown.add_column(column, overflow="fold")
     for each in found:
-        what = escape(f"{each.first.subject}: {each.first.says}")
+        what = escape(f"{each.first.subject}: {says(each)}")
         since = duration(now - each.began_at)
         severity = SEVERITIES[each.first.severity]
         shown.add_row(each.id[:ID_LENGTH], severity, what, partitions(each), escape(each.first.owner), since)
@@ -90,11 +90,12 @@ def close(
 ) -> None:
     """Close an incident by hand. What goes on failing begins a new one."""
     from lakehouse_assets.engine.alerts import closing
+    from lakehouse_assets.engine.alerts.messages import says
     from lakehouse_assets.engine.alerts.rounds import outbox_of
 
     settings = load()
     closed = closing.close(outbox_of(settings), incident, reason, getpass.getuser(), settings.dagster_url)
-    said = f"{closed.id[:ID_LENGTH]} is closed: {closed.first.subject}: {closed.first.says}."
+    said = f"{closed.id[:ID_LENGTH]} is closed: {closed.first.subject}: {says(closed)}."
     Console(soft_wrap=True).print(said, markup=False)
 
 

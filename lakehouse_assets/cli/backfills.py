@@ -53,7 +53,7 @@ def backfill(
         console.print(f"{table}: no day is {days}. Nothing to do.")
         return
     if days in (backfills.ALL, backfills.STALE):
-        asked_for, held = wanted, [lake.sizes(each.key) for each in tables]
+        asked_for, held = wanted, backfills.held_by(lake, tables)
         wanted = backfills.bridged(wanted, held, settings.max_rows_per_piece)
         if more := len(wanted) - len(asked_for):
             console.print(f"{more} days between them are rebuilt along: that costs less than more runs.")
@@ -109,8 +109,8 @@ def _wait(settings: Settings, backfill_id: str, console: Console) -> bool:
 
 
 def _downstream(table: Table) -> list[Table]:
-    from lakehouse_assets.definitions import TABLES
     from lakehouse_assets.engine.tables import DailyTable, EventTable
+    from lakehouse_assets.registry import TABLES
 
     found: list[Table] = []
     for each in TABLES:

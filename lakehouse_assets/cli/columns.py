@@ -63,7 +63,7 @@ def rename(
 
 @contextmanager
 def _spark() -> Iterator[tuple[SparkSession, Settings]]:
-    from lakehouse_assets.engine.spark import connect
+    from lakehouse_assets.engine.sessions import connect
 
     settings = started()
     session = connect(settings, str(uuid4()))

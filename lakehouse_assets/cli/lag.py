@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def show(settings: Settings, console: Console) -> None:
     """Prints one line per table; says why where it cannot."""
-    from lakehouse_assets.definitions import TABLES
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.orchestration.progress import holdings, snapshot, waiting
+    from lakehouse_assets.registry import TABLES
 
     try:
         progress, held = snapshot(settings, TABLES), holdings(Lake(settings), TABLES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,6 +11,11 @@ from rich.console import Console
 from lakehouse_assets.cli.tables import TABLE, started
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import PROJECT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lakehouse_assets.settings import Settings
 
 CATALOG = PROJECT / "docs" / "catalog.md"
 
@@ -30,12 +35,11 @@ def show(
     as_csv: Annotated[bool, typer.Option("--csv", help="A header and one line a row")] = False,
 ) -> None:
     """Show rows of a table, a view or a quarantine; reads without Spark. Wide rows are shown as blocks."""
-    from lakehouse_assets import serve
     from lakehouse_assets.cli import rows
 
-    started()
+    settings = started()
     with Console(stderr=True).status(f"Reading {table}"):
-        found = serve.read(table, where=where, limit=limit)
+        found = _read(settings, table, where, limit)
     if columns:
         found = found.select(chosen(table, columns, found.column_names))
     if as_json or as_csv:
@@ -43,6 +47,18 @@ def show(
         return
     console = Console()
     console.print(rows.shown(f"{table} ({found.num_rows} rows shown)", found, console.width))
+
+
+def _read(settings: Settings, key: str, where: str, limit: int) -> pa.Table:
+    """The rows of a view by its own SQL; those of a table by its log alone, without the tables' files."""
+    from lakehouse_assets.engine.display.table_reading import read_table
+    from lakehouse_assets.engine.history.lake import Lake
+
+    if key.startswith("serve/"):
+        from lakehouse_assets import serve
+
+        return serve.read(key, where=where, limit=limit)
+    return read_table(Lake(settings), key, where, limit)
 
 
 def chosen(table: str, columns: str, known: Sequence[str]) -> list[str]:
@@ -61,8 +77,8 @@ def catalog(
     write: Annotated[bool, typer.Option("--write", help="Write docs/catalog.md instead of printing it")] = False,
 ) -> None:
     """Print what is known of every table: grain, source, owner, columns, rules, freshness."""
-    from lakehouse_assets.definitions import TABLES, VIEWS
     from lakehouse_assets.engine.display import catalog as pages
+    from lakehouse_assets.registry import TABLES, VIEWS
 
     text = pages.catalog((*TABLES, *VIEWS))
     if not write:

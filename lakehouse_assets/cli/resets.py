@@ -31,9 +31,9 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="For scripts: do not ask")] = False,
 ) -> None:
     """Delete a table and what lives on it, to start over: the next batch begins where LAKEHOUSE_FIRST_START says."""
-    from lakehouse_assets.definitions import TABLES
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.upkeep import resets
+    from lakehouse_assets.registry import TABLES
 
     console, asked, settings = Console(soft_wrap=True), known_table(table), started()
     tables = resets.affected(asked, TABLES)

@@ -64,7 +64,7 @@ def accept(
 ) -> None:
     """Let a held table go on: a loss is known, with --rule a broken rule, with --retry what it failed on is mended."""
     from lakehouse_assets.engine.history import acceptances, holds
-    from lakehouse_assets.engine.spark import connect
+    from lakehouse_assets.engine.sessions import connect
 
     settings = started()
     if retry:
@@ -88,11 +88,11 @@ def maintain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done")] = False,
 ) -> None:
     """Compact crowded days and delete files that no kept version needs; exit code 1 when something was not done."""
-    from lakehouse_assets.definitions import TABLES
     from lakehouse_assets.engine.history.lake import Lake
-    from lakehouse_assets.engine.spark import connect
+    from lakehouse_assets.engine.sessions import connect
     from lakehouse_assets.engine.upkeep.maintenance import maintain as upkeep
     from lakehouse_assets.engine.writing.increments import Engine
+    from lakehouse_assets.registry import TABLES
 
     settings, run_id = started(), str(uuid4())
     chosen = [known_table(table)] if table else TABLES
@@ -139,7 +139,7 @@ def known_table(key: str) -> Table:
     Raises:
         LakehouseError: there is none; names those there are.
     """
-    from lakehouse_assets.definitions import TABLES
+    from lakehouse_assets.registry import TABLES
 
     for table in TABLES:
         if table.key == key:

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.demo import (
     account,
     dagster_runs,
@@ -30,6 +29,7 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration.progress import TableProgress, snapshot
 from lakehouse_assets.engine.sources import kafka
 from lakehouse_assets.errors import BrokenContractError
+from lakehouse_assets.registry import TABLES
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings, load
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
-from dagster import DailyPartitionsDefinition
 from pyspark.sql import Column
 
 from lakehouse_assets.engine.contracts import without_nulls
 from lakehouse_assets.settings import Settings
 
+if TYPE_CHECKING:
+    from dagster import DailyPartitionsDefinition
+
 
 def partitions(settings: Settings) -> DailyPartitionsDefinition:
     """One partition per UTC day, from the calendar's first day to the last one a record may be dated."""
+    from dagster import DailyPartitionsDefinition
+
     return DailyPartitionsDefinition(
         start_date=settings.calendar_start.isoformat(),
         timezone="UTC",

@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
-from dagster import AssetKey
 from pyspark.sql import Column
 
 from lakehouse_assets.engine import naming
@@ -17,6 +17,9 @@ from lakehouse_assets.engine.history.versions import code_version, digest
 from lakehouse_assets.engine.sources.csv_format import Csv, names_fault
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import ContractError
+
+if TYPE_CHECKING:
+    from dagster import AssetKey
 
 TOPIC_TAG = "lakehouse/topic"
 DROP_TAG = "lakehouse/drop"
@@ -88,6 +91,8 @@ class KafkaTable(SourceTable):
     @property
     def origin_key(self) -> AssetKey:
         """`[kafka, <topic>]`, split at its dots where letters, digits and single underscores stand between."""
+        from dagster import AssetKey
+
         return AssetKey(["kafka", *naming.words(self.topic, ".")])
 
     @property
@@ -150,6 +155,8 @@ class DropTable(SourceTable):
     @property
     def origin_key(self) -> AssetKey:
         """The prefix, split at its slashes."""
+        from dagster import AssetKey
+
         parts = self.prefix.strip("/").split("/")
         return AssetKey([name for part in parts for name in naming.words(part, "/")])
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-
-from dagster import AssetKey
+from typing import TYPE_CHECKING
 
 from lakehouse_assets.engine.naming import check_key
+
+if TYPE_CHECKING:
+    from dagster import AssetKey
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Table(ABC):
     @property
     def asset_key(self) -> AssetKey:
         """The Dagster asset key, `[layer, domain, table]`."""
+        from dagster import AssetKey
+
         return AssetKey(self.key.split("/"))
 
     @property

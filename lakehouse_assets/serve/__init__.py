@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from lakehouse_assets.engine.display.reading import read_table, read_view
+from lakehouse_assets.engine.display.reading import read_view
+from lakehouse_assets.engine.display.table_reading import read_table
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.tables import tables_in
 from lakehouse_assets.engine.views import View

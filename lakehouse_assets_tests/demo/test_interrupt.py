@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from lakehouse_assets.demo import interrupts
@@ -19,7 +19,8 @@ from lakehouse_assets.settings import PROJECT, load
 from lakehouse_assets_tests.faults.site import until
 
 STOP_SECONDS = 10.0
-START_SECONDS = 400
+"""On a machine that does nothing else; as much longer as there is load for each core."""
+START_SECONDS = 900
 DEMO = "from lakehouse_assets.cli import main; main()"
 
 
@@ -44,33 +45,45 @@ def test_a_signal_is_raised_between_two_steps_or_at_the_end():
     assert [signal.getsignal(each) for each in interrupts.SIGNALS] == before
 
 
-@pytest.mark.slow
-def test_ctrl_c_stops_everything_in_ten_seconds_and_alerts_nobody(tmp_path: Path):
-    """With a run in flight: no traceback, nothing left running, and no alert for that run after the next start."""
-    environment = os.environ | {"LAKEHOUSE_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
-    said = tmp_path / "said.txt"
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A state folder; whatever still runs for it when the test has failed is stopped."""
+    yield tmp_path
+    Stack(tmp_path).down()
+
+
+def _ready(demo: subprocess.Popen[bytes], said: Path) -> bool:
+    assert demo.poll() is None, said.read_text()
+    return "records a second" in said.read_text()
+
+
+def _interrupted(home: Path, said: Path) -> tuple[int, float]:
+    """The exit code, and the seconds from Ctrl-C to it."""
+    environment = os.environ | {"LAKEHOUSE_HOME": str(home), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", DEMO, "demo", "--rows", "2000", "--rate", "100"]
     with said.open("w") as output:
-        command = [sys.executable, "-c", DEMO, "demo", "--rows", "2000", "--rate", "100"]
         demo = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
-        until(lambda: "records a second" in said.read_text() or demo.poll() is not None, START_SECONDS, "the trickle")
-        assert demo.poll() is None, said.read_text()
+    try:
+        until(lambda: _ready(demo, said), START_SECONDS, f"the trickle of {said}")
         time.sleep(5)
         began = time.monotonic()
         os.killpg(demo.pid, signal.SIGINT)
-        code, seconds = demo.wait(60), time.monotonic() - began
+        return demo.wait(60), time.monotonic() - began
+    finally:
+        demo.kill()
 
-    text = said.read_text()
+
+@pytest.mark.slow
+def test_ctrl_c_stops_everything_in_ten_seconds_and_alerts_nobody(home: Path):
+    """With a run in flight: no traceback, nothing left running, and no alert for that run after the next start."""
+    code, seconds = _interrupted(home, home / "said.txt")
+    text, stack = (home / "said.txt").read_text(), Stack(home)
     assert code in (0, 130), text
     assert text.splitlines()[-2:] == ["The trickle ended.", "Stopping the services."], text
     assert "Traceback" not in text
-    assert seconds < STOP_SECONDS
-    stack = Stack(tmp_path)
+    assert seconds < STOP_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), text
     assert stack.leftovers() == []
-    assert not [each for each in psutil.process_iter() if each.pid == demo.pid]
     stack.up()
-    try:
-        settings = load(home=tmp_path)
-        time.sleep(4 * settings.alerts_interval_seconds)
-        assert [each.first for each in outbox_of(settings).incidents().values() if each.first.kind == "run"] == []
-    finally:
-        stack.down()
+    settings = load(home=home)
+    time.sleep(4 * settings.alerts_interval_seconds)
+    assert [each.first for each in outbox_of(settings).incidents().values() if each.first.kind == "run"] == []

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from lakehouse_assets.engine.display import reading
-from lakehouse_assets.engine.orchestration.pipelines import downstream
+from lakehouse_assets.engine.flow import downstream
 from lakehouse_assets.engine.tables import DailyTable
 from lakehouse_assets.engine.writing import increments, rebuilds
 from lakehouse_assets.gold import sales_customer_days, sales_product_performance

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+import pyspark.sql.functions as F
 import pytest
 
+from lakehouse_assets.engine.payload import parse_json
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.engine.writing.verdicts import set_aside, typed_rows
-from lakehouse_assets.silver.sales_transactions import table
+from lakehouse_assets.silver.sales_transactions import PAYLOAD, table
 from lakehouse_assets.testing import bronze_rows, check_events
 from lakehouse_assets_tests.engine.lab import sale
 
@@ -75,6 +78,24 @@ def test_the_quarantine_says_what_came_and_hides_persons(spark):
         ["Date: absent"],
         [r"TransactionNo: str_matches(C?\d+$)"],
         ["value: not UTF-8: line 1, byte 24"],
+    ]
+
+
+def test_what_came_is_hidden_where_the_transform_renames_it(spark):
+    """Nobody knows then whether it is personal: the column it was read into is none of the model's."""
+
+    def renamed(records):
+        typed = parse_json(records, PAYLOAD, columns={"Date": "event_time", "CustomerNo": "household"})
+        made = {"CustomerNo": F.col("household"), "is_cancellation": F.lit(False)}
+        return typed.withColumns(made)
+
+    other = replace(table, transform=renamed)
+    records = [sale(1, CustomerNo="Smith", Price="2"), sale(2, date="01/03/2017")]
+    aside = set_aside(other, typed_rows(other, bronze_rows(other, spark, records))).orderBy("offset").collect()
+
+    assert [sorted(row["reasons"]) for row in aside] == [
+        ["CustomerNo: not a bigint: •••", 'Price: not a decimal(18,2): "2"'],
+        ['Date: not a timestamp: "01/03/2017"'],
     ]
 
 

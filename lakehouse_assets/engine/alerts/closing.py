@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lakehouse_assets.engine.alerts.incidents import Incident, Notice
-from lakehouse_assets.engine.alerts.messages import Message, message
+from lakehouse_assets.engine.alerts.messages import Message, message, over, says
 from lakehouse_assets.engine.alerts.outbox import Outbox, Outcome
 from lakehouse_assets.errors import LakehouseError, UnavailableError
 
@@ -56,5 +56,5 @@ def _the_one(known: Mapping[str, Incident], asked: str) -> Incident:
 
 def _farewell(incident: Incident, reason: str, dagster_url: str) -> Message:
     said = message(Notice("recovery", incident, time.time()), dagster_url)
-    title = said.title.replace("[RECOVERED]", "[CLOSED]", 1).replace(incident.first.over, incident.first.says, 1)
+    title = said.title.replace("[RECOVERED]", "[CLOSED]", 1).replace(over(incident), says(incident), 1)
     return replace(said, title=title, body=f"Reason: {reason}\n{said.body}")

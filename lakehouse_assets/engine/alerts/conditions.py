@@ -46,8 +46,15 @@ class Condition:
 
     @property
     def group(self) -> str:
-        """Conditions of one group that begin together are one incident."""
+        """Conditions of one group that begin soon after each other are one incident."""
         return f"{self.kind}:{self.subject}:{self.rule}"
+
+    @property
+    def company(self) -> str:
+        """Conditions of one company that begin before any of it was told are one incident: all that is told alike."""
+        if self.kind != "check":
+            return self.group
+        return f"{self.kind}:{self.subject}:{self.severity}:{self.owner}"
 
     def to_json(self) -> dict[str, Any]:
         """As `from_json` takes it."""

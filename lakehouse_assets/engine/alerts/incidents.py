@@ -2,8 +2,8 @@
 
 An incident begins when a condition fails that is in none, and is over when none of its members fails any longer. Each
 gives one `start` and one `recovery`, in this order, however short it was, and none in between but the reminders asked
-for. Days of one table that break one rule at about the same time are members of one incident: it is told once it has
-been quiet for `settle_seconds`, so that a backfill of a year is one message.
+for. Rules of one table and severity that break together are members of one incident; days that break them at about the
+same time as well: it is told once it has been quiet for `settle_seconds`, so that a backfill of a year is one message.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Incident:
     members: Mapping[str, Member]
     partitions: tuple[str, ...] = ()
     """Every day that was ever a member, as they came."""
+    rules: tuple[str, ...] = ()
+    """Every rule that was ever a member, as they came; none where it is not about rules."""
     told: int = 0
     """Messages so far that it goes on: 1 for its start."""
     told_at: float = 0.0
@@ -65,7 +67,9 @@ class Incident:
         """The incident that was kept."""
         details = tuple(Condition.from_json(each) for each in body["details"])
         members = {key: Member(**each) for key, each in body["members"].items()}
-        return cls(**{**body, "details": details, "members": members, "partitions": tuple(body["partitions"])})
+        rules = body.get("rules") or (each.rule for each in details if each.rule)
+        said = {"partitions": tuple(body["partitions"]), "rules": tuple(dict.fromkeys(rules))}
+        return cls(**{**body, **said, "details": details, "members": members})
 
 
 @dataclass(frozen=True)
@@ -139,12 +143,17 @@ class _Board:
 
     def _joinable(self, condition: Condition) -> Iterator[Incident]:
         for incident in self.open.values():
-            if incident.first.group == condition.group and self._gathers(incident):
+            if self._takes(incident, condition):
                 yield incident
 
-    def _gathers(self, incident: Incident) -> bool:
+    def _takes(self, incident: Incident, condition: Condition) -> bool:
+        """What was told takes further days for a while, but no rule that its message did not name."""
+        if not incident.told:
+            return incident.first.company == condition.company
         quiet = self.now - incident.joined_at
-        return quiet <= self.rules.settle_seconds or not incident.told
+        of_its_rules = incident.first.group == condition.group or condition.rule in incident.rules
+        alike = incident.first.company == condition.company and of_its_rules
+        return alike and quiet <= self.rules.settle_seconds
 
     def _joined(self, incident: Incident, condition: Condition) -> Incident:
         return replace(
@@ -153,6 +162,7 @@ class _Board:
             members={**incident.members, condition.key: Member(condition.hold_seconds)},
             details=(*incident.details, condition)[:MOST_DETAILS],
             partitions=_with(incident.partitions, condition.partition),
+            rules=_with(incident.rules, condition.rule),
         )
 
     def _begun(self, condition: Condition) -> Incident:
@@ -166,6 +176,7 @@ class _Board:
             joined_at=self.now,
             members={condition.key: Member(condition.hold_seconds)},
             partitions=_with((), condition.partition),
+            rules=_with((), condition.rule),
         )
 
     def passes(self, condition: Condition) -> None:
@@ -228,5 +239,5 @@ def _ended_by(incident: Incident, condition: Condition) -> Incident:
     return incident if words == first.over else replace(incident, details=(replace(first, over=words), *others))
 
 
-def _with(partitions: tuple[str, ...], partition: str) -> tuple[str, ...]:
-    return partitions if not partition or partition in partitions else (*partitions, partition)
+def _with(known: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return known if not name or name in known else (*known, name)

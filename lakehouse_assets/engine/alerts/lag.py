@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
+from lakehouse_assets.engine.flow import downstream
 from lakehouse_assets.engine.orchestration.pipeline_log import redact
-from lakehouse_assets.engine.orchestration.pipelines import downstream
 from lakehouse_assets.engine.orchestration.progress import TableProgress, snapshot
 from lakehouse_assets.engine.tables import SourceTable, Table
 from lakehouse_assets.errors import UnavailableError

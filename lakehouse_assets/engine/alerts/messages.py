@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +10,7 @@ from lakehouse_assets.engine.alerts.conditions import Condition
 from lakehouse_assets.engine.alerts.incidents import Incident, Notice, Phase
 
 MOST_PARTITIONS = 5
+MOST_RULES = 20
 MOST_SAMPLES = 5
 
 
@@ -45,9 +46,21 @@ def title(notice: Notice) -> str:
     """One line, e.g. `[ERROR] silver/sales/transactions: Price not null fails on 2017-03-01`."""
     first = notice.incident.first
     if notice.phase == "recovery":
-        return f"[RECOVERED] {first.subject}: {first.over}{_on(notice.incident)}"
+        return f"[RECOVERED] {first.subject}: {over(notice.incident)}{_on(notice.incident)}"
     goes_on = " (goes on)" if notice.phase == "reminder" else ""
-    return f"[{first.severity.upper()}] {first.subject}: {first.says}{_on(notice.incident)}{goes_on}"
+    return f"[{first.severity.upper()}] {first.subject}: {says(notice.incident)}{_on(notice.incident)}{goes_on}"
+
+
+def says(incident: Incident) -> str:
+    """What is wrong, e.g. `Price not null fails`, `3 rules fail`."""
+    count = len(incident.rules)
+    return incident.first.says if count <= 1 else f"{count} rules fail"
+
+
+def over(incident: Incident) -> str:
+    """What is said when it is over."""
+    count = len(incident.rules)
+    return incident.first.over if count <= 1 else f"{count} rules fail no more"
 
 
 def _on(incident: Incident) -> str:
@@ -60,7 +73,7 @@ def _lines(notice: Notice, dagster_url: str) -> Iterator[str]:
     yield from _known(
         ("Table", first.table),
         ("Partition", partitions(incident)),
-        ("Rule", first.rule),
+        ("Rule" if len(incident.rules) <= 1 else "Rules", _first(incident.rules, MOST_RULES)),
         ("Severity", first.severity),
         ("Owner", first.owner),
         ("Since", _time(incident.began_at)),
@@ -69,16 +82,20 @@ def _lines(notice: Notice, dagster_url: str) -> Iterator[str]:
         yield f"Over: {_time(notice.at)}, after {duration(notice.at - incident.began_at)}"
     else:
         yield from _details(incident)
-    yield from _known(("Page", f"{dagster_url}{first.link}" if dagster_url and first.link else ""))
+    link = first.link if len(incident.rules) <= 1 else first.link.partition("&checkDetail=")[0]
+    yield from _known(("Page", f"{dagster_url}{link}" if dagster_url and link else ""))
     yield f"Message: {notice.id}"
 
 
 def partitions(incident: Incident) -> str:
     """The first few days, and how many there are."""
-    days = incident.partitions
-    if len(days) <= MOST_PARTITIONS:
-        return ", ".join(days)
-    return f"{', '.join(days[:MOST_PARTITIONS])} and {len(days) - MOST_PARTITIONS} more, {len(days)} in all"
+    return _first(incident.partitions, MOST_PARTITIONS)
+
+
+def _first(names: Sequence[str], most: int) -> str:
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more, {len(names)} in all"
 
 
 def _details(incident: Incident) -> Iterator[str]:
@@ -86,16 +103,18 @@ def _details(incident: Incident) -> Iterator[str]:
     if len(incident.details) == 1:
         yield from _known(*((name.capitalize(), text) for name, text in incident.first.facts))
     else:
-        yield from (_member(each) for each in incident.details)
+        yield from (_member(each, named=len(incident.rules) > 1) for each in incident.details)
     samples = [sample for each in incident.details for sample in each.samples][:MOST_SAMPLES]
     if samples:
         yield "Samples:"
         yield from (f"  {sample}" for sample in samples)
 
 
-def _member(condition: Condition) -> str:
+def _member(condition: Condition, *, named: bool) -> str:
     facts = ", ".join(f"{name} {text}" for name, text in condition.facts)
-    return f"  {condition.partition or 'all'}: {facts}"
+    day = condition.partition
+    which = f"{condition.rule} on {day}" if named and day else condition.rule if named else day or "all"
+    return f"  {which}: {facts}"
 
 
 def _known(*named: tuple[str, str]) -> Iterator[str]:

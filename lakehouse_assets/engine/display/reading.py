@@ -1,4 +1,4 @@
-"""Reading tables and views without Spark: SQL by delta-rs' own engine over the Delta tables on S3."""
+"""Reading views without Spark: SQL by delta-rs' own engine over the Delta tables on S3."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from deltalake import QueryBuilder
-from deltalake.exceptions import DeltaError
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
+from lakehouse_assets.engine.display.table_reading import execute, tail
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.engine.views import Reference, Source, View
 from lakehouse_assets.engine.writing import delta
-from lakehouse_assets.errors import ContractError, LakehouseError
+from lakehouse_assets.errors import ContractError
 
 PREVIEW_ROWS = 10
-_QUARANTINE = "_quarantine"
 _NO_TIME = "arrow_cast(NULL, 'Timestamp(Microsecond, Some(\"UTC\"))')"
 
 
@@ -30,24 +28,6 @@ class Examined:
     preview: pa.Table
 
 
-def read_table(lake: Lake, key: str, where: str = "", limit: int | None = None) -> pa.Table:
-    """The rows of a table; of a quarantine those up to its table's position.
-
-    Raises:
-        LakehouseError: there is no such table, or the condition cannot be understood.
-    """
-    table = lake.open(key)
-    if table is None:
-        raise LakehouseError("there is no such table yet", where=key, do="`lakehouse status` lists those there are")
-    shown = "TRUE"
-    if key.endswith(_QUARANTINE):
-        slices = lake.ledger(key.removesuffix(_QUARANTINE)).position.slices()
-        shown = predicate(slices).replace("`", '"')
-    return _execute(
-        QueryBuilder().register("t", table), f"SELECT * FROM t WHERE {shown}{_tail(' AND', where, limit)}", key
-    )
-
-
 def read_view(lake: Lake, view: View, where: str = "", limit: int | None = None) -> pa.Table:
     """The rows of a view, in the columns and types of its schema.
 
@@ -56,7 +36,7 @@ def read_view(lake: Lake, view: View, where: str = "", limit: int | None = None)
         ContractError: the view's SQL cannot be run over its sources.
     """
     columns = ", ".join(view.contract.fields.names)
-    found = _over(lake, view, f"SELECT {columns} FROM answer{_tail(' WHERE', where, limit)}")
+    found = _over(lake, view, f"SELECT {columns} FROM answer{tail(' WHERE', where, limit)}")
     return found.cast(arrow_schema(view.contract.fields))
 
 
@@ -112,7 +92,7 @@ def _over(lake: Lake, view: View, query: str) -> pa.Table:
             empty.append(f"{source.name} AS (SELECT {_nothing(source)} WHERE FALSE), ")
         else:
             builder.register(source.name, table)
-    return _execute(builder, f"WITH {''.join(empty)}answer AS ({view.sql}) {query}", view.key)
+    return execute(builder, f"WITH {''.join(empty)}answer AS ({view.sql}) {query}", view.key)
 
 
 def _nothing(source: Source) -> str:
@@ -129,21 +109,6 @@ def _columns(source: Source) -> Iterator[tuple[str, str]]:
     yield from ((field.name, field.dataType.simpleString()) for field in fields)
     if delta.PARTITION_COLUMN not in fields.names:
         yield delta.PARTITION_COLUMN, "date"
-
-
-def _tail(joint: str, where: str, limit: int | None) -> str:
-    return (f"{joint} ({where})" if where else "") + (f" LIMIT {limit}" if limit is not None else "")
-
-
-def _execute(builder: QueryBuilder, query: str, where: str) -> pa.Table:
-    try:
-        return pa.table(builder.execute(query).read_all())
-    except DeltaError as error:
-        raise ContractError(
-            f"the query cannot be run: {str(error).splitlines()[0].rstrip('.')}",
-            where=where,
-            do="Correct the condition, or the view's SQL; text stands in single quotes",
-        ) from error
 
 
 def _wrong(view: View, what: str) -> ContractError:

@@ -15,6 +15,8 @@ from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
 
 ALL, STALE = "all", "stale"
+MOST_EMPTY_DAYS = 31
+"""Of one gap between two days that are rebuilt by one run: Dagster shows them as materialized, with no rows."""
 _NOTHING = Size(0, 0, 0)
 _LAUNCH = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
   __typename
@@ -89,17 +91,25 @@ def ranges(days: Sequence[date]) -> tuple[tuple[date, date], ...]:
     return tuple(found)
 
 
+def held_by(lake: Lake, tables: Sequence[Table]) -> list[dict[date, Size]]:
+    """What the tables of a backfill hold by day, the first one first, then what those hold that they are made from."""
+    sources = {each.source.key: None for each in tables if isinstance(each, EventTable | DailyTable)}
+    keys = dict.fromkeys(each.key for each in tables) | sources
+    return [lake.sizes(key) for key in keys]
+
+
 def bridged(days: Sequence[date], held: Sequence[Mapping[date, Size]], most_rows: int) -> tuple[date, ...]:
     """The days, and those between them that cost less to rebuild along than one more run for what follows.
 
-    A gap is closed where each table holds rows on every day of it, `most_rows` at most in the first table: an empty day
-    would be shown as materialized.
+    A gap is closed where it holds `most_rows` at most in the first table, `MOST_EMPTY_DAYS` at most are empty, and
+    each of its days is either held by all or by none: a day that some hold would be changed by its rebuild.
     """
     found = list(days[:1])
     for day in days[1:]:
         gap = [found[-1] + timedelta(days=n) for n in range(1, (day - found[-1]).days)]
-        filled = all(sizes.get(each, _NOTHING).rows for each in gap for sizes in held)
-        if gap and filled and _sum(held[0], gap).rows <= most_rows:
+        holders = [sum(each in sizes for sizes in held) for each in gap]
+        is_settled = all(count in (0, len(held)) for count in holders) and holders.count(0) <= MOST_EMPTY_DAYS
+        if is_settled and _sum(held[0], gap).rows <= most_rows:
             found += gap
         found.append(day)
     return tuple(found)

@@ -17,9 +17,10 @@ from dagster import (
 )
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from lakehouse_assets.engine.flow import below
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.orchestration import holding
-from lakehouse_assets.engine.tables import DailyTable, EventTable, Table
+from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.settings import load
 
 NOT_HELD = "not_held"
@@ -39,12 +40,6 @@ def hold_check(table: Table, tables: Sequence[Table]) -> AssetChecksDefinition:
         )
 
     return check
-
-
-def below(table: Table, tables: Sequence[Table]) -> tuple[Table, ...]:
-    """Every table that lives on this one."""
-    direct = [each for each in tables if isinstance(each, EventTable | DailyTable) and each.source == table]
-    return tuple([*direct, *(further for each in direct for further in below(each, tables))])
 
 
 def verdicts(table: Table, tables: Sequence[Table], hold: Hold | None) -> Iterator[AssetCheckEvaluation]:

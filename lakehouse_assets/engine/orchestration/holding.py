@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from dagster import RunRecord
 from pyspark.errors import PySparkException
 
 from lakehouse_assets.engine.history import holds
@@ -19,6 +19,9 @@ from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, 
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import BrokenContractError, LakehouseError, LossError, PlanError, UnavailableError
 from lakehouse_assets.settings import PROJECT, Settings
+
+if TYPE_CHECKING:
+    from dagster import RunRecord
 
 CODE_TAG = "lakehouse/code"
 """The version of the code that a run was asked for with."""

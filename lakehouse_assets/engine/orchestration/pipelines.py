@@ -20,6 +20,7 @@ from dagster import (
     op,
 )
 
+from lakehouse_assets.engine.flow import downstream
 from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Slice
@@ -53,13 +54,6 @@ class BatchConfig(Config):
     def batch(self) -> Batch:
         """As the engine takes it."""
         return Batch(tuple(Slice(*part) for part in self.slices), datetime.fromisoformat(self.planned_at))
-
-
-def downstream(source: SourceTable, tables: Sequence[Table]) -> tuple[Table, ...]:
-    """The tables that live on this one, nearest first."""
-    events = [table for table in tables if isinstance(table, EventTable) and table.source == source]
-    daily = [table for table in tables if isinstance(table, DailyTable) and table.source in events]
-    return (*events, *daily)
 
 
 def increment_job(source: SourceTable, tables: Sequence[Table]) -> JobDefinition:
@@ -155,10 +149,3 @@ def _published(engine: Engine, table: Table, plan: Plan) -> Iterator[Any]:
     yield Output(publication, "publication")
     if publication is not None:
         yield from checks.evaluations(table, publication.audit)
-
-
-def chain(source: SourceTable, tables: Sequence[Table]) -> Iterator[tuple[Table, Table]]:
-    """(upstream, downstream) pairs of the pipeline."""
-    for table in downstream(source, tables):
-        assert isinstance(table, EventTable | DailyTable)
-        yield table.source, table

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lakehouse_assets.engine.flow import below, downstream
 from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.orchestration import hold_checks, holding
-from lakehouse_assets.engine.orchestration.pipelines import downstream
+from lakehouse_assets.engine.orchestration import holding
 from lakehouse_assets.engine.sources.kafka import TopicNotFoundError
 from lakehouse_assets.engine.sources.planning import Waits
 from lakehouse_assets.engine.sources.source import Source, source_of
@@ -105,7 +105,7 @@ def waiting(settings: Settings, tables: Sequence[Table]) -> list[str]:
 
 
 def _line(settings: Settings, table: Table, tables: Sequence[Table], hold: Hold) -> str:
-    behind = ", ".join(each.key for each in hold_checks.below(table, tables))
+    behind = ", ".join(each.key for each in below(table, tables))
     return holding.shown(settings, hold) + (f" For it waits: {behind}." if behind else "")
 
 

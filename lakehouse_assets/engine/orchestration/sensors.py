@@ -23,12 +23,12 @@ from dagster import (
     sensor,
 )
 
+from lakehouse_assets.engine.flow import chain, downstream
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.orchestration import holding, in_flight
-from lakehouse_assets.engine.orchestration.pipelines import chain, downstream
 from lakehouse_assets.engine.sources.source import Source, source_of
 from lakehouse_assets.engine.tables import DailyTable, SourceTable, Table
 from lakehouse_assets.engine.writing.increments import redone_days, standing_ledger

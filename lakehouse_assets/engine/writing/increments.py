@@ -16,10 +16,10 @@ from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.names import own
+from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.sources.source import source_of
-from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.engine.writing import delta, drift, judging, quarantine, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, together

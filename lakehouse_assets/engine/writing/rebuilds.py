@@ -17,9 +17,9 @@ from pyspark.sql import DataFrame
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Position, predicate, without
+from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.sources.source import source_of
-from lakehouse_assets.engine.spark import fit
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
 from lakehouse_assets.engine.writing import delta, drift, failing, judging, quarantine, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, audit, together

@@ -8,7 +8,7 @@ from functools import partial
 
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import predicate
-from lakehouse_assets.engine.spark import fit
+from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.tables import EventTable
 from lakehouse_assets.engine.writing import delta, drift, failing, judging, quarantine
 from lakehouse_assets.engine.writing.audits import Audit, together

@@ -24,6 +24,8 @@ from lakehouse_assets.errors import ContractError
 REFUSED = "nothing of it was published"
 _SHOWN_DAYS = 5
 _SHOWN_RULES = 20
+_NO_FIELD = ""
+"""Stands for the record as a whole, of which a place is told and no value."""
 _UNREADABLE, _BROKEN, _REMARKS, _DRIFT = own("unreadable"), own("broken"), own("remarks"), own("drift")
 
 
@@ -86,12 +88,18 @@ def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
 
 
 def _told(table: EventTable) -> Column:
-    """The reasons, each with what came instead of what it names."""
-    personal = [name.lower() for name in sorted(table.contract.personal)]
+    """The reasons, each with what came instead of what it names.
+
+    Of a table with personal columns only what was read into another column of the model: where a transform renames a
+    column, nobody knows what it holds.
+    """
+    personal = {name.lower() for name in table.contract.personal}
+    harmless = sorted({_NO_FIELD, *(name.lower() for name in table.contract.fields.names)} - personal)
 
     def told(reason: Column) -> Column:
         came = column(UNREADABLE_AS)[reason]
-        shown = F.when(F.lower(came["column"]).isin(personal), F.lit(MASK)).otherwise(came["text"])
+        hidden = ~F.lower(came["column"]).isin(harmless) if personal else F.lit(False)
+        shown = F.when(hidden, F.lit(MASK)).otherwise(came["text"])
         return F.when(came.isNotNull(), F.concat(reason, F.lit(": "), shown)).otherwise(reason)
 
     return F.transform(REASONS, told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 from dagster import (
     AssetCheckEvaluation,
@@ -51,9 +52,16 @@ class Bench:
     def round(self) -> Told:
         return rounds.round_of(self.instance, self.settings, self.tables)
 
-    def judge(self, *passed: bool, days: tuple[str | None, ...] = (None,), warn: bool = False, table=silver) -> str:
-        """A real run whose only step logs these verdicts, each for each of the days; its id."""
-        return judge(self.instance, passed, days, warn, table)
+    def judge(
+        self,
+        *passed: bool,
+        days: tuple[str | None, ...] = (None,),
+        warn: bool = False,
+        table=silver,
+        rules=(RULE,),
+    ) -> str:
+        """A real run whose only step logs these verdicts, each for each of the days and rules; its id."""
+        return judge(self.instance, passed, days, warn, table, rules)
 
     def run(
         self,
@@ -77,14 +85,14 @@ class Bench:
         return ingest.execute_in_process(instance=self.instance, raise_on_error=False, tags=tags).run_id
 
 
-def judge(instance, passed, days=(None,), warn=False, table=silver) -> str:
-    """A real run that yields verdicts on one rule."""
+def judge(instance, passed, days=(None,), warn=False, table=silver, rules=(RULE,)) -> str:
+    """A real run that yields verdicts, each on each of the rules."""
 
     @op(out=Out(Nothing))
     def work():
         for each in passed:
-            for day in days:
-                yield verdict(each, day, warn, table)
+            for day, rule in product(days, rules):
+                yield verdict(each, day, warn, table, rule)
         yield Output(None)
 
     @job
@@ -94,11 +102,11 @@ def judge(instance, passed, days=(None,), warn=False, table=silver) -> str:
     return judging.execute_in_process(instance=instance).run_id
 
 
-def verdict(passed: bool, day: str | None, warn: bool, table) -> AssetCheckEvaluation:
+def verdict(passed: bool, day: str | None, warn: bool, table, rule: str) -> AssetCheckEvaluation:
     samples = [TableRecord({"coordinate": f"0:{n}", "CustomerNo": "***", "Price": "null"}) for n in range(9)]
     return AssetCheckEvaluation(
         asset_key=table.asset_key,
-        check_name=RULE,
+        check_name=rule,
         passed=passed,
         partition=day,
         severity=AssetCheckSeverity.WARN if warn else AssetCheckSeverity.ERROR,

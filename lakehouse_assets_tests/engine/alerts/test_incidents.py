@@ -14,11 +14,14 @@ from lakehouse_assets.engine.alerts.incidents import Incident, Notice, Rules, st
 
 
 def seen(key: str, failing: bool, at: float, hold: float = 0.0) -> Condition:
-    """Keys such as `a1`: the letter is the rule, the digit the day."""
-    return Condition(key, failing, at, subject="t", rule=key[0], partition=key[1:], hold_seconds=hold)
+    """Keys such as `a1`: the letter is the rule, the digit the day. A large letter is a warning."""
+    severity = "warn" if key[0].isupper() else "error"
+    return Condition(
+        key, failing, at, subject="t", rule=key[0], partition=key[1:], severity=severity, hold_seconds=hold
+    )
 
 
-KEYS = ["a1", "a2", "b1", "b2", "c"]
+KEYS = ["a1", "a2", "b1", "b2", "B1", "c", "d"]
 EVENTS = st.tuples(st.sampled_from(KEYS), st.booleans())
 LOOKS = st.lists(st.lists(EVENTS, max_size=6), max_size=12)
 LOOK_SECONDS = 10.0
@@ -105,12 +108,48 @@ def test_further_passes_do_not_put_off_a_recovery():
 
 
 def test_reminders_only_where_they_are_asked_for():
-    hours = {"a": 1.0, "b": 0.0}
-    looks = [[("a1", True), ("b1", True)], *[[]] * 800]
+    hours = {"a": 1.0, "B": 0.0}
+    looks = [[("a1", True), ("B1", True)], *[[]] * 800]
     notices, _ = told(looks, Rules(remind_hours=lambda condition: hours[condition.rule]), quiet_looks=0)
     assert [(each.incident.first.rule, each.phase) for each in notices] == [
         ("a", "start"),
-        ("b", "start"),
+        ("B", "start"),
         ("a", "reminder"),
         ("a", "reminder"),
     ]
+
+
+def test_rules_that_fail_together_are_one_incident():
+    """By severity. It is over with the last of them; a rule that fails while others of it go on begins another one."""
+    looks = [
+        [("c", True), ("d", True), ("C", True)],
+        [],
+        [("c", False)],
+        [("d", False)],
+        [("c", True), ("C", True), ("D", True)],
+    ]
+    notices, still_open = told(looks, Rules())
+    assert [(each.phase, each.incident.rules) for each in notices] == [
+        ("start", ("c", "d")),
+        ("start", ("C",)),
+        ("recovery", ("c", "d")),
+        ("start", ("c",)),
+        ("start", ("D",)),
+    ]
+    assert [{*each.members} for each in still_open.values()] == [{"C"}, {"c"}, {"D"}]
+
+
+@given(LOOKS, st.sampled_from([0.0, 15.0, 35.0]))
+def test_a_message_names_every_rule_that_failed_before_it(looks, settle):
+    """No rule joins what was told without it: somebody who read the start knows all that the end speaks of."""
+    notices, _ = told(looks, Rules(settle))
+    started = {each.incident.id: each.incident for each in notices if each.phase == "start"}
+    for each in notices:
+        assert each.incident.rules == started[each.incident.id].rules
+        assert {condition.severity for condition in each.incident.details} == {each.incident.first.severity}
+
+
+def test_an_incident_kept_by_an_earlier_version_has_its_rule():
+    [kept] = step({}, [seen("c", True, 0.0)], 0.0, Rules())[0].values()
+    body = {name: value for name, value in kept.to_json().items() if name != "rules"}
+    assert Incident.from_json(json.loads(json.dumps(body))) == kept

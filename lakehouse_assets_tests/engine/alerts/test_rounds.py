@@ -49,6 +49,26 @@ def test_a_failed_check_is_told_once_and_once_more_when_it_passes(disk_bench, ma
     assert "Page: http://ui/assets/silver/sales/transactions?view=checks&checkDetail=Price_not_null" in lines
 
 
+def test_rules_that_fail_in_one_batch_are_one_message(bench, mail, hook):
+    """It names them all; it is over when the last of them holds again."""
+    both(bench, mail, hook)
+    rules = ("Price_not_null", "Quantity_not_null", "Country_not_null")
+    bench.judge(False, rules=rules)
+    bench.round()
+    bench.judge(True, rules=rules[:2])
+    bench.round()
+    assert len(mail.titles) == 1
+    bench.judge(True, rules=rules[2:])
+    bench.round()
+
+    subject = "silver/sales/transactions: 3 rules fail"
+    assert mail.titles == hook.titles == [f"[ERROR] {subject}", f"[RECOVERED] {subject} no more"]
+    lines = mail.bodies[0].splitlines()
+    assert f"Rules: {', '.join(rules)}" in lines
+    assert "  Quantity_not_null: rows 1,200, rows breaking 30, share 2.50%" in lines
+    assert "Page: http://ui/assets/silver/sales/transactions?view=checks" in lines
+
+
 def test_a_short_incident_between_two_looks_is_two_messages(bench, mail, hook):
     both(bench, mail, hook)
     bench.judge(False, True)

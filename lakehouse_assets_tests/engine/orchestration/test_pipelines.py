@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dagster import DagsterInstance, SkipReason
 
+from lakehouse_assets.engine.flow import chain, downstream
 from lakehouse_assets.engine.orchestration import holding, reconciler
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
-from lakehouse_assets.engine.orchestration.pipelines import chain, downstream, increment_job
+from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import publication

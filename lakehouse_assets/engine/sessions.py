@@ -1,0 +1,100 @@
+"""Spark Connect sessions: opened by id, set to what the code means, and fit for the size of the work."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from typing import Any, cast
+
+import grpc
+from pyspark.logger import PySparkLogger
+from pyspark.sql import SparkSession
+from pyspark.sql.connect.client import DefaultChannelBuilder
+from pyspark.sql.connect.session import SparkSession as Connected
+
+from lakehouse_assets.access import spark as access
+from lakehouse_assets.engine.meaning import settle
+from lakehouse_assets.errors import LakehouseError, SettingsError, UnavailableError
+from lakehouse_assets.redaction import remember
+from lakehouse_assets.settings import Settings
+
+SMALL_RECORDS = 50_000
+_USER = "lakehouse"
+_QUOTING = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
+"""pyspark's own, which write each error to the run's log with the value that caused it; the error itself is raised."""
+
+
+def connect(settings: Settings, session_id: str) -> SparkSession:
+    """A session of this id, set to what the code means.
+
+    Raises:
+        UnavailableError: the server does not answer.
+        SettingsError: the server refuses the token, would lose commits, or cannot be set to what the code means.
+    """
+    where, session = f"Spark Connect server {access.shown(settings.spark_remote)}", None
+    remember(settings.secrets())
+    for name in _QUOTING:
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # or pyspark's functions look for a JVM
+    try:
+        session = Connected.builder.channelBuilder(_Channel(settings, session_id)).create()
+        atexit.unregister(session.client._on_exit)  # it would ask a server that is gone, for minutes
+        activate(session)
+        found = settle(session, where)
+        _require_log_store(found.get(access.LOG_STORE_OPTION, ""), where)
+    except Exception as error:
+        if session is not None:
+            session.client.close()
+        raise _explained(error, where) from None
+    return cast(SparkSession, session)
+
+
+class _Channel(DefaultChannelBuilder):
+    """Sends the token of the settings and no other, without TLS to this machine only."""
+
+    def __init__(self, settings: Settings, session_id: str) -> None:
+        super().__init__(access.session(settings.spark_remote, user_id=_USER, session_id=session_id))
+        self._settings = settings
+
+    def toChannel(self) -> grpc.Channel:  # noqa: N802
+        """The channel to the server."""
+        credentials = access.credentials(self._settings.spark_remote, self._settings.spark_token.get_secret_value())
+        if credentials is None:
+            return self._insecure_channel(self.endpoint)
+        return self._secure_channel(self.endpoint, credentials)
+
+
+def _explained(error: Exception, where: str) -> LakehouseError:
+    """The error in our words; pyspark's own may quote the address with all of its parameters."""
+    if isinstance(error, LakehouseError):
+        return error
+    said = str(error).partition("\n")[0] or type(error).__name__
+    if "UNAUTHENTICATED" in str(error):
+        return SettingsError("it refuses the token", where=where, do="Set LAKEHOUSE_SPARK_TOKEN to the server's own")
+    return UnavailableError(
+        f"no answer: {said}", where=where, do="Run `lakehouse status`; the supervisor restarts a server that died"
+    )
+
+
+def _require_log_store(log_store: str, where: str) -> None:
+    if log_store != access.LOG_STORE:
+        raise SettingsError(
+            f"commits to S3 by {log_store or 'the log store that Delta brings'}: a second writer would lose commits",
+            where=where,
+            do=f"Start it with {access.LOG_STORE_OPTION}={access.LOG_STORE} and with lakehouse-logstore.jar",
+        )
+
+
+def fit(session: SparkSession, records: int) -> None:
+    """Has small work interpreted: generating, compiling and warming up code for it takes longer than the work."""
+    small = records <= SMALL_RECORDS
+    session.conf.set("spark.sql.codegen.wholeStage", str(not small).lower())
+    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if small else "FALLBACK")
+
+
+def activate(session: Any) -> None:
+    """Makes this the process's session: pyspark files checkpoints under that one, whichever session made them."""
+    kind = type(session)
+    kind._default_session = session
+    kind._active_session.session = session
