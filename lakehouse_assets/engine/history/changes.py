@@ -67,7 +67,7 @@ def days_beyond(source: Iterable[Commit], position: Position) -> tuple[date, ...
     days: set[date] = set()
     for commit in standing(sound(source)):
         said = commit.statement
-        if said is not None and said.position is not None and not said.position.since(position):
+        if said is not None and said.position is not None and said.position.is_within(position):
             return tuple(sorted(days))
         days.update(_days(said))
     return None

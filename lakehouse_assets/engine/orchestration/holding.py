@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from dagster import RunRecord
 from pyspark.errors import PySparkException
 
-from lakehouse_assets.engine.history import holds
+from lakehouse_assets.engine.history import holds, segments
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.rules import ReferenceRule
@@ -116,7 +116,7 @@ def record(settings: Settings, table: Table, run_id: str, error: Exception, seen
         temporary=not isinstance(error, BrokenContractError),
         rules=tuple(sorted(error.audit.broken_rules)) if isinstance(error, RefusedError) else (),
         seen=dict(seen),
-        position=tuple(Lake(settings).ledger(table.key).position.to_json()),
+        position=tuple(segments.shortened(Lake(settings).ledger(table.key).position)),
     )
     holds.write(settings, found)
     return found
