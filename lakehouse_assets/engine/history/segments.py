@@ -111,7 +111,7 @@ class _Kept:
     def like(self, part: Epochs) -> Segment | None:
         """One with exactly this content, in this order."""
         found = self.get(self._names.get(_ends(part), ""))
-        return found if found and [*found.epochs.items()] == [*part.items()] else None
+        return found if found and [*found.epochs] == [*part] and found.epochs == part else None
 
     def add(self, segment: Segment) -> Segment:
         with self._lock:
@@ -235,6 +235,6 @@ def _fetched(name: str, store: Store) -> Segment:
         raise LostSegmentError(
             f"a part of the table's position {'is gone' if body is None else 'holds something else than was written'}",
             where=f"{store.where}/{name}.json",
-            do="Put that object back, or let `lakehouse maintain` say the position anew from the table's rows",
+            do="Put that object back, or run `lakehouse maintain TABLE`: the position is made anew from its rows",
         )
     return KEPT.add(_parsed(name, body))
