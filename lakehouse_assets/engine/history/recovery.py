@@ -12,7 +12,7 @@ from dataclasses import replace
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
-from lakehouse_assets.engine.history.segments import LostSegmentError
+from lakehouse_assets.engine.history.segments import is_readable
 from lakehouse_assets.engine.sources.file_versions import name_in
 from lakehouse_assets.engine.tables import EventTable, SourceTable, Table
 
@@ -41,14 +41,6 @@ def of_quarantine(lake: Lake, key: str) -> Ledger:
     if is_readable(ledger.position):
         return ledger
     return replace(ledger, position=Position().advance(sorted(_ranges(lake, key, _OWN))))
-
-
-def is_readable(position: Position) -> bool:
-    """Whether every segment of it is there."""
-    try:
-        return position.epochs is not None
-    except LostSegmentError:
-        return False
 
 
 def recovered(lake: Lake, table: SourceTable | EventTable) -> Position:

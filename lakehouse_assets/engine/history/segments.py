@@ -89,9 +89,21 @@ class SealedPosition(Position):
         return sum(count for _, count in self.said) + len(self.rest)
 
     def __eq__(self, other: object) -> bool:
+        """One that cannot be read is not known to equal another one that is said in other words."""
         if isinstance(other, SealedPosition) and self.said == other.said:
             return self.rest == other.rest
-        return super().__eq__(other)
+        try:
+            return super().__eq__(other)
+        except LostSegmentError:
+            return False
+
+
+def is_readable(position: Position) -> bool:
+    """Whether every segment of it is there."""
+    try:
+        return position.epochs is not None
+    except LostSegmentError:
+        return False
 
 
 class _Kept:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.engine.history import segments
@@ -59,7 +59,7 @@ def plain(position: Position) -> list[Slice]:
 @st.composite
 def long_histories(draw) -> list[Slice]:
     """Slices of many ids in an order in which a table could take them; mostly whole files, some in pieces."""
-    size = draw(st.sampled_from([0, 1, 99, 100, 101, 250, 999, 1_000, 1_001, 2_345, 11_111]))
+    size = draw(st.sampled_from([0, 1, 99, 100, 101, 250, 999, 1_000, 1_001, 2_345]))
     taken = files(size)
     for at in draw(st.lists(st.integers(0, max(0, size - 1)), max_size=3 if size else 0, unique=True)):
         old = taken[at]
@@ -68,6 +68,7 @@ def long_histories(draw) -> list[Slice]:
     return taken
 
 
+@settings(max_examples=40)
 @given(long_histories(), st.integers(0, 300), st.booleans())
 def test_what_a_commit_says_is_read_back_whole(slices, more, forget):
     """Sealing and reading is the identity, order included, and taking in more commutes with it."""
@@ -90,6 +91,7 @@ def test_what_a_commit_says_is_read_back_whole(slices, more, forget):
     assert Position.from_json(whole.to_json()) == read
 
 
+@settings(max_examples=20)
 @given(long_histories())
 def test_what_a_commit_says_is_bounded(slices):
     """99 versions, and nine segments of each size at most."""
@@ -165,6 +167,9 @@ def test_a_lost_segment_is_named_and_never_taken_for_nothing(damage):
     read = segments.read(folder, said)
 
     assert bool(read)
+    assert read != position
+    assert read == segments.read(folder, said)
+    assert not segments.is_readable(read)
     for look in (lambda: read.topic_ids, lambda: Position().since(read), lambda: read.advance(())):
         with pytest.raises(LostSegmentError, match=rf"s3://lake/bronze/x/_positions/{name}.json: .*position.*Put that"):
             look()
