@@ -8,6 +8,7 @@ from datetime import date
 
 from lakehouse_assets.engine.history.ledger import Commit, Statement
 from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.history.segments import is_readable
 from lakehouse_assets.engine.history.walking import sound, standing
 
 
@@ -67,10 +68,15 @@ def days_beyond(source: Iterable[Commit], position: Position) -> tuple[date, ...
     days: set[date] = set()
     for commit in standing(sound(source)):
         said = commit.statement
-        if said is not None and said.position is not None and not said.position.since(position):
+        if said is not None and said.position is not None and _is_within(said.position, position):
             return tuple(sorted(days))
         days.update(_days(said))
     return None
+
+
+def _is_within(stated: Position, position: Position) -> bool:
+    """Of an older commit's position that can no longer be read, nothing is known."""
+    return len(stated) <= len(position) and is_readable(stated) and stated.is_within(position)
 
 
 def known_by(own: Iterable[Commit], position: Position) -> Known:

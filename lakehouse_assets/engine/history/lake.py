@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -15,9 +16,10 @@ from deltalake.exceptions import TableNotFoundError
 from pyspark.sql.types import StructType
 
 from lakehouse_assets.access import s3
-from lakehouse_assets.engine.history import ledger, walking
-from lakehouse_assets.engine.history.ledger import Commit, Ledger
+from lakehouse_assets.engine.history import ledger, segments, walking
+from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.history.segment_objects import SegmentObjects
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import Settings
 
@@ -72,18 +74,30 @@ class Lake:
         if table is None:
             return _NO_TABLE
         newest, done = table.version(), table.transaction_version(key)
-        found = walking.read(commits(table, key, newest if version is None else version))
+        found = walking.read(commits(self, table, key, newest if version is None else version))
         return replace(found, transaction_version=-1 if done is None else done)
 
     def commits(self, key: str, version: int | None = None) -> Iterator[Commit]:
         """The table's history up to a version, newest first."""
         table = self.open(key)
-        return walking.sound(commits(table, key, version)) if table else iter(())
+        return walking.sound(commits(self, table, key, version)) if table else iter(())
 
     def history(self, key: str) -> Iterator[Commit]:
         """The table's history as it was written, newest first; `commits` leaves out what does not count."""
         table = self.open(key)
-        return commits(table, key) if table else iter(())
+        return commits(self, table, key) if table else iter(())
+
+    def segments(self, key: str) -> segments.Store:
+        """Where the older part of a long position lies."""
+        return SegmentObjects(self.settings, key)
+
+    def said(self, key: str, statement: Statement) -> str:
+        """What a commit of the table says, as its `userMetadata`; the segments that it names are written first.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        return statement.to_json(partial(segments.state, self.segments(key)))
 
     def transaction_version(self, key: str, app_id: str) -> int:
         """The newest transaction of an application that Delta knows of the table; -1 for none."""
@@ -152,16 +166,16 @@ class Lake:
         return s3.delta_rs(self.settings)
 
 
-def commits(table: DeltaTable, key: str, version: int | None = None) -> Iterator[Commit]:
+def commits(lake: Lake, table: DeltaTable, key: str, version: int | None = None) -> Iterator[Commit]:
     """A table's history up to a version, newest first, in growing pieces: a recent answer costs little."""
-    limit = _FIRST_LOOK
+    limit, store = _FIRST_LOOK, lake.segments(key)
     newest = math.inf if version is None else version
     while True:
         history = _history(table, limit)
         for entry in history:
             if entry["version"] <= newest:
                 newest = entry["version"] - 1
-                yield _commit(entry, key)
+                yield _commit(entry, key, store)
         if len(history) < limit:
             return
         limit *= 10
@@ -177,7 +191,7 @@ def _history(table: DeltaTable, limit: int) -> list[dict[str, Any]]:
             return history
 
 
-def _commit(entry: dict[str, Any], key: str) -> Commit:
+def _commit(entry: dict[str, Any], key: str, store: segments.Store) -> Commit:
     operation = entry.get("operation", "")
     parameters = entry.get("operationParameters") or {}
     restored = parameters.get("version") if operation == "RESTORE" else None
@@ -185,6 +199,6 @@ def _commit(entry: dict[str, Any], key: str) -> Commit:
         version=int(entry["version"]),
         timestamp_ms=int(entry.get("timestamp", 0)),
         operation=operation,
-        statement=ledger.parse(entry.get("userMetadata"), key),
+        statement=ledger.parse(entry.get("userMetadata"), key, partial(segments.read, store)),
         restored_to=int(restored) if restored is not None else None,
     )

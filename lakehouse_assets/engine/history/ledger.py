@@ -8,7 +8,7 @@ names the version that it was planned from: what came between that and the commi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -18,6 +18,8 @@ from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.errors import BrokenContractError
 
 FORMAT = 1
+SEALED_FORMAT = 2
+"""Of a statement whose position names segments: older releases do not take it for another position."""
 ENVELOPE = "lakehouse"
 
 Kind = Literal["increment", "rebuild", "replay", "settled", "widened", "acceptance", "restatement"]
@@ -82,8 +84,8 @@ class Statement:
     restated: Restated | None = None
     """For a restatement."""
 
-    def to_json(self) -> str:
-        """The commit's `userMetadata`."""
+    def to_json(self, said: Callable[[Position], list[dict[str, Any]]] = Position.to_json) -> str:
+        """The commit's `userMetadata`; `said` puts its position into words, see `segments.state`."""
         body: dict[str, Any] = {
             "format": FORMAT,
             "kind": self.kind,
@@ -95,7 +97,8 @@ class Statement:
         }
         body |= {name: value for name, value in self._optional().items() if value not in (None, [], "")}
         if self.position is not None:
-            body["position"] = self.position.to_json()
+            body["position"] = said(self.position)
+            body["format"] = SEALED_FORMAT if any("segment" in each for each in body["position"]) else FORMAT
         return json.dumps({ENVELOPE: body}, separators=(",", ":"))
 
     def _optional(self) -> dict[str, Any]:
@@ -110,8 +113,10 @@ class Statement:
         }
 
 
-def parse(user_metadata: str | None, table: str) -> Statement | None:
-    """The statement in a commit's `userMetadata`; None for a commit that states nothing.
+def parse(
+    user_metadata: str | None, table: str, read: Callable[[list[dict[str, Any]]], Position] = Position.from_json
+) -> Statement | None:
+    """The statement in a commit's `userMetadata`; None for a commit that states nothing. `read` is its `said` undone.
 
     Raises:
         BrokenContractError: the statement has a format this version does not know.
@@ -119,9 +124,9 @@ def parse(user_metadata: str | None, table: str) -> Statement | None:
     body = _envelope(user_metadata)
     if body is None:
         return None
-    if body.get("format") != FORMAT:
+    if body.get("format") not in (FORMAT, SEALED_FORMAT):
         raise BrokenContractError(
-            f"its ledger has format {body.get('format')}, this version reads {FORMAT}",
+            f"its ledger has format {body.get('format')}, this version reads up to {SEALED_FORMAT}",
             where=table,
             do="Upgrade lakehouse_assets to the version that wrote the table",
         )
@@ -131,7 +136,7 @@ def parse(user_metadata: str | None, table: str) -> Statement | None:
         days=tuple(date.fromisoformat(day) for day in body["days"]),
         counts=body["counts"],
         contract=body["contract"],
-        position=Position.from_json(body["position"]) if "position" in body else None,
+        position=read(body["position"]) if "position" in body else None,
         acceptance=_acceptance_from_json(body["acceptance"]) if "acceptance" in body else None,
         code=body.get("code", ""),
         source_version=body.get("source_version", -1),

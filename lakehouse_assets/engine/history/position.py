@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Range = tuple[int, int]
+Epochs = Mapping[str, Mapping[int, tuple[Range, ...]]]
+"""Offset ranges by topic id and partition."""
 
 
 @dataclass(frozen=True, order=True)
@@ -30,17 +32,26 @@ class Slice:
         return [self.topic_id, self.partition, self.start, self.end]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Position:
     """Offset ranges by topic id (oldest accepted first) and partition; ranges are sorted and never touch."""
 
-    epochs: Mapping[str, Mapping[int, tuple[Range, ...]]] = field(default_factory=dict)
-    leader_epochs: Mapping[str, Mapping[int, int]] = field(default_factory=dict, compare=False)
+    epochs: Epochs = field(default_factory=dict)
+    leader_epochs: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     """By topic id and partition, the leader epoch at which the end of the position was read: it tells later whether
     these offsets still are the same records. Says nothing about what the table holds."""
 
     def __bool__(self) -> bool:
-        return bool(self.epochs)
+        return len(self) > 0
+
+    def __len__(self) -> int:
+        """The number of topic ids."""
+        return len(self.epochs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Position):
+            return NotImplemented
+        return len(self) == len(other) and self.epochs == other.epochs
 
     @property
     def topic_ids(self) -> tuple[str, ...]:
@@ -55,15 +66,15 @@ class Position:
     def slices(self) -> Iterator[Slice]:
         """Every range, oldest topic first."""
         for topic_id, parts in self.epochs.items():
-            for partition, ranges in sorted(parts.items()):
-                yield from (Slice(topic_id, partition, start, end) for start, end in ranges)
+            yield from _slices(topic_id, parts)
 
     def advance(self, slices: Iterable[Slice]) -> Position:
         """This position with `slices` taken in; each must start at or after the next offset."""
-        epochs = {topic_id: dict(parts) for topic_id, parts in self.epochs.items()}
+        epochs = {**self.epochs}
         for part in slices:
-            ranges = epochs.setdefault(part.topic_id, {}).get(part.partition, ())
-            epochs[part.topic_id][part.partition] = _extend(ranges, (part.start, part.end))
+            parts = epochs.get(part.topic_id, {})
+            extended = _extend(parts.get(part.partition, ()), (part.start, part.end))
+            epochs[part.topic_id] = {**parts, part.partition: extended}
         return Position(epochs, self.leader_epochs)
 
     def led(self, topic_id: str, leader_epochs: Mapping[int, int]) -> Position:
@@ -74,7 +85,14 @@ class Position:
         """What this position holds beyond `older`, where `older` is a prefix of it."""
         if self == older:
             return ()
-        return tuple(_beyond(part, older) for part in self.slices() if _is_beyond(part, older))
+        known = older.epochs
+        moved = [(topic_id, parts) for topic_id, parts in self.epochs.items() if known.get(topic_id) != parts]
+        found = (part for topic_id, parts in moved for part in _slices(topic_id, parts))
+        return tuple(_beyond(part, older) for part in found if _is_beyond(part, older))
+
+    def is_within(self, other: Position) -> bool:
+        """Whether it holds nothing beyond another one."""
+        return len(self) <= len(other) and not self.since(other)
 
     def to_json(self) -> list[dict[str, Any]]:
         """As `[{"topic_id", "partitions": {"0": [[start, end], ...]}}]`, oldest topic first."""
@@ -107,6 +125,11 @@ class Position:
                 if "leader_epochs" in epoch
             },
         )
+
+
+def _slices(topic_id: str, parts: Mapping[int, tuple[Range, ...]]) -> Iterator[Slice]:
+    for partition, ranges in sorted(parts.items()):
+        yield from (Slice(topic_id, partition, start, end) for start, end in ranges)
 
 
 def _extend(ranges: tuple[Range, ...], new: Range) -> tuple[Range, ...]:

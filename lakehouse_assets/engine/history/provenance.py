@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
 from typing import Final
 
 from lakehouse_assets.engine.history.lake import Lake
@@ -34,10 +35,18 @@ def ledger_at(lake: Lake, key: str, version: int | None = None) -> Ledger:
 
 def position_table(position: Position) -> str:
     """A position as a Markdown table: exact ranges, or file versions, of which only the newest are listed."""
-    headings, rows = ranges(position)
-    older = max(0, len(rows) - MOST_FILES_SHOWN) if headings == FILES else 0
-    lines = [_line(headings), "|---" * len(headings) + "|", *map(_line, rows[older:])]
+    newest = _newest(position)
+    older = len(position) - len(newest)
+    headings, rows = ranges(newest)
+    lines = [_line(headings), "|---" * len(headings) + "|", *map(_line, rows)]
     return "\n".join(lines) + (f"\n\nand {older} older ones: `lakehouse provenance` lists them" if older else "")
+
+
+def _newest(position: Position) -> Position:
+    """The newest files of a long position; any other one as it is."""
+    if len(position) <= MOST_FILES_SHOWN or not parse(next(iter(position.epochs))):
+        return position
+    return Position({topic_id: position.epochs[topic_id] for topic_id in nlargest(MOST_FILES_SHOWN, position.epochs)})
 
 
 def ranges(position: Position) -> tuple[Row, list[Row]]:

@@ -1,13 +1,19 @@
-"""Positions from the rows themselves, for a table whose history no longer states one (log retention removed it)."""
+"""Positions from the rows themselves, for a table whose history no longer states one.
+
+Log retention removed it, or a segment that holds a part of it is gone. What is claimed is rather too little than too
+much: what is taken again is there already.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.history.segments import is_readable
+from lakehouse_assets.engine.sources.file_versions import name_in
 from lakehouse_assets.engine.tables import EventTable, SourceTable, Table
 
 _OWN = 'SELECT topic_id, "partition", "offset" FROM t'
@@ -23,23 +29,39 @@ def ledger_of(lake: Lake, table: Table) -> Ledger:
     Gold holds no coordinates: its position then is empty, and the next increment recomputes every day.
     """
     ledger = lake.ledger(table.key)
-    if ledger.complete or not isinstance(table, SourceTable | EventTable):
+    if ledger.complete and is_readable(ledger.position):
         return ledger
-    return replace(ledger, position=recovered(lake, table))
+    held = recovered(lake, table) if isinstance(table, SourceTable | EventTable) else Position()
+    return replace(ledger, position=held)
+
+
+def of_quarantine(lake: Lake, key: str) -> Ledger:
+    """The ledger of a quarantine; its position is that of its rows where a part of it is gone."""
+    ledger = lake.ledger(key)
+    if is_readable(ledger.position):
+        return ledger
+    return replace(ledger, position=Position().advance(sorted(_ranges(lake, key, _OWN))))
 
 
 def recovered(lake: Lake, table: SourceTable | EventTable) -> Position:
-    """What the table and its quarantine hold, as one range for each partition."""
-    found = [*_ranges(lake, table.key, _OWN), *_ranges(lake, table.quarantine, _OWN)]
-    if isinstance(table, EventTable):
-        found += _ranges(lake, table.key, _LOSERS)
-    order = _order(lake, table)
+    """What the table holds, as one range for each partition; of a file in silver what bronze has taken of it.
+
+    A source table's quarantine counts as well. An event table's does not: it may hold rows that a dead run left there.
+    """
+    if isinstance(table, SourceTable):
+        return _merged([*_ranges(lake, table.key, _OWN), *_ranges(lake, table.quarantine, _OWN)], _order(lake, table))
+    held = _merged([*_ranges(lake, table.key, _OWN), *_ranges(lake, table.key, _LOSERS)], _order(lake, table))
+    taken = ledger_of(lake, table.source).position.epochs
+    return Position({each: taken.get(each, parts) if name_in(each) else parts for each, parts in held.epochs.items()})
+
+
+def _merged(found: Iterable[Slice], order: Mapping[str, int]) -> Position:
     merged: dict[tuple[str, int], Slice] = {}
     for part in found:
         known = merged.get((part.topic_id, part.partition), part)
         start, end = min(part.start, known.start), max(part.end, known.end)
         merged[part.topic_id, part.partition] = Slice(part.topic_id, part.partition, start, end)
-    return Position().advance(sorted(merged.values(), key=lambda part: (order.index(part.topic_id), part.partition)))
+    return Position().advance(sorted(merged.values(), key=lambda part: (order[part.topic_id], part.partition)))
 
 
 def _ranges(lake: Lake, key: str, coordinates: str) -> Iterator[Slice]:
@@ -51,9 +73,9 @@ def _ranges(lake: Lake, key: str, coordinates: str) -> Iterator[Slice]:
         yield Slice(row["topic_id"], row["partition"], row["first"], row["last"] + 1)
 
 
-def _order(lake: Lake, table: SourceTable | EventTable) -> list[str]:
-    """Topic ids, oldest first: by the time of their records in bronze."""
+def _order(lake: Lake, table: SourceTable | EventTable) -> dict[str, int]:
+    """The place of each topic id, oldest first: by the time of their records in bronze."""
     source = table if isinstance(table, SourceTable) else table.source
     query = "SELECT topic_id, min(timestamp) AS since FROM t GROUP BY topic_id"
     found = [*lake.query(source.key, query), *lake.query(source.quarantine, query)]
-    return [row["topic_id"] for row in sorted(found, key=lambda row: row["since"])]
+    return {row["topic_id"]: place for place, row in enumerate(sorted(found, key=lambda row: row["since"]))}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
 
-from lakehouse_assets.engine.history import holds
+from lakehouse_assets.engine.history import holds, segments
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.rules import ReferenceRule
@@ -119,7 +119,7 @@ def record(settings: Settings, table: Table, run_id: str, error: Exception, seen
         temporary=not isinstance(error, BrokenContractError),
         rules=tuple(sorted(error.audit.broken_rules)) if isinstance(error, RefusedError) else (),
         seen=dict(seen),
-        position=tuple(Lake(settings).ledger(table.key).position.to_json()),
+        position=tuple(segments.shortened(Lake(settings).ledger(table.key).position)),
     )
     holds.write(settings, found)
     return found

@@ -24,6 +24,7 @@ from dagster import (
 )
 
 from lakehouse_assets.engine.flow import chain, downstream
+from lakehouse_assets.engine.history import segments
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Slice
@@ -121,7 +122,7 @@ def look(
     ledger = standing_ledger(lake, source)
     ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in downstream(source, tables)}
     pairs = [(up, down) for up, down in chain(source, tables) if down.key not in held]
-    behind = any(ledgers[up.key].position.since(ledgers[down.key].position) for up, down in pairs)
+    behind = any(not ledgers[up.key].position.is_within(ledgers[down.key].position) for up, down in pairs)
     behind = behind or (not rebuilding and _is_redone(lake, ledgers, pairs))
     slices: tuple[Slice, ...] = ()
     try:
@@ -183,6 +184,6 @@ def dead_rebuilds(instance: DagsterInstance, keys: Sequence[AssetKey], runs: Seq
 
 
 def _digest(ledgers: dict[str, Ledger]) -> str:
-    said = {key: [ledger.position.to_json(), ledger.stated_version] for key, ledger in ledgers.items()}
+    said = {key: [segments.shortened(ledger.position), ledger.stated_version] for key, ledger in ledgers.items()}
     text = json.dumps(said, sort_keys=True) + holding.CODE_VERSION
     return hashlib.sha256(text.encode()).hexdigest()[:16]

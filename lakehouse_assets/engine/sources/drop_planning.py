@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from lakehouse_assets.engine.history.position import Position, Slice
-from lakehouse_assets.engine.sources.file_versions import FileVersion, parse
+from lakehouse_assets.engine.sources.file_versions import FileVersion, name_in, parse, quoted
 
 MOST_FILES = 1_000
 _HIDDEN_BEGINNINGS = ("_", ".")
@@ -55,7 +55,7 @@ def pending(listing: Listing, position: Position) -> tuple[Slice, ...]:
 def _new(listing: Listing, position: Position) -> list[tuple[Slice, FileVersion]]:
     """A file whose newest taken version has the same content is a repetition, whatever its time says."""
     known = position.epochs
-    unknown = [file for file in listing.files if not is_hidden(file.version.name) and file.version.id not in known]
+    unknown = [file for file in listing.files if file.version.id not in known and not is_hidden(file.version.name)]
     taken = newest_taken(position, {file.version.name for file in unknown})
     found = [file for file in unknown if taken.get(file.version.name) != file.version.etag]
     return sorted(((file.slice(), file.version) for file in found), key=lambda each: each[0])
@@ -65,8 +65,9 @@ def newest_taken(position: Position, names: Collection[str]) -> dict[str, str]:
     """The etag of the newest version taken of each file, by its name."""
     if not names:
         return {}
-    versions = [version for topic_id in sorted(position.topic_ids) if (version := parse(topic_id))]
-    return {version.name: version.etag for version in versions if version.name in names}
+    wanted = {quoted(name) for name in names}
+    found = sorted(topic_id for topic_id in position.epochs if name_in(topic_id) in wanted)
+    return {version.name: version.etag for topic_id in found if (version := parse(topic_id))}
 
 
 def is_hidden(name: str) -> bool:

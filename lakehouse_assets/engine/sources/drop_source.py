@@ -96,7 +96,7 @@ class DropSource:
 
     def taken(self, position: Position) -> int:
         """File versions."""
-        return len(position.topic_ids)
+        return len(position)
 
     def waits(self) -> Waits | None:
         """Nothing: each file can be read."""

@@ -6,11 +6,13 @@ percent-encoded.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 _PARTS = 3
+_UNQUOTED = re.compile(r"[A-Za-z0-9_.\-~/]*")
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,19 @@ class FileVersion:
     @property
     def id(self) -> str:
         """The name of this version: a `topic_id`; ids sort by time, then name."""
-        stamp = self.modified.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return f"{stamp} {quote(self.name)} {quote(self.etag)}"
+        modified = self.modified if self.modified.tzinfo is UTC else self.modified.astimezone(UTC)
+        stamp = modified.isoformat(timespec="milliseconds")[:-6]
+        return f"{stamp}Z {quoted(self.name)} {quoted(self.etag)}"
+
+
+def quoted(name: str) -> str:
+    """A name, or an etag, as it stands in an id."""
+    return name if _UNQUOTED.fullmatch(name) else quote(name)
+
+
+def name_in(topic_id: str) -> str:
+    """The quoted name in an id; empty for a Kafka topic's."""
+    return topic_id.partition(" ")[2].partition(" ")[0]
 
 
 def parse(topic_id: str) -> FileVersion | None:

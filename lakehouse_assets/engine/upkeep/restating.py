@@ -13,7 +13,8 @@ from deltalake import DeltaTable
 from lakehouse_assets.engine.history import walking
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
-from lakehouse_assets.engine.history.recovery import ledger_of
+from lakehouse_assets.engine.history.recovery import ledger_of, of_quarantine
+from lakehouse_assets.engine.history.segments import is_readable
 from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.engine.writing import delta, quarantine, stating
 
@@ -28,14 +29,18 @@ def restate(target: delta.Target, table: Table, run_id: str) -> bool:
     committed meanwhile that says something, that counts, and the restatement not.
     """
     known = _known(target.lake, table, target.key)
-    if known.held_version == known.version or not (known.held_version >= 0 or known.position):
+    if _is_held(target.lake, known, target.key) or not (known.held_version >= 0 or known.position):
         return False
     stating.state(target, _statement(target.lake, table, target.key, known, run_id), known.version, "restatement")
     return True
 
 
+def _is_held(lake: Lake, known: Ledger, key: str) -> bool:
+    return known.held_version == known.version and is_readable(lake.ledger(key).position)
+
+
 def _known(lake: Lake, table: Table, key: str) -> Ledger:
-    return ledger_of(lake, table) if key == table.key else lake.ledger(key)
+    return ledger_of(lake, table) if key == table.key else of_quarantine(lake, key)
 
 
 def _statement(lake: Lake, table: Table, key: str, known: Ledger, run_id: str) -> Statement:

@@ -92,7 +92,7 @@ def _rewritten(
     with turns.take(settings, table.key):
         ledger = lake.ledger(table.key)
         statement = Statement("widened", by, columns=names, planned_from=ledger.version)
-        said = {"userMetadata": statement.to_json(), "overwriteSchema": "true"}
+        said = {"userMetadata": lake.said(table.key, statement), "overwriteSchema": "true"}
         guard = {"txnAppId": table.key, "txnVersion": str(max(ledger.transaction_version, ledger.stated_version) + 1)}
         rows = change(delta.read(spark, lake, table.key, version=ledger.version))
         writer = rows.write.format("delta").mode("overwrite").partitionBy(delta.PARTITION_COLUMN)

@@ -53,6 +53,10 @@ class Target:
         """The table's name in SQL."""
         return f"delta.`{self.lake.uri(self.key, 's3a')}`"
 
+    def said(self, statement: Statement) -> str:
+        """What a commit to it says."""
+        return self.lake.said(self.key, statement)
+
     def exists(self) -> bool:
         """Whether the table has been created."""
         return self.lake.version(self.key) >= 0
@@ -93,7 +97,7 @@ class Target:
             self.spark.sql(f"ALTER TABLE {self.sql} ALTER COLUMN `{name}` COMMENT '{LET_GO}'").collect()
         if change.widened:
             uri = self.lake.uri(self.key, "s3a")
-            options = {"userMetadata": said.to_json(), "overwriteSchema": "true"} | _options(transaction)
+            options = {"userMetadata": self.said(said), "overwriteSchema": "true"} | _options(transaction)
             rows = self.spark.read.format("delta").load(uri)
             wider = rows.withColumns({name: F.col(name).cast(wanted) for name, wanted in change.widened.items()})
             wider.write.format("delta").mode("overwrite").partitionBy(PARTITION_COLUMN).options(**options).save(uri)
@@ -151,7 +155,7 @@ def append(
     """
     rows.createOrReplaceTempView("batch")
     pruned = f" AND {in_days(statement.days, 't')}" if statement.kind == "increment" else ""
-    with _committing(target.spark, statement, transaction):
+    with _committing(target.spark, target.said(statement), transaction):
         target.spark.sql(
             f"MERGE INTO {target.sql} t USING batch s"
             " ON t.topic_id = s.topic_id AND t.`partition` = s.`partition` AND t.`offset` = s.`offset`"
@@ -173,7 +177,7 @@ def merge(
     same_grain = " AND ".join(f"t.`{name}` = s.`{name}`" for name in grain)
     columns = [name for name in winners.columns if name != deduplication.LOSERS]
     taken_over = ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
-    with _committing(target.spark, statement, transaction):
+    with _committing(target.spark, target.said(statement), transaction):
         target.spark.sql(
             f"MERGE INTO {target.sql} t USING batch s ON {in_days(days, 't')} AND {same_grain}"
             f" WHEN MATCHED AND {precedence.wins('s', 't')} THEN UPDATE SET {taken_over},"
@@ -197,7 +201,7 @@ def replace(
     A day's rows are brought together first, or each task would write a file of its own for each day; a MERGE does so
     by itself. With `new_columns` the table gets those that it lacks.
     """
-    options = {"replaceWhere": where, "userMetadata": statement.to_json(), "mergeSchema": str(new_columns).lower()}
+    options = {"replaceWhere": where, "userMetadata": target.said(statement), "mergeSchema": str(new_columns).lower()}
     options |= _options(transaction)
     gathered = rows.hint("rebalance", PARTITION_COLUMN)
     gathered.write.format("delta").mode("overwrite").options(**options).save(target.lake.uri(target.key, "s3a"))
@@ -206,13 +210,13 @@ def replace(
 def state(target: Target, statement: Statement, transaction: Transaction) -> None:
     """A commit without rows, only to say something."""
     nothing = target.spark.read.format("delta").load(target.lake.uri(target.key, "s3a")).where(F.lit(False))
-    options = {"userMetadata": statement.to_json()} | _options(transaction)
+    options = {"userMetadata": target.said(statement)} | _options(transaction)
     nothing.write.format("delta").mode("append").options(**options).save(target.lake.uri(target.key, "s3a"))
 
 
 def execute(spark: SparkSession, sql: str, statement: Statement) -> None:
     """One DML statement, with what its commit says."""
-    with _committing(spark, statement, None):
+    with _committing(spark, statement.to_json(), None):
         spark.sql(sql).collect()
 
 
@@ -223,11 +227,11 @@ def _options(transaction: Transaction | None) -> dict[str, str]:
 
 
 @contextmanager
-def _committing(spark: SparkSession, statement: Statement, transaction: Transaction | None) -> Iterator[None]:
+def _committing(spark: SparkSession, said: str, transaction: Transaction | None) -> Iterator[None]:
     """Delta takes a DML statement's metadata and transaction from the session."""
-    said = {f"{_CONF}.commitInfo.userMetadata": statement.to_json()}
+    metadata = {f"{_CONF}.commitInfo.userMetadata": said}
     guarded = {f"{_CONF}.write.{name}": value for name, value in _options(transaction).items()}
-    with configured(spark, said | guarded):
+    with configured(spark, metadata | guarded):
         yield
 
 

@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
+from lakehouse_assets.engine.history.recovery import of_quarantine
 from lakehouse_assets.engine.sources.drop_reading import FAULT
 from lakehouse_assets.engine.tables import DropTable, EventTable, Table
 from lakehouse_assets.engine.writing import delta, stating
@@ -29,7 +30,7 @@ _COLUMNS = "topic_id, `partition`, `offset`"
 
 def left_behind(lake: Lake, quarantine: str, table: Ledger) -> tuple[Slice, ...]:
     """Coordinates that a dead run wrote to the quarantine beyond its table's position."""
-    return lake.ledger(quarantine).position.since(table.position)
+    return of_quarantine(lake, quarantine).position.since(table.position)
 
 
 def replaced(slices: Sequence[Slice], leftovers: Sequence[Slice]) -> str:

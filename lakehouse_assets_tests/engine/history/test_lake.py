@@ -50,7 +50,7 @@ def test_commits_keep_their_number_while_others_commit(lake):
     table = lake.open(KEY)
     rows = pa.table({"event_date": pa.array([DAYS[0]], pa.date32()), "n": [25]})
     write_deltalake(lake.uri(KEY), rows, mode="append")
-    found = list(commits(table, KEY))
+    found = list(commits(lake, table, KEY))
     assert [commit.version for commit in found] == list(range(25, -1, -1))
     assert found[0].statement is None
     assert found[1].statement.position == reached(25)

@@ -74,9 +74,9 @@ def test_commits_of_others_state_nothing(metadata):
 def test_an_unknown_format_is_refused():
     """A ledger of a later version is never read wrongly: it is named with its table."""
     said = json.loads(Statement("increment", "run-1").to_json())
-    said[ledger.ENVELOPE]["format"] = 2
+    said[ledger.ENVELOPE]["format"] = 3
 
-    with pytest.raises(BrokenContractError, match="gold/x: its ledger has format 2"):
+    with pytest.raises(BrokenContractError, match="gold/x: its ledger has format 3"):
         parse(json.dumps(said), "gold/x")
 
 
