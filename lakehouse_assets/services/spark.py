@@ -21,7 +21,10 @@ from lakehouse_assets.services.supervisor import Program
 from lakehouse_assets.settings_sources import SPARK_TOKEN
 
 PROBE_SECONDS = 1.0
-TUNED = ("-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:-DontCompileHugeMethods")
+STACK = "-Xss8m"
+"""Of each thread: a JSON value of a thousand levels, the most that Spark reads, overflows Java's 1 MB, and a task that
+does so ends the whole process."""
+TUNED = (STACK, "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:-DontCompileHugeMethods")
 """The last one: what Spark generates for a wide projection is long, and Java would interpret it for ever."""
 OPENED = (
     *("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util"),

@@ -155,4 +155,4 @@ class Cluster:
         return [f"-Xmx{HEAP}", "-XX:+UseSerialGC", *self.options, *properties(common), "-cp", jars]
 
     def _executor(self) -> list[str]:
-        return [shlex.quote(option) for option in self.options if option.startswith("-D")]
+        return [shlex.quote(option) for option in self.options if option.startswith(("-D", "-Xss"))]

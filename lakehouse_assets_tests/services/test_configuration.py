@@ -39,6 +39,18 @@ def test_sparks_properties_hold_no_secret_and_bind_to_loopback(site, supervisor)
     assert properties["spark.sql.session.timeZone"] == "UTC"
 
 
+def test_every_process_of_spark_that_reads_records_has_a_stack_for_the_deepest(site, secured, supervisor):
+    """A task that overflows its stack ends the whole server, and ends it again after each start."""
+    server = Spark(site, supervisor)
+    server.prepare()
+    (alone,) = server.programs()
+    cluster = Spark(secured, supervisor)
+    cluster.prepare()
+
+    assert "-Xss8m" in " ".join([*alone.command, *(path.read_text() for path in alone.folder.glob("*.args"))])
+    assert "-Xss8m" in cluster.configuration()["spark.executor.extraJavaOptions"].split()
+
+
 def test_kafka_keeps_old_records_and_makes_no_topic_by_itself(site, supervisor):
     lines = Kafka(site, supervisor).configuration().splitlines()
 
