@@ -173,6 +173,7 @@ def test_run_keys_never_repeat(instance, settings, works):
     keys = []
     for second in range(30):
         asked = look_at(instance, settings, datetime.now(UTC) + timedelta(hours=1 + second))
+        assert isinstance(asked, RunRequest), asked
         keys.append(asked.run_key)
         add_run(instance, DagsterRunStatus.FAILURE, **asked.tags)
 
