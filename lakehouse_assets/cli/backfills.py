@@ -49,6 +49,9 @@ def backfill(
     lake = Lake(settings)
     wanted = backfills.parse_days(days, lake, asked)
     tables = [asked, *(_downstream(asked) if downstream else [])]
+    if days == backfills.STALE and (unknown := backfills.stale_days(lake, asked).unknown):
+        said = "the log that named the code which computed them was cleaned up"
+        console.print(f"{len(unknown)} of {len(wanted)} days may be stale: {said}.")
     if not wanted:
         console.print(f"{table}: no day is {days}. Nothing to do.")
         return

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
@@ -27,7 +28,7 @@ def record(spark: SparkSession, settings: Settings, table: Table, by: str) -> Ac
         UnavailableError: the source or the store does not answer.
     """
     lake = Lake(settings)
-    ledger = lake.ledger(table.key)
+    ledger = ledger_of(lake, table)
     if ledger.version < 0:
         raise LakehouseError("there is nothing to accept: no such table yet", where=table.key, do="Let it start first")
     accepted = Acceptance(topic_id="", resume={})

@@ -37,7 +37,7 @@ def days_since(source: Iterable[Commit], own: Iterable[Commit], position: Positi
     before it counts as well, down to the version that the answer was computed from. None when the source's history
     does not reach that far.
     """
-    known, days, is_met = known_by(own, position), set[date](), False
+    known, days = known_by(own, position), set[date]()
     restore: tuple[int, int] | None = None
     for commit in sound(source):
         said = commit.statement
@@ -45,8 +45,7 @@ def days_since(source: Iterable[Commit], own: Iterable[Commit], position: Positi
             days.update(day for day in _days(said) if known.has_read(day, commit.version, until=restore[0]))
             continue
         restore = restore if commit.restored_to is None else (commit.version, commit.restored_to)
-        is_met = is_met or (said is not None and said.position == position)
-        if _is_origin(said, position) or (is_met and commit.version <= known.of_all):
+        if _is_origin(said, position) or commit.version <= known.of_all:
             return tuple(sorted(days))
         days.update(day for day in _days(said) if known.lacks(day, commit.version))
     return None

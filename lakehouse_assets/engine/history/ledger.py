@@ -22,7 +22,7 @@ SEALED_FORMAT = 2
 """Of a statement whose position names segments: older releases do not take it for another position."""
 ENVELOPE = "lakehouse"
 
-Kind = Literal["increment", "rebuild", "replay", "settled", "widened", "acceptance", "restatement"]
+Kind = Literal["increment", "rebuild", "replay", "settled", "widened", "fence", "acceptance", "restatement"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,10 @@ class Statement:
     """When it was said, ISO in UTC; for people, nothing decides by it."""
     restated: Restated | None = None
     """For a restatement."""
+    transaction: int | None = None
+    """Number of the table's transaction that stated it; in a quarantine, of the one that it was written ahead of."""
+    quarantine_transaction: int = -1
+    """For a table: its quarantine's newest transaction that this one wrote or found settled; -1 for none."""
 
     def to_json(self, said: Callable[[Position], list[dict[str, Any]]] = Position.to_json) -> str:
         """The commit's `userMetadata`; `said` puts its position into words, see `segments.state`."""
@@ -110,6 +114,8 @@ class Statement:
             "planned_from": self.planned_from,
             "at": self.at,
             "restated": None if self.restated is None else self.restated.to_json(),
+            "transaction": self.transaction,
+            "quarantine_transaction": self.quarantine_transaction if self.quarantine_transaction >= 0 else None,
         }
 
 
@@ -145,6 +151,8 @@ def parse(
         planned_from=body.get("planned_from"),
         at=body.get("at", ""),
         restated=Restated.from_json(body["restated"]) if "restated" in body else None,
+        transaction=body.get("transaction"),
+        quarantine_transaction=body.get("quarantine_transaction", -1),
     )
 
 
@@ -216,3 +224,12 @@ class Ledger:
     """For an answer: the version of its source that its position was computed from."""
     transaction_version: int = -1
     """The newest transaction of the table's writers that Delta knows; it outlives the log."""
+    position_transaction: int = -1
+    """The number of the transaction that stated the position; -1 in tables of older releases."""
+    quarantine_transaction: int = -1
+    """The newest transaction of the quarantine that the table's writers have written themselves or found settled."""
+
+    @property
+    def is_recovered(self) -> bool:
+        """Whether the position was read off the rows: no entry of the log states it, or a restatement of such a one."""
+        return bool(self.position) and self.position_version < 0

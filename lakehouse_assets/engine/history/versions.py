@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from lakehouse_assets.engine.history.ledger import Commit
+from lakehouse_assets.engine.history.walking import standing
 
 
 def code_version(function: Callable[..., Any], contract: str = "") -> str:
@@ -26,26 +28,44 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def stale_days(commits: Iterable[Commit], days: Iterable[date], code: str) -> tuple[date, ...]:
+@dataclass(frozen=True)
+class Stale:
+    """Days that another version of the code computed, or may have."""
+
+    other: frozenset[date] = frozenset()
+    """The history names another version."""
+    unknown: frozenset[date] = frozenset()
+    """The history that would name the version is gone: log clean-up took it."""
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """All of them, in order."""
+        return tuple(sorted(self.other | self.unknown))
+
+
+REBUILDS: Final = frozenset({"rebuild"})
+"""What computes a whole day of a table that grows: an increment adds to it, a replay too."""
+ANSWERS: Final = frozenset({"rebuild", "increment"})
+"""What computes a whole day of a table of answers."""
+
+
+def stale(commits: Iterable[Commit], days: Iterable[date], code: str, whole: Collection[str] = REBUILDS) -> Stale:
     """Those of `days` that hold rows of another code version; `commits` is the table's history, newest first.
 
-    A rebuild computes a whole day; an increment only adds to it, so the older commits of the day count as well.
-    A day that the history no longer names was computed by an unknown version: it is stale.
+    `whole` are the kinds of commits that compute a whole day; whatever else a commit does adds to it, so that the older
+    commits of the day count as well. Where the history ends before the first version, a day that no whole computation
+    with this code was found of may have older rows of another one: it is stale.
     """
-    undecided, stale = set(days), set[date]()
-    for commit in commits:
-        statement = commit.statement
-        if not undecided or statement is None or statement.kind == "acceptance":
+    undecided, other, named, oldest = set(days), set[date](), set[date](), -1
+    for commit in standing(commits):
+        statement, oldest = commit.statement, commit.version
+        if statement is None or statement.kind == "acceptance":
             continue
         touched = undecided.intersection(statement.days)
         if statement.code != code:
-            stale |= touched
+            other |= touched
+        if statement.code != code or statement.kind in whole:
             undecided -= touched
-        elif statement.kind == "rebuild":
-            undecided -= touched
-    return tuple(sorted(stale | _never_named(undecided, commits)))
-
-
-def _never_named(undecided: set[date], commits: Iterable[Commit]) -> set[date]:
-    named = {day for commit in commits if commit.statement for day in commit.statement.days}
-    return undecided - named
+        named.update(touched)
+    unknown = undecided if oldest > 0 else undecided - named
+    return Stale(frozenset(other), frozenset(unknown))

@@ -36,6 +36,7 @@ class _Reading:
     rules: set[str] = field(default_factory=set)
     held: Commit | None = None
     """The commit that holds the position."""
+    quarantine_transaction: int = -1
 
     @property
     def planned_from(self) -> int | None:
@@ -58,6 +59,7 @@ class _Reading:
     def _said(self, commit: Commit, said: Statement) -> None:
         if said.position is not None and self.held is None:
             self.held = commit
+        self.quarantine_transaction = max(self.quarantine_transaction, said.quarantine_transaction)
         self.rules.update(said.accepted_rules)
         if said.acceptance is not None:
             self.acceptances.append(said.acceptance)
@@ -90,6 +92,8 @@ class _Reading:
             complete=said is not None or self.oldest <= 0,
             held_version=held,
             source_version=said.source_version if said else -1,
+            position_transaction=-1 if said is None or said.transaction is None else said.transaction,
+            quarantine_transaction=self.quarantine_transaction,
         )
 
 
@@ -155,4 +159,6 @@ def restate(known: Ledger, run_id: str) -> Statement:
             known.accepted_version,
             known.acceptances,
         ),
+        transaction=known.position_transaction if known.position_transaction >= 0 else None,
+        quarantine_transaction=known.quarantine_transaction,
     )

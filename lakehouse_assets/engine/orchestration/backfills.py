@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from lakehouse_assets.engine.history.lake import Lake, Size
-from lakehouse_assets.engine.history.versions import stale_days
+from lakehouse_assets.engine.history.versions import ANSWERS, REBUILDS, Stale, stale
 from lakehouse_assets.engine.orchestration import webserver
 from lakehouse_assets.engine.tables import DailyTable, EventTable, Table
 from lakehouse_assets.errors import LakehouseError
@@ -124,11 +124,17 @@ def parse_days(text: str, lake: Lake, table: Table) -> tuple[date, ...]:
     if text == ALL:
         return tuple(sorted(_known_days(lake, table)))
     if text == STALE:
-        return stale_days([*lake.commits(table.key)], lake.days(table.key), table.code_version)
+        return stale_days(lake, table).days
     days: set[date] = set()
     for part in text.split(","):
         days.update(_range(part.strip()))
     return tuple(sorted(days))
+
+
+def stale_days(lake: Lake, table: Table) -> Stale:
+    """The days of a table that today's code did not compute, and those of which nobody knows any more."""
+    whole = ANSWERS if isinstance(table, DailyTable) else REBUILDS
+    return stale(lake.commits(table.key), lake.days(table.key), table.code_version, whole)
 
 
 def _known_days(lake: Lake, table: Table) -> frozenset[date]:

@@ -32,7 +32,7 @@ from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.orchestration import holding, in_flight
 from lakehouse_assets.engine.sources.source import Source, source_of
 from lakehouse_assets.engine.tables import DailyTable, SourceTable, Table
-from lakehouse_assets.engine.writing.increments import redone_days, standing_ledger
+from lakehouse_assets.engine.writing.increments import is_told_more, redone_days, standing_ledger
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load
@@ -136,11 +136,7 @@ def look(
 def _is_redone(lake: Lake, ledgers: Mapping[str, Ledger], pairs: Iterable[tuple[Table, Table]]) -> bool:
     """Whether a rebuild or a replay changed days that an answer was computed from."""
     answers = [(ledgers[up.key], down) for up, down in pairs if isinstance(down, DailyTable)]
-    redone = [
-        down
-        for above, down in answers
-        if above.stated_version > max(above.position_version, ledgers[down.key].source_version)
-    ]
+    redone = [down for above, down in answers if is_told_more(above, ledgers[down.key])]
     return any(redone_days(lake, down, ledgers[down.key]) for down in redone)
 
 

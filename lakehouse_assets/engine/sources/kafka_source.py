@@ -34,7 +34,8 @@ class KafkaSource:
     def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
         """The next offsets up to the last stable ones, shared among the partitions."""
         state, most = self._look(), self.settings.max_records_per_batch
-        slices = planning.plan(self.table.key, state, ledger.position, ledger.acceptances, most)
+        key, recovered = self.table.key, ledger.is_recovered
+        slices = planning.plan(key, state, ledger.position, ledger.acceptances, most, recovered=recovered)
         self._check_cut(state, planning.led_anew(state, ledger.position, ledger.acceptances))
         return slices
 

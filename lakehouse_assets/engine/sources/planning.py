@@ -10,6 +10,10 @@ from lakehouse_assets.engine.history.position import Position, Slice, cap
 from lakehouse_assets.errors import LossError
 
 _SECONDS_PER_MINUTE = 60.0
+_RECOVERED = (
+    "; the table's log no longer states its position, which was recovered from its rows: these offsets may be records"
+    " that are lost, or nothing but transaction markers and aborted messages, which never become rows"
+)
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,12 @@ def plan(
     position: Position,
     accepted: tuple[Acceptance, ...] = (),
     most: int = 250_000,
+    *,
+    recovered: bool = False,
 ) -> tuple[Slice, ...]:
     """The next slices to read, at most `most` records; empty when there is nothing new.
+
+    `recovered` says that the position was read off the table's rows, because its log no longer states it.
 
     Raises:
         LossError: the topic was recreated, or records between the table's position and the topic's log are gone.
@@ -87,7 +95,7 @@ def plan(
     _check_topic(table, state, position, resume)
     wanted = [_backlog(state, position, resume, partition) for partition in sorted(state.last_stable)]
     _check_truncated(table, state, [part for part in wanted if part.end < part.start])
-    _check_log_start(table, state, [_lost(state, part) for part in wanted if _lost(state, part)])
+    _check_log_start(table, state, [_lost(state, part) for part in wanted if _lost(state, part)], recovered)
     return cap([part for part in wanted if len(part) or _moves(part, position)], most)
 
 
@@ -148,12 +156,12 @@ def _check_truncated(table: str, state: TopicState, ahead: list[Slice]) -> None:
     )
 
 
-def _check_log_start(table: str, state: TopicState, lost: list[Slice | None]) -> None:
+def _check_log_start(table: str, state: TopicState, lost: list[Slice | None], recovered: bool) -> None:
     ranges = [f"partition {part.partition} offsets {part.start} to {part.end - 1}" for part in lost if part]
     if not ranges:
         return
     raise LossError(
-        f"topic {state.topic} no longer holds {', '.join(ranges)}",
+        f"topic {state.topic} no longer holds {', '.join(ranges)}" + (_RECOVERED if recovered else ""),
         where=table,
         do=f"Restore the topic, or run `lakehouse accept {table}` to record the loss and go on after it",
     )

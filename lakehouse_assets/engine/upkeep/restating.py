@@ -45,7 +45,11 @@ def _known(lake: Lake, table: Table, key: str) -> Ledger:
 
 def _statement(lake: Lake, table: Table, key: str, known: Ledger, run_id: str) -> Statement:
     said = walking.restate(known, run_id)
-    days = quarantine.unsettled_days(lake, table) if key == table.quarantine else ()
+    if key != table.quarantine:
+        return said
+    last = quarantine.last_write(lake, table).said
+    said = replace(said, transaction=last.transaction if last else None)
+    days = quarantine.unsettled_days(lake, table)
     return quarantine.open_statement(replace(said, days=days)) if days else said
 
 

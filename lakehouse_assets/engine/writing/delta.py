@@ -214,9 +214,9 @@ def state(target: Target, statement: Statement, transaction: Transaction) -> Non
     nothing.write.format("delta").mode("append").options(**options).save(target.lake.uri(target.key, "s3a"))
 
 
-def execute(spark: SparkSession, sql: str, statement: Statement) -> None:
+def execute(spark: SparkSession, sql: str, statement: Statement, transaction: Transaction) -> None:
     """One DML statement, with what its commit says."""
-    with _committing(spark, statement.to_json(), None):
+    with _committing(spark, statement.to_json(), transaction):
         spark.sql(sql).collect()
 
 

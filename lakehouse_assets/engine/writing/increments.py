@@ -21,7 +21,7 @@ from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import delta, drift, judging, quarantine, spanning
+from lakehouse_assets.engine.writing import delta, drift, judging, quarantine, settling, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.drift import Columns
@@ -70,23 +70,30 @@ def standing_ledger(lake: Lake, table: Table) -> Ledger:
     return ledger
 
 
-def settled_ledger(engine: Engine, table: EventTable) -> Ledger:
-    """The table's ledger, once its quarantine holds no row that the table holds as well.
+def settled_ledger(engine: Engine, table: SourceTable | EventTable) -> Ledger:
+    """The table's ledger, once the fate of all that was written to its quarantine is known, and settled.
 
     Raises:
         LossError: rows of the table went back by a RESTORE that nobody has accepted.
+        SupersededError: others wrote to the quarantine every time.
     """
-    ledger = standing_ledger(engine.lake, table)
-    if days := quarantine.unsettled_days(engine.lake, table):
-        quarantine.settle(engine.spark, engine.lake, table, days, engine.run_id)
-    return ledger
+    for _ in range(settling.TRIES):
+        last, ledger = quarantine.last_write(engine.lake, table), standing_ledger(engine.lake, table)
+        if last.said and settling.is_undecided(last, ledger):
+            settling.decide(engine.spark, engine.lake, table, last.said, engine.run_id)
+        elif (days := settling.open_days(last, ledger)) != ():
+            settling.settle(engine.spark, engine.lake, table, days, engine.run_id, last.transaction + 1)
+        else:
+            return replace(ledger, quarantine_transaction=last.transaction)
+    raise delta.superseded(table.key)
 
 
 def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None:
     """Bronze: the frozen slices as landed; faulty files and records outside of the calendar go to quarantine whole."""
-    ledger = standing_ledger(engine.lake, table)
     if not batch.slices:
+        standing_ledger(engine.lake, table)
         return None
+    ledger = settled_ledger(engine, table)
     _check_start(table, ledger, batch.slices)
     source = source_of(engine.settings, table)
     fit(engine.spark, source.records(batch.slices))
@@ -227,16 +234,29 @@ def recompute(engine: Engine, table: DailyTable) -> Publication | None:
 
 
 def redone_days(lake: Lake, table: DailyTable, ledger: Ledger) -> tuple[date, ...]:
-    """The days that a rebuild or a replay of the source changed since the table read them, at the table's position."""
-    return days_since(lake.commits(table.source.key), lake.commits(table.key), ledger.position) or ()
+    """The days that a rebuild or a replay of the source changed since the table read them, at the table's position.
+
+    All of them where something was said since and the source's history no longer tells on which.
+    """
+    named = days_since(lake.commits(table.source.key), lake.commits(table.key), ledger.position)
+    if named is None and is_told_more(ledger_of(lake, table.source), ledger):
+        return _every_day(lake, table)
+    return named or ()
+
+
+def is_told_more(source: Ledger, ledger: Ledger) -> bool:
+    """Whether a source says, or may have said, more than its position since a table read it."""
+    return not source.complete or source.stated_version > max(source.position_version, ledger.source_version)
 
 
 def changed_days(lake: Lake, table: DailyTable, ledger: Ledger) -> tuple[date, ...]:
     """The days of the source that the table does not show as they are now; all of them where the history ends."""
     named = days_since(lake.commits(table.source.key), lake.commits(table.key), ledger.position)
-    if named is None:
-        return tuple(sorted(lake.days(table.source.key) | lake.days(table.key)))
-    return named
+    return _every_day(lake, table) if named is None else named
+
+
+def _every_day(lake: Lake, table: DailyTable) -> tuple[date, ...]:
+    return tuple(sorted(lake.days(table.source.key) | lake.days(table.key)))
 
 
 def answers(engine: Engine, table: DailyTable, days: tuple[date, ...], version: int) -> tuple[DataFrame, Audit]:

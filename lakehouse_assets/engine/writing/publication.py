@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -24,7 +24,7 @@ from lakehouse_assets.errors import ContractError, LossError, SupersededError
 from lakehouse_assets.settings import Settings
 
 FRESH_PLANS: Final = 5
-_CONTENDING: Final = frozenset({"increment", "rebuild", "replay", "widened"})
+_CONTENDING: Final = frozenset({"increment", "rebuild", "replay", "widened", "fence"})
 
 
 class RefusedError(ContractError):
@@ -77,6 +77,21 @@ class Publication:
         return delta.Transaction(self.table.key, newest + 1 + bool(self.change.widened))
 
     @property
+    def opens(self) -> bool:
+        """Whether the quarantine may hold rows of the table between its write and the table's, or after it."""
+        return self.statement.position is None and self.sets_aside
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether anything is written to the quarantine."""
+        return self.quarantined is not None or bool(self.settle)
+
+    @property
+    def quarantine_transaction(self) -> delta.Transaction:
+        """Of the write to the quarantine; refused where somebody wrote there since the plan."""
+        return delta.Transaction(self.table.quarantine, self.before.quarantine_transaction + 1)
+
+    @property
     def widening(self) -> delta.Transaction:
         """Of the rewriting that comes before the rows where a column's type is widened."""
         return delta.Transaction(self.table.key, self.transaction.version - 1)
@@ -108,7 +123,13 @@ def publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit
         LossError: rows of the table went back by a RESTORE since the plan.
     """
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    said = replace(publication.statement, planned_from=publication.before.version, at=at)
+    said = replace(
+        publication.statement,
+        planned_from=publication.before.version,
+        at=at,
+        transaction=publication.transaction.version,
+        quarantine_transaction=publication.before.quarantine_transaction + publication.sets_aside,
+    )
     with publication.turn or nullcontext():
         return _publish(spark, lake, replace(publication, statement=said))
 
@@ -153,9 +174,22 @@ def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commi
         _alter(target, publication)
     delta.past_compaction(lambda: _write(target, publication), lambda: _is_next(lake, publication), target.key)
     commit = _confirm(lake, publication)
-    if publication.settle:
-        quarantine.settle(spark, lake, publication.table, publication.settle, publication.statement.run_id)
+    if publication.opens:
+        _close(spark, lake, publication)
     return commit
+
+
+def _close(spark: SparkSession, lake: Lake, publication: Publication) -> None:
+    """Where another writer has written to the quarantine since, it has settled this before."""
+    table, number = publication.table, publication.quarantine_transaction.version + 1
+    days = publication.settle or publication.statement.days
+    settled = Statement("settled", publication.statement.run_id, tuple(days))
+    with suppress(SupersededError):
+        if publication.settle:
+            quarantine.settle(spark, lake, table, days, settled, number)
+        else:
+            target = delta.Target(spark, lake, table.quarantine)
+            quarantine.say(target, settled, delta.Transaction(table.quarantine, number))
 
 
 def _require_standing(lake: Lake, publication: Publication) -> None:
@@ -203,19 +237,14 @@ def _alter(target: delta.Target, publication: Publication) -> None:
 
 
 def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> None:
-    rows = publication.quarantined
-    if rows is None:
+    if not publication.sets_aside:
         return
-    target = delta.Target(spark, lake, publication.table.quarantine)
-    target.create(rows.schema, partitioned=isinstance(publication.table, EventTable))
-    said = replace(publication.statement, planned_from=lake.version(target.key))
-    if publication.settle:
-        said = quarantine.open_statement(said)
-    delta.past_compaction(
-        lambda: delta.replace(target, rows, publication.quarantine_where, said, new_columns=True),
-        lambda: _is_next(lake, publication),
-        target.key,
-    )
+    rows, target = publication.quarantined, delta.Target(spark, lake, publication.table.quarantine)
+    if rows is not None:
+        target.create(rows.schema, partitioned=isinstance(publication.table, EventTable))
+    said = replace(publication.statement, planned_from=lake.version(target.key), quarantine_transaction=-1)
+    said = quarantine.open_statement(said) if publication.opens else said
+    quarantine.write(target, rows, publication.quarantine_where, said, publication.quarantine_transaction)
 
 
 def _is_next(lake: Lake, publication: Publication) -> bool:

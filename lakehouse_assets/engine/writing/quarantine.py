@@ -9,8 +9,9 @@ that died in between left the quarantine *unsettled*: the table is right, and wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import takewhile
 
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession, Window
@@ -21,7 +22,7 @@ from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.history.recovery import of_quarantine
 from lakehouse_assets.engine.sources.drop_reading import FAULT
 from lakehouse_assets.engine.tables import DropTable, EventTable, Table
-from lakehouse_assets.engine.writing import delta, stating
+from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 
 UNSETTLED = "unsettled"
@@ -57,21 +58,91 @@ def open_statement(statement: Statement) -> Statement:
     return replace(statement, counts={**statement.counts, UNSETTLED: 1})
 
 
+@dataclass(frozen=True)
+class LastWrite:
+    """What was written last to a quarantine."""
+
+    transaction: int
+    """The quarantine's own number of it; whoever writes next takes the one after it, or has lost a race."""
+    said: Statement | None = None
+
+
+def last_write(lake: Lake, table: Table) -> LastWrite:
+    """The newest transaction of the quarantine and what it said, maintenance apart.
+
+    The number is read first: where somebody writes in between, it is too old, and who goes by it is refused.
+    """
+    number = lake.transaction_version(table.quarantine, table.quarantine)
+    said = (commit.statement for commit in lake.commits(table.quarantine) if commit.statement is not None)
+    return LastWrite(number, next(said, None))
+
+
 def unsettled_days(lake: Lake, table: Table) -> tuple[date, ...]:
     """The days on which the quarantine may hold rows that its table holds as well."""
-    for commit in lake.commits(table.quarantine):
-        if commit.statement is not None:
-            return commit.statement.days if commit.statement.counts.get(UNSETTLED) else ()
-    return ()
+    said = last_write(lake, table).said
+    return said.days if said and said.counts.get(UNSETTLED) else ()
 
 
-def settle(spark: SparkSession, lake: Lake, table: Table, days: Sequence[date], run_id: str) -> None:
-    """Takes out of the quarantine what its table holds on these days, as a row or among its losers.
+def settle(
+    spark: SparkSession, lake: Lake, table: Table, days: Sequence[date] | None, settled: Statement, number: int
+) -> None:
+    """Takes out of the quarantine what its table holds on these days, as a row or among its losers; None for all days.
 
-    A file that was set aside whole leaves once the table holds a row of it.
-    Delta commits nothing where there was nothing to take out; then a commit without rows says that it is settled.
+    It is the quarantine's transaction `number`, or nothing happens: nobody may have written there since the one before
+    it. A file that was set aside whole leaves once the table holds a row of it.
+
+    Raises:
+        SupersededError: somebody did.
     """
-    target, where = delta.Target(spark, lake, table.quarantine), delta.in_days(days)
+    target, transaction = delta.Target(spark, lake, table.quarantine), delta.Transaction(table.quarantine, number)
+    delta.past_compaction(
+        lambda: delta.execute(spark, _settling(lake, table, target, days), settled, transaction),
+        lambda: _is_free(lake, transaction),
+        table.key,
+    )
+    if _is_free(lake, transaction):
+        say(target, settled, transaction)
+
+
+def say(target: delta.Target, said: Statement, transaction: delta.Transaction) -> None:
+    """A commit to the quarantine without rows, as this transaction of it.
+
+    Raises:
+        SupersededError: somebody else took the number.
+    """
+    delta.past_compaction(
+        lambda: delta.state(target, said, transaction), lambda: _is_free(target.lake, transaction), target.key
+    )
+
+
+def write(
+    target: delta.Target, rows: DataFrame | None, where: str, said: Statement, transaction: delta.Transaction
+) -> None:
+    """Puts rows in the place of those that meet `where`, or only says something, as this transaction of the quarantine.
+
+    Raises:
+        SupersededError: somebody wrote there since the transaction before it.
+    """
+    if rows is None:
+        say(target, said, transaction)
+    else:
+        delta.past_compaction(
+            lambda: delta.replace(target, rows, where, said, transaction, new_columns=True),
+            lambda: _is_free(target.lake, transaction),
+            target.key,
+        )
+    since = -1 if said.planned_from is None else said.planned_from
+    newer = takewhile(lambda each: each.version > since, target.lake.history(target.key))
+    if not any(each.statement == said for each in newer):
+        raise delta.superseded(target.key)
+
+
+def _is_free(lake: Lake, transaction: delta.Transaction) -> bool:
+    return lake.transaction_version(transaction.app_id, transaction.app_id) < transaction.version
+
+
+def _settling(lake: Lake, table: Table, target: delta.Target, days: Sequence[date] | None) -> str:
+    where = "TRUE" if days is None else delta.in_days(days)
     rows = f"delta.`{lake.uri(table.key, 's3a')}`"
     held = f"SELECT {_COLUMNS} FROM {rows} WHERE {where}"
     if isinstance(table, EventTable):
@@ -80,11 +151,5 @@ def settle(spark: SparkSession, lake: Lake, table: Table, days: Sequence[date], 
     same = " AND ".join(f"q.`{name}` = h.`{name}`" for name in COORDINATE)
     if isinstance(table, DropTable):
         same = f"q.topic_id = h.topic_id AND (q.`offset` = h.`offset` OR q.reasons[0] LIKE '{FAULT}%')"
-    settled = Statement("settled", run_id, tuple(days))
-    delta.execute(
-        spark,
-        f"MERGE INTO {target.sql} q USING ({held}) h ON {delta.in_days(days, 'q')} AND {same} WHEN MATCHED THEN DELETE",
-        settled,
-    )
-    if unsettled_days(lake, table):
-        stating.state(target, settled, lake.version(table.quarantine), "settled")
+    pruned = "TRUE" if days is None else delta.in_days(days, "q")
+    return f"MERGE INTO {target.sql} q USING ({held}) h ON {pruned} AND {same} WHEN MATCHED THEN DELETE"

@@ -148,7 +148,7 @@ def committed_days(lake: Lake, table: Table, run_ids: Collection[str]) -> frozen
 
 
 def _repair(engine: Engine, table: SourceTable, days: Sequence[date], audits: list[Audit]) -> Publication:
-    ledger = standing_ledger(engine.lake, table)
+    ledger = settled_ledger(engine, table)
     source = source_of(engine.settings, table)
     slices = without(source.held(ledger.position, days), failing.known(engine.lake, table))
     fit(engine.spark, source.records(slices))

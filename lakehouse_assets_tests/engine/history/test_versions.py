@@ -6,13 +6,17 @@ from datetime import date
 from pathlib import Path
 
 from lakehouse_assets.engine.history.ledger import Commit, Kind, Statement
-from lakehouse_assets.engine.history.versions import code_version, stale_days
+from lakehouse_assets.engine.history.versions import ANSWERS, Stale, code_version, stale
 
 MARCH_1, MARCH_2, MARCH_3, MARCH_4 = (date(2017, 3, day) for day in (1, 2, 3, 4))
 
 
 def commit(version: int, code: str, *days: date, kind: Kind = "increment") -> Commit:
     return Commit(version, 0, "MERGE", Statement(kind, "run", days, code=code))
+
+
+def created() -> Commit:
+    return Commit(0, 0, "CREATE TABLE", None)
 
 
 def test_a_day_is_stale_until_a_rebuild_with_the_new_code():
@@ -22,15 +26,35 @@ def test_a_day_is_stale_until_a_rebuild_with_the_new_code():
         commit(4, "new", MARCH_1, MARCH_4),
         commit(3, "old", MARCH_1, MARCH_2),
         commit(2, "old", MARCH_3),
+        created(),
     ]
 
-    assert stale_days(history, [MARCH_1, MARCH_2, MARCH_3, MARCH_4], "new") == (MARCH_1, MARCH_3)
-    assert stale_days(history, [MARCH_4], "new") == ()
+    assert stale(history, [MARCH_1, MARCH_2, MARCH_3, MARCH_4], "new") == Stale(other=frozenset({MARCH_1, MARCH_3}))
+    assert stale(history, [MARCH_4], "new").days == ()
 
 
 def test_a_day_whose_commits_the_history_has_lost_is_stale():
-    """Nobody knows what computed it, and that is said."""
-    assert stale_days([commit(9, "new", MARCH_1)], [MARCH_1, MARCH_2], "new") == (MARCH_2,)
+    """Nobody knows what computed it, and that is said: also where a newer increment has added to it."""
+    history = [commit(10, "new", MARCH_3, kind="rebuild"), commit(9, "new", MARCH_1), commit(8, "old", MARCH_4)]
+    days = [MARCH_1, MARCH_2, MARCH_3, MARCH_4]
+
+    assert stale(history, days, "new") == Stale(frozenset({MARCH_4}), frozenset({MARCH_1, MARCH_2}))
+    assert stale([*history, created()], days, "new") == Stale(frozenset({MARCH_4}), frozenset({MARCH_2}))
+
+
+def test_an_increment_of_answers_computes_the_whole_day():
+    """So it is not stale, whatever computed it before, or nobody knows."""
+    history = [commit(9, "new", MARCH_1), commit(8, "old", MARCH_1, MARCH_2)]
+
+    assert stale(history, [MARCH_1, MARCH_2], "new", ANSWERS).days == (MARCH_2,)
+
+
+def test_a_rebuild_that_a_restore_took_back_computed_nothing():
+    """The rows are those of the old code again."""
+    restored = Commit(3, 0, "RESTORE", None, restored_to=1)
+    history = [restored, commit(2, "new", MARCH_1, kind="rebuild"), commit(1, "old", MARCH_1), created()]
+
+    assert stale(history, [MARCH_1], "new") == Stale(other=frozenset({MARCH_1}))
 
 
 def test_code_changes_the_version_and_comments_do_not(tmp_path: Path, monkeypatch):

@@ -8,17 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
 
+from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.sources import kafka, planning
 from lakehouse_assets.engine.sources.kafka_peeking import cut_at
 from lakehouse_assets.engine.sources.planning import Acceptance, Led, TopicState, led_anew
 from lakehouse_assets.engine.sources.source import source_of
+from lakehouse_assets.engine.upkeep.restating import restate
+from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.errors import LossError
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab, sale
+from lakehouse_assets_tests.engine.upkeep.test_restating import lose_the_log
 
 STATE = TopicState("sales", "A", {0: 0, 1: 0}, {0: 140, 1: 9}, leader_epochs={0: 4, 1: 2})
 POSITION = Position().advance([Slice("A", 0, 0, 100), Slice("A", 1, 0, 9)]).led("A", {0: 3, 1: 2})
@@ -63,6 +69,36 @@ def test_a_real_broker_says_where_a_log_ends_for_a_leader_epoch(lab: Lab, monkey
     further = replace(ledger, position=ledger.position.advance([Slice(state.topic_id, 0, 10, 12)]))
     with pytest.raises(LossError, match="partition 0 at 10, the table has read up to 12"):
         source_of(lab.settings, lab.bronze).plan(further)
+
+
+@pytest.mark.services
+def test_the_loss_after_a_recovery_from_rows_says_that_it_may_be_none(lab: Lab):
+    """Aborted messages at the end of the log were read and left no row; then retention cut them off."""
+    lab.send(sale(1))
+    producer = lab.producer(**{"transactional.id": lab.topic})
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.produce(lab.topic, sale(2), partition=0)
+    producer.flush()
+    producer.abort_transaction()
+    lab.until(lambda: lab.state().last_stable == {0: 3}).land()
+    assert lab.position(lab.bronze).next_offset(lab.state().topic_id, 0) == 3
+    lab.admin.delete_records([TopicPartition(lab.topic, 0, 3)])
+    lab.until(lambda: lab.state().log_start == {0: 3})
+    assert source_of(lab.settings, lab.bronze).plan(lab.lake.ledger(lab.bronze.key)) == ()
+
+    lose_the_log(lab)
+
+    verb = f"lakehouse accept {lab.bronze.key}"
+    for _ in ("recovered at each look", "recovered once and said again by maintenance"):
+        ledger = ledger_of(lab.lake, lab.bronze)
+        with pytest.raises(LossError, match=rf"0 offsets 1 to 2; .*recovered from its rows.*aborted.*{verb}"):
+            source_of(lab.settings, lab.bronze).plan(ledger)
+        restate(delta.Target(lab.spark, lab.lake, lab.bronze.key), lab.bronze, "maintenance")
+    accepted = acceptances.record(lab.spark, lab.settings, lab.bronze, "someone")
+    assert accepted.lost == (Slice(lab.state().topic_id, 0, 1, 3),)
+    lab.send(sale(3)).land()
+    assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 3)]
 
 
 @pytest.mark.slow

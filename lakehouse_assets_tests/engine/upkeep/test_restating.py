@@ -11,7 +11,9 @@ from pyarrow.fs import FileSelector
 from lakehouse_assets.engine.history import commit_log
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.recovery import ledger_of
+from lakehouse_assets.engine.history.versions import Stale
 from lakehouse_assets.engine.orchestration import sensors
+from lakehouse_assets.engine.orchestration.backfills import stale_days
 from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.engine.upkeep.restating import forget, restate
 from lakehouse_assets.engine.writing import delta, quarantine
@@ -123,6 +125,24 @@ def test_a_restatement_hides_no_rebuild_from_what_lives_on_the_table(lab: Lab):
     restate_all(lab)
     assert sensors.look(lab.settings, lab.bronze, lab.tables) is None
     assert lab.recompute() is None
+
+
+def test_a_rebuild_whose_log_is_gone_is_not_forgotten(lab: Lab):
+    """Increment, rebuild, then of the log nothing but a restatement: every day is computed anew, and once only."""
+    lab.send(sale(1), sale(2, date="2017-03-02")).ingest()
+    records = delta.read(lab.spark, lab.lake, lab.bronze.key)
+    lab.publish_all(redo_events(lab.engine(), lab.silver, records, [MARCH_2]))
+    a_day_passes(lab)
+
+    assert sensors.look(lab.settings, lab.bronze, lab.tables) is not None
+    commit = lab.recompute()
+
+    assert commit is not None
+    assert commit.statement.days == (MARCH_1, MARCH_2)
+    a_day_passes(lab)
+    assert sensors.look(lab.settings, lab.bronze, lab.tables) is None
+    assert lab.recompute() is None
+    assert stale_days(lab.lake, lab.silver) == Stale(unknown=frozenset({MARCH_1, MARCH_2}))
 
 
 def restate_all(lab: Lab) -> None:
