@@ -71,7 +71,7 @@ $(VENV)/.packages: $(VENV)/.python requirements.lock pyproject.toml
 	@echo "setup: Python packages (about 900 MB the first time)"
 	@printf '[bdist_wheel]\ncompression=stored\n' > $(VENV)/build.cfg
 	@export DIST_EXTRA_CONFIG=$(CURDIR)/$(VENV)/build.cfg VIRTUAL_ENV=$(CURDIR)/$(VENV); \
-	$(BIN)/uv --no-progress pip install --quiet --system-certs --no-deps -r requirements.lock -e . \
+	$(BIN)/uv --no-progress pip install --quiet --system-certs --compile-bytecode --no-deps -r requirements.lock -e . \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock -e .
 	@touch $@
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -43,16 +44,33 @@ class UnreadableError(UnavailableError):
 
 @lru_cache(maxsize=_CLIENTS)
 def client(settings: Settings) -> Any:
-    """A boto3 client made by dagster-aws. Never a Dagster resource: its configuration, the key, would be shown."""
+    """A boto3 client: made by dagster-aws where Dagster is loaded, by boto3 alone where a command has no use for it.
+
+    Never a Dagster resource: its configuration, the key, would be shown.
+    """
+    how: dict[str, Any] = {
+        "endpoint_url": settings.s3_endpoint or None,
+        "region_name": settings.s3_region,
+        "aws_access_key_id": settings.s3_access_key or None,
+        "aws_secret_access_key": settings.s3_secret_key.get_secret_value() or None,
+    }
+    return by_dagster(how) if "dagster" in sys.modules else by_boto3(how)
+
+
+def by_dagster(how: Mapping[str, Any]) -> Any:
+    """The client of an `S3Resource`; importing it takes longer than all else that a command does."""
     from dagster_aws.s3 import S3Resource
 
-    return S3Resource(
-        endpoint_url=settings.s3_endpoint or None,
-        region_name=settings.s3_region,
-        aws_access_key_id=settings.s3_access_key or None,
-        aws_secret_access_key=settings.s3_secret_key.get_secret_value() or None,
-        max_attempts=_ATTEMPTS,
-    ).get_client()
+    return S3Resource(max_attempts=_ATTEMPTS, **how).get_client()
+
+
+def by_boto3(how: Mapping[str, Any]) -> Any:
+    """As an `S3Resource` makes it."""
+    import boto3
+    from botocore.config import Config
+
+    waits = Config(retries={"max_attempts": _ATTEMPTS, "mode": "standard"})
+    return boto3.session.Session().resource("s3", config=waits, **how).meta.client
 
 
 def listing(settings: Settings, prefix: str) -> Listing:
