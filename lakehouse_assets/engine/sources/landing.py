@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -17,6 +17,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     ResponseStreamingError,
 )
+from botocore.utils import parse_timestamp
 
 from lakehouse_assets.engine.sources.drop_planning import Dropped, Listing
 from lakehouse_assets.engine.sources.file_versions import FileVersion
@@ -43,16 +44,30 @@ class UnreadableError(UnavailableError):
 
 @lru_cache(maxsize=_CLIENTS)
 def client(settings: Settings) -> Any:
-    """A boto3 client made by dagster-aws. Never a Dagster resource: its configuration, the key, would be shown."""
-    from dagster_aws.s3 import S3Resource
+    """A boto3 client. Never a Dagster resource: its configuration, the key, would be shown."""
+    import boto3
+    import botocore.session
+    from botocore.config import Config
 
-    return S3Resource(
+    session = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
+    return boto3.session.Session(botocore_session=session).client(
+        "s3",
         endpoint_url=settings.s3_endpoint or None,
         region_name=settings.s3_region,
         aws_access_key_id=settings.s3_access_key or None,
         aws_secret_access_key=settings.s3_secret_key.get_secret_value() or None,
-        max_attempts=_ATTEMPTS,
-    ).get_client()
+        config=Config(retries={"max_attempts": _ATTEMPTS, "mode": "standard"}),
+    )
+
+
+def _time(stated: Any) -> datetime:
+    """A time in an answer. Of a listing it is ISO, which boto3 itself takes 50 microseconds for, each."""
+    with suppress(TypeError, ValueError):
+        if (found := datetime.fromisoformat(stated)).tzinfo:
+            return found
+    other: datetime = parse_timestamp(stated)
+    return other
 
 
 def listing(settings: Settings, prefix: str) -> Listing:
