@@ -12,9 +12,8 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.engine.views import Reference, Source, View
-from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing import delta, quarantine
 from lakehouse_assets.errors import ContractError, LakehouseError
 
 PREVIEW_ROWS = 10
@@ -41,8 +40,7 @@ def read_table(lake: Lake, key: str, where: str = "", limit: int | None = None) 
         raise LakehouseError("there is no such table yet", where=key, do="`lakehouse status` lists those there are")
     shown = "TRUE"
     if key.endswith(_QUARANTINE):
-        slices = lake.ledger(key.removesuffix(_QUARANTINE)).position.slices()
-        shown = predicate(slices).replace("`", '"')
+        shown = quarantine.shown_where(lake, key.removesuffix(_QUARANTINE), key).replace("`", '"')
     return _execute(
         QueryBuilder().register("t", table), f"SELECT * FROM t WHERE {shown}{_tail(' AND', where, limit)}", key
     )
