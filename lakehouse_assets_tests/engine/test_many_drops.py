@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from lakehouse_assets.engine.display.reading import read_table
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Position, Slice
@@ -18,7 +19,7 @@ from lakehouse_assets.engine.sources.file_versions import FileVersion
 from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.engine.upkeep import resets
 from lakehouse_assets.engine.upkeep.restating import restate
-from lakehouse_assets.engine.writing import delta, publication, stating
+from lakehouse_assets.engine.writing import delta, publication, quarantine, rebuilds, replays, stating
 from lakehouse_assets_tests.engine.drop_lab import DropLab, product
 
 pytestmark = pytest.mark.services
@@ -124,6 +125,35 @@ def test_a_commit_over_many_files_is_small_and_takes_the_new_file_alone(drops: D
     assert (drops.plan(), drops.lags()) == ((), [0, 0])
 
 
+@pytest.mark.parametrize("count", [1_200, 100_000])
+@pytest.mark.slow
+def test_what_is_shown_rebuilt_and_replayed_names_only_the_files_it_needs(drops: DropLab, count: int, monkeypatch):
+    """Of a quarantine not what a dead run left beyond the position; a rebuild and a replay change no row."""
+    drops.drop("first.csv", product(1), ",Milk,DAIRY,National\n").ingest()
+    old = taken_long_ago(count)
+    for table in drops.tables:
+        has_taken(drops, table, old)
+    drops.drop("new.csv", product(3), ",Milk,DAIRY,National\n").land()
+    with monkeypatch.context() as patch:
+        patch.setattr(publication, "_write", _killed)
+        with pytest.raises(OSError, match="killed"):
+            drops.refine()
+
+    assert len(drops.rows(drops.silver.quarantine)) == 2
+    assert read_table(drops.lake, drops.silver.quarantine).num_rows == 1
+    shown = quarantine.shown(drops.spark, drops.lake, drops.silver.key, drops.silver.quarantine)
+    assert shown.count() == 1
+
+    drops.refine()
+    before = [drops.rows(drops.silver.key), len(drops.rows(drops.silver.quarantine))]
+    days = sorted(drops.lake.days(drops.bronze.key))
+    records = delta.read(drops.spark, drops.lake, drops.bronze.key, days=days)
+    drops.publish_all(rebuilds.redo_events(drops.engine(), drops.silver, records, days))
+    drops.publish_all(replays.replay(drops.engine(), drops.silver, days))
+    assert [drops.rows(drops.silver.key), len(drops.rows(drops.silver.quarantine))] == before
+    assert drops.products() == {"1": "Milk", "3": "Milk"}
+
+
 def test_a_run_killed_between_its_segments_and_its_commit_harms_nobody(drops: DropLab, monkeypatch):
     """The segment lies there and no commit names it; the next run, with another file before it, goes on as ever."""
     drop_few(drops)
@@ -163,6 +193,7 @@ def test_lost_segments_are_made_anew_from_the_rows(drops: DropLab):
     assert_exact(drops, "new.csv")
 
 
+@pytest.mark.slow
 def test_no_vacuum_takes_a_segment(drops: DropLab):
     """Neither Delta's nor delta-rs's, with no retention at all; every version then still says what it holds."""
     drop_few(drops).ingest()
@@ -185,6 +216,7 @@ def test_no_vacuum_takes_a_segment(drops: DropLab):
     assert taken == {0, FEW, FEW + 1, FEW + 2}
 
 
+@pytest.mark.slow
 def test_a_position_that_an_older_release_wrote_whole_is_gone_on_from(drops: DropLab, monkeypatch):
     """As it is; the next commit seals it."""
     drops.drop("first.csv", product(1)).ingest()
@@ -203,6 +235,7 @@ def test_a_position_that_an_older_release_wrote_whole_is_gone_on_from(drops: Dro
         assert drops.position(table).topic_ids[:300] == old.topic_ids
 
 
+@pytest.mark.slow
 def test_a_table_started_over_by_another_process_writes_its_segments_again(drops: DropLab):
     """Though this process remembers having written them; a RESTORE then makes the older position stand."""
     drop_few(drops).ingest()

@@ -7,7 +7,6 @@ from deltalake import QueryBuilder
 from deltalake.exceptions import DeltaError
 
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.errors import ContractError, LakehouseError
 
 _QUARANTINE = "_quarantine"
@@ -24,8 +23,9 @@ def read_table(lake: Lake, key: str, where: str = "", limit: int | None = None) 
         raise LakehouseError("there is no such table yet", where=key, do="`lakehouse status` lists those there are")
     shown = "TRUE"
     if key.endswith(_QUARANTINE):
-        slices = lake.ledger(key.removesuffix(_QUARANTINE)).position.slices()
-        shown = predicate(slices).replace("`", '"')
+        from lakehouse_assets.engine.writing import quarantine
+
+        shown = quarantine.shown_where(lake, key.removesuffix(_QUARANTINE), key).replace("`", '"')
     return execute(
         QueryBuilder().register("t", table), f"SELECT * FROM t WHERE {shown}{tail(' AND', where, limit)}", key
     )

@@ -24,6 +24,7 @@ from lakehouse_assets.engine.sources.drop_reading import FAULT
 from lakehouse_assets.engine.tables import DropTable, EventTable, Table
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
+from lakehouse_assets.engine.writing.reach import MOST_NAMED
 
 UNSETTLED = "unsettled"
 _COLUMNS = "topic_id, `partition`, `offset`"
@@ -41,7 +42,15 @@ def replaced(slices: Sequence[Slice], leftovers: Sequence[Slice]) -> str:
 
 def shown(spark: SparkSession, lake: Lake, table: str, quarantine: str) -> DataFrame:
     """The quarantined rows up to the table's position."""
-    return delta.read(spark, lake, quarantine, slices=lake.ledger(table).position.slices())
+    return delta.read(spark, lake, quarantine).where(shown_where(lake, table, quarantine))
+
+
+def shown_where(lake: Lake, table: str, quarantine: str) -> str:
+    """Which quarantined rows lie up to the table's position; of a long one, which do not lie beyond it."""
+    ledger = lake.ledger(table)
+    if len(ledger.position) <= MOST_NAMED:
+        return predicate(ledger.position.slices())
+    return f"NOT {predicate(left_behind(lake, quarantine, ledger))}"
 
 
 def kept(rows: DataFrame, bad: DataFrame) -> DataFrame:

@@ -32,6 +32,7 @@ from lakehouse_assets.engine.writing.increments import (
     with_failing,
 )
 from lakehouse_assets.engine.writing.publication import Publication, in_turn
+from lakehouse_assets.engine.writing.reach import held_on
 from lakehouse_assets.engine.writing.verdicts import (
     fatal,
     refuse_broken,
@@ -172,7 +173,7 @@ def _redo_events(
     engine: Engine, table: EventTable, records: DataFrame, days: Sequence[date], audits: list[Audit]
 ) -> Publication | None:
     ledger = settled_ledger(engine, table)
-    held = tuple(ledger.position.slices())
+    held = held_on(engine.lake, ledger.position, days, (table.source.key, table.quarantine))
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     found = judging.typed(engine, table, records, held, ledger.accepted_rules, failing.known(engine.lake, table))
     rows = winners(table, found.rows, ledger.position, columns(engine, table, ledger))

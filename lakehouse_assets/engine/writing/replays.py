@@ -15,6 +15,7 @@ from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.increments import Engine, columns, over_table, settled_ledger, with_failing
 from lakehouse_assets.engine.writing.publication import Publication
+from lakehouse_assets.engine.writing.reach import held_on
 from lakehouse_assets.engine.writing.rebuilds import Rebuild, pieces_of
 from lakehouse_assets.engine.writing.verdicts import fatal, set_aside, winners
 
@@ -38,7 +39,7 @@ def row_rules(table: EventTable) -> frozenset[str]:
 
 def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: list[Audit]) -> Publication | None:
     ledger = settled_ledger(engine, table)
-    held = tuple(ledger.position.slices())
+    held = held_on(engine.lake, ledger.position, days, (table.source.key, table.quarantine))
     aside = delta.read(engine.spark, engine.lake, table.quarantine, days=days, slices=held)
     bronze = delta.read(engine.spark, engine.lake, table.source.key, days=days, slices=held)
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))

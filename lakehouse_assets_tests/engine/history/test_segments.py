@@ -109,7 +109,7 @@ def test_100_000_files_are_one_object_and_few_words():
     read = parse(said, "t", lambda body: segments.read(folder, body))
 
     assert len(said) < SMALL_BYTES
-    assert plain(read.position) == files(FILES + 99)
+    assert read.position.topic_ids == tuple(part.topic_id for part in files(FILES + 99))
     assert (len(folder.objects), folder.reads) == (1, 1)
 
 
