@@ -1,6 +1,7 @@
 """Hostile records among good ones: each good one becomes its row, each bad one is set aside with a reason.
 
 What is good, and what its row is, plain Python says. Excerpts of public suites (both MIT) are in the `data` folder.
+The way through Kafka is in `test_hostile_stream.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from lakehouse_assets.silver import sales_transactions as silver
 from lakehouse_assets.testing import bronze_rows
 from lakehouse_assets_tests.engine import hostile_records
 from lakehouse_assets_tests.engine.hostile_records import OPTIONAL, TYPES, expected
-from lakehouse_assets_tests.engine.lab import Lab
 
 pytestmark = pytest.mark.services
 
@@ -79,23 +79,3 @@ def test_hostile_records_have_their_row_or_their_reason(spark):
     records = [*listed, *hostile_records.OTHERS, *islice(hostile_records.hostile(0), 300)]
 
     assert_each_has_its_row_or_its_reason(spark, [*records, *islice(hostile_records.good(0), 50)])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 6))
-def test_two_thousand_among_twenty_thousand_through_kafka(lab: Lab, seed):
-    """As another reader finds them in table and quarantine, which together hold every one."""
-    lab.silver = anything(lab.silver)
-    bad = list(islice(hostile_records.hostile(seed), 2_000))
-    fine = list(islice(hostile_records.good(seed), 20_000))
-    records = [record for i in range(2_000) for record in (bad[i], *fine[i * 10 : i * 10 + 10])]
-    lab.send(*records, **{"queue.buffering.max.messages": 100_000}).land()
-    lab.refine()
-
-    wanted = {offset for offset, record in enumerate(records) if expected(record) is not None}
-    rows = lab.rows(lab.silver.key, '"offset", losers')
-    published = {row["offset"] for row in rows} | {each["offset"] for row in rows for each in row["losers"]}
-    aside = {row["offset"]: row["reasons"] for row in lab.rows(lab.silver.quarantine, '"offset", reasons')}
-    assert published == wanted
-    assert aside.keys() == set(range(len(records))) - wanted
-    assert all(aside.values())
