@@ -38,7 +38,7 @@ class Message(NamedTuple):
 def hostile(seed: int, count: int) -> list[Message]:
     """As many messages, in an order of their own; those that Spark's reader cannot read come first."""
     dice = random.Random(seed)
-    values = [*_public(dice, f"p{seed}"), *((value, False) for value in _nested(f"n{seed}"))]
+    values = [*_public(dice, f"p{seed}"), *((value, False) for value in nested(f"n{seed}"))]
     values += [(value, False) for value in islice(hostile_records.hostile(seed), count)]
     found = [_dressed(dice, value, is_public) for value, is_public in values]
     found = [*_largest(dice, f"l{seed}"), *found][: count - len(_UNREADABLE)]
@@ -81,7 +81,8 @@ def _naughty_record(dice: random.Random, name: str, text: str) -> bytes:
     return json.dumps(fields, ensure_ascii=dice.random() < 0.5).encode()
 
 
-def _nested(name: str) -> Iterator[bytes]:
+def nested(name: str) -> Iterator[bytes]:
+    """Values within values, up to the parser's limit and beyond."""
     for levels in (500, MOST_LEVELS - 1, MOST_LEVELS, MOST_LEVELS + 1, 10_000):
         inner = levels - 1
         yield record(f"{name}[{levels}", x="[" * inner + "]" * inner)

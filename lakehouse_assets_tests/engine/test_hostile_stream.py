@@ -163,7 +163,7 @@ def as_sent(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def assert_accounts(stream: Stream, wanted: Fates) -> None:
-    """Each record is in one place, and it is the right one; whoever is set aside has a reason that people understand."""
+    """Each record is in one place, the right one; what is set aside has reasons that people understand."""
     published = stream.by_coordinate(stream.silver.key, "losers")
     landing = stream.by_coordinate(stream.bronze.quarantine, "reasons")
     aside = stream.by_coordinate(stream.silver.quarantine, "reasons")
