@@ -10,6 +10,8 @@ from lakehouse_assets.engine.names import column, own
 NOT_AN_OBJECT = "value: not a JSON object"
 NOT_UTF8 = "value: not UTF-8"
 MORE = "value: more after the JSON object"
+BEYOND = "value: not a JSON object within 999 levels, 1,000 characters a number and 50,000 a name"
+"""Spark's parser takes no more."""
 PREFIXED = "value: five bytes of a schema registry before the JSON object"
 
 DOCUMENT = own("document")
@@ -22,6 +24,9 @@ TEXT = own("text")
 _BYTES, _PARSED, _SEAL = own("bytes"), own("parsed"), own("seal")
 _STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 _MARK = "X'EFBBBF'"
+_MOST_LEVELS = 999
+_LONG = r"(?<![0-9.eE+-])[0-9.eE+-]{1001}|\"[^\"]{50001}"
+"""A number or a name beyond the parser's limits, if it is one; linear, whatever the text is."""
 
 
 def with_document(records: DataFrame, schema_id: bool = False) -> DataFrame:
@@ -75,13 +80,21 @@ def _fault() -> Column:
     is_object = F.schema_of_variant(F.try_parse_json(text)).startswith("OBJECT")
     prefixed = F.json_object_keys(F.substring(text, 6, 2_147_483_647)).isNotNull()
     has_prefix = F.startswith(column(_BYTES), F.expr("X'00'")) & prefixed
+    first = F.get(column(_PARSED), F.lit(0))
+    more = is_object & (column(_PARSED).isNull() | first.isNotNull())
     return (
         F.when(has_prefix, F.lit(PREFIXED))
         .when(~F.is_valid_utf8(column(_BYTES)), F.lit(NOT_UTF8))
-        .when(is_object & column(_PARSED).isNull(), F.lit(MORE))
-        .when(F.get(column(_PARSED), F.lit(0)).isNotNull() & is_object, F.lit(MORE))
+        .when(more & ~_is_deep(), F.lit(MORE))
+        .when(_is_deep() | column(TEXT).rlike(_LONG), F.lit(BEYOND))
         .otherwise(F.lit(NOT_AN_OBJECT))
     )
+
+
+def _is_deep() -> Column:
+    """By its brackets, those within texts too: what is whole and within the limits has no fault."""
+    text = column(TEXT)
+    return F.length(text) - F.length(F.translate(text, "[{", "")) > _MOST_LEVELS
 
 
 _WHERE = """transform(array(aggregate(

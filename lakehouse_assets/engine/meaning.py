@@ -1,8 +1,9 @@
 """What a session is set to, so that the same code means the same on any Spark.
 
 `MEANING` are Spark 4.2's and Delta 4.4's defaults, on which the engine is tested, written out: a server may be set
-otherwise, and another version may default otherwise. Two differ: a `${` in SQL is what it says, and
-a name given twice inside of a nested field harms nobody.
+otherwise, and another version may default otherwise. Three differ: a `${` in SQL is what it says, a
+name given twice inside of a nested field harms nobody, and a time is written in a form that other readers take too:
+theirs of Spark's 96 bits are nanoseconds in 64, which end in 2262.
 What a server sets beyond it, under a name that changes results, is unset.
 """
 
@@ -61,7 +62,7 @@ _SQL: Final = {
     "parquet.int96RebaseModeInWrite": "CORRECTED",
     "parquet.int96TimestampConversion": "false",
     "parquet.mergeSchema": "false",
-    "parquet.outputTimestampType": "INT96",
+    "parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "parquet.writeLegacyFormat": "false",
     "execution.arrow.useLargeVarTypes": "false",
     "variant.allowDuplicateKeys": "true",

@@ -21,7 +21,8 @@ from pyspark.sql.types import (
 from lakehouse_assets.engine import documents, names
 from lakehouse_assets.engine.contracts import without_nulls
 from lakehouse_assets.engine.documents import DOCUMENT, FAULT, NOT_AN_OBJECT, NOT_UTF8, TEXT
-from lakehouse_assets.engine.names import column, own
+from lakehouse_assets.engine.names import column, own, quoted
+from lakehouse_assets.engine.printable import printable
 from lakehouse_assets.engine.times import iso_date, iso_timestamp
 from lakehouse_assets.errors import ContractError
 
@@ -201,9 +202,10 @@ def _is_wrong(name: str) -> Column:
 
 
 def _shown(name: str) -> Column:
-    text = F.to_json(_raw(name))
-    cut = F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.lit("…"))
-    return F.when(F.length(text) > SHOWN_CHARACTERS, cut).otherwise(text)
+    text = f"to_json({quoted(own(f'raw {name}'))})"
+    seen = F.expr(printable(f"substring({text}, 1, {SHOWN_CHARACTERS + 1})"))
+    cut = F.concat(F.substring(seen, 1, SHOWN_CHARACTERS), F.lit("…"))
+    return F.when(F.length(seen) > SHOWN_CHARACTERS, cut).otherwise(seen)
 
 
 def _is_twice(name: str) -> Column:

@@ -24,6 +24,7 @@ from lakehouse_assets.engine.contracts import without_nulls
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.names import quoted
 from lakehouse_assets.engine.payload import ABSENT, FURTHER, UNDECLARED
+from lakehouse_assets.engine.printable import is_odd, printable
 from lakehouse_assets.engine.tables import EventTable, Table
 from lakehouse_assets.engine.writing.audits import FURTHER_FIELDS, NOT_DECLARED
 from lakehouse_assets.errors import ContractError
@@ -38,7 +39,7 @@ _MOST_CHARACTERS = 60
 _NAMES = (
     f"transform(slice(map_keys({UNDECLARED}), 1, {MOST_NAMED}), name -> CASE"
     " WHEN name = '' THEN '(a field without a name)'"
-    " WHEN name RLIKE '\\\\p{Cntrl}' THEN substring(to_json(array(name)), 3, length(to_json(array(name))) - 4)"
+    f" WHEN {is_odd('name')} THEN {printable('substring(to_json(array(name)), 3, length(to_json(array(name))) - 4)')}"
     " ELSE name END)"
 )
 _WHOLE = (ByteType, ShortType, IntegerType, LongType)

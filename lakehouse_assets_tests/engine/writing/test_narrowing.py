@@ -169,6 +169,8 @@ def test_a_record_that_sparks_reader_cannot_read_is_set_aside_with_its_bytes(lab
     lab.send(sale(8)).ingest()
 
     assert lab.coordinates(lab.bronze.key) == [(0, offset) for offset in (0, 1, 2, 3, 7, 8)]
+    times = lab.rows(lab.bronze.key, '"offset", CAST(timestamp AS BIGINT) AS micros')
+    assert [row["micros"] for row in times[1:4]] == [millis * 1000 for millis in ODD[1:4]]
     aside = lab.rows(lab.bronze.quarantine, '"offset", value, key, reasons')
     assert [(row["offset"], row["value"], row["key"]) for row in aside] == [(n, sale(n), b"k") for n in (4, 5, 6)]
     assert aside[1]["reasons"] == [f"timestamp: {NANOSECONDS} ms is no time that a date has; are these nanoseconds?"]
