@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 EVENTS_A_SECOND = 200
 EVERY = 3
 ROWS = 45_000
-DAYS = [date(2017, 1, 1) + timedelta(days=n) for n in range(30)]
+DAYS = 30
 REBUILT = [table for table in TABLES if table.key.endswith("transactions") or table.layer == "gold"]
 WARM_UP_SECONDS = 20.0
 BACKFILL_SECONDS = 600.0
@@ -29,20 +29,26 @@ BACKFILL_SECONDS = 600.0
 
 @pytest.fixture
 def filled(site: Site) -> Site:
-    """At least the thirty days are in every table."""
+    """At least thirty days are in every table."""
     site.lines = sampled(EVERY)
     site.send(ROWS)
     site.wait_caught_up()
-    assert set(DAYS) <= Lake(site.settings).days("gold/sales/daily_revenue")
+    assert len(Lake(site.settings).days("gold/sales/daily_revenue")) >= DAYS
     return site
 
 
-def test_thirty_days_are_rebuilt_beside_live_traffic(filled: Site):
+@pytest.fixture
+def days(filled: Site) -> list[date]:
+    """The first thirty."""
+    return sorted(Lake(filled.settings).days("gold/sales/daily_revenue"))[:DAYS]
+
+
+def test_thirty_days_are_rebuilt_beside_live_traffic(filled: Site, days: list[date]):
     """The independent check holds afterwards, and batches were taken in while the days were rebuilt."""
     with flowing(filled, EVENTS_A_SECOND, EVERY):
         time.sleep(WARM_UP_SECONDS)
         began, batches = time.monotonic(), position_commits(filled)
-        started = backfills.launch(filled.settings, REBUILT, DAYS)
+        started = backfills.launch(filled.settings, REBUILT, days)
         assert ended(filled, started).succeeded
         seconds, meanwhile = time.monotonic() - began, position_commits(filled) - batches
     sys.stdout.write(
@@ -52,10 +58,10 @@ def test_thirty_days_are_rebuilt_beside_live_traffic(filled: Site):
     filled.assert_consistent()
 
 
-def test_a_backfill_killed_in_the_middle_keeps_its_days_and_goes_on(filled: Site):
+def test_a_backfill_killed_in_the_middle_keeps_its_days_and_goes_on(filled: Site, days: list[date]):
     """Dagster starts the run again by itself; the days that were committed are not computed twice."""
     silver = next(table for table in TABLES if table.key == "silver/sales/transactions")
-    started = backfills.launch(filled.settings, [silver], DAYS)
+    started = backfills.launch(filled.settings, [silver], days)
     run_id = until(lambda: next(iter(backfills.progress(filled.settings, started).runs), None), 60, "a run")
     lake = Lake(filled.settings)
     kept = until(lambda: backfills.rebuilt(lake, silver, {run_id}), 120, "a first commit", poll_seconds=0.1)
@@ -63,10 +69,10 @@ def test_a_backfill_killed_in_the_middle_keeps_its_days_and_goes_on(filled: Site
 
     assert ended(filled, started).succeeded
     runs = backfills.progress(filled.settings, started).runs
-    sys.stdout.write(f"\nkilled after {len(kept)} of {len(DAYS)} days; runs {dict(runs)}\n")
+    sys.stdout.write(f"\nkilled after {len(kept)} of {DAYS} days; runs {dict(runs)}\n")
     again = backfills.rebuilt(lake, silver, set(runs) - {run_id})
     assert not again & kept
-    assert again | backfills.rebuilt(lake, silver, {run_id}) == {*DAYS}
+    assert again | backfills.rebuilt(lake, silver, {run_id}) == {*days}
     filled.assert_consistent()
 
 
