@@ -139,7 +139,7 @@ def hold(settings: Settings, tried: Sequence[RunRecord], now: datetime) -> str |
         return None
     last = tried[0]
     wait = wait_seconds(settings, len(tried))
-    left = (last.end_time or now.timestamp()) + wait - now.timestamp()
+    left = (last.end_time or last.update_timestamp.timestamp()) + wait - now.timestamp()
     if left <= 0 or left > wait + CLOCKS_APART_SECONDS:
         return None
     return f"try {len(tried)} failed (run {last.dagster_run.run_id[:8]}); the next one in {left:.0f} s"
