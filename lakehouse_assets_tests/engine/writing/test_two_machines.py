@@ -168,6 +168,23 @@ def test_a_loser_with_a_shorter_batch_leaves_the_winners_quarantine_alone(lab: L
 
 
 @pytest.mark.slow
+def test_a_rebuild_that_dies_or_comes_too_late_leaves_no_row_in_both(lab: Lab):
+    """Its days had nothing in quarantine before: what it set aside ahead of the table is open all the same."""
+    lab.send(sale(0, Quantity=20)).ingest()
+    dead = redoing(lab, replace(lab.silver, schema=Few))
+    dead.step()
+    dead.step()
+    assert lab.coordinates(lab.silver.quarantine) == lab.coordinates(lab.silver.key) == [(0, 0)]
+
+    lab.send(sale(1)).ingest()
+
+    assert lab.assert_stock().told == 2
+    dead.finish()
+    assert (dead.committed, dead.error) == (False, None)
+    assert lab.coordinates(lab.silver.quarantine) == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [2, 250_000])
 def test_two_increments_of_other_code_in_every_order(lab: Lab, most: int):
     """Their verdicts differ, and so may their ends."""
