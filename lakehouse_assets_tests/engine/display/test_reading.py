@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from lakehouse_assets import serve
 from lakehouse_assets.cli import app
-from lakehouse_assets.engine.display import reading
+from lakehouse_assets.engine.display import reading, table_reading
+from lakehouse_assets.engine.history import lake as lakes
 from lakehouse_assets.engine.orchestration import view_assets
 from lakehouse_assets.errors import ContractError, LakehouseError
 from lakehouse_assets.serve.sales_customer_value import table as view
@@ -87,11 +88,11 @@ def test_materializing_a_view_shows_rows_and_a_masked_preview_and_writes_nothing
 
 
 def test_a_table_is_read_by_key_and_a_condition_that_makes_no_sense_is_explained(lake):
-    assert reading.read_table(lake, KEY, where="event_date = DATE '2017-03-02'").num_rows == 1
+    assert table_reading.read_table(lake, KEY, where="event_date = DATE '2017-03-02'").num_rows == 1
     with pytest.raises(LakehouseError, match=r"cannot be run: .*nope"):
-        reading.read_table(lake, KEY, where="nope = 1")
+        table_reading.read_table(lake, KEY, where="nope = 1")
     with pytest.raises(LakehouseError, match="gold/sales/other: there is no such table yet"):
-        reading.read_table(lake, "gold/sales/other")
+        table_reading.read_table(lake, "gold/sales/other")
 
 
 def test_quarantined_rows_beyond_the_tables_position_are_not_read(lake):
@@ -99,13 +100,14 @@ def test_quarantined_rows_beyond_the_tables_position_are_not_read(lake):
     rows = pa.table({"topic_id": ["t"], "partition": [0], "offset": [1], "reasons": [["why"]]})
     write_deltalake(lake.uri(f"{KEY}_quarantine"), rows)
 
-    assert reading.read_table(lake, f"{KEY}_quarantine").num_rows == 0
+    assert table_reading.read_table(lake, f"{KEY}_quarantine").num_rows == 0
 
 
 def test_one_command_shows_any_table_or_view(lake, monkeypatch):
     """Rows, a condition, a limit; the same reader serves Python."""
     monkeypatch.setenv("LAKEHOUSE_S3_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr(serve, "Lake", lambda _settings: lake)
+    for module in (serve, lakes):
+        monkeypatch.setattr(module, "Lake", lambda _settings: lake)
     shown = CliRunner().invoke(app, ["show", view.key, "--where", "orders = 2"])
     one = CliRunner().invoke(app, ["show", KEY, "--limit", "1"])
 
