@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -19,21 +20,34 @@ if TYPE_CHECKING:
 
 def show(settings: Settings, console: Console) -> None:
     """Prints one line per table; says why where it cannot."""
-    from lakehouse_assets.engine.history.lake import Lake
-    from lakehouse_assets.engine.orchestration.progress import holdings, snapshot, waiting
-    from lakehouse_assets.registry import TABLES
-
     try:
-        progress, held = snapshot(settings, TABLES), holdings(Lake(settings), TABLES)
+        progress, held, waiting = _asked(settings)
     except UnavailableError as error:
         console.print(f"[yellow]No lag to show:[/] {error}")
         return
     console.print(rendered(progress, held))
-    for line in waiting(settings, TABLES):
+    for line in waiting:
         console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
     for each in progress:
         if each.waits is not None:
             console.print(f"[yellow]{each.key}:[/] {each.waits}", soft_wrap=True)
+
+
+def _asked(settings: Settings) -> tuple[list[TableProgress], dict[str, Holding], list[str]]:
+    """How far the tables are, what they hold, and which wait: asked side by side, they wait for other services.
+
+    Raises:
+        UnavailableError: a source or the store does not answer.
+    """
+    from lakehouse_assets.engine.history.lake import Lake
+    from lakehouse_assets.engine.orchestration import progress
+    from lakehouse_assets.registry import TABLES
+
+    with ThreadPoolExecutor() as pool:
+        far = pool.submit(progress.snapshot, settings, TABLES)
+        held = pool.submit(progress.holdings, Lake(settings), TABLES)
+        waiting = pool.submit(progress.waiting, settings, TABLES)
+        return far.result(), held.result(), waiting.result()
 
 
 def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> RichTable:

@@ -107,9 +107,9 @@ class Lake:
 
     def days(self, key: str) -> frozenset[date]:
         """The days that hold rows, from the log alone."""
-        if self.version(key) < 0:
+        table = self.open(key)
+        if table is None:
             return frozenset()
-        table = DeltaTable(self.uri(key), storage_options=self.storage_options())
         return frozenset(date.fromisoformat(day) for part in table.partitions() if (day := part["event_date"]))
 
     def rows_in(self, key: str, days: Iterable[date]) -> int:
@@ -142,9 +142,8 @@ class Lake:
 
     def rows(self, key: str) -> int:
         """How many rows the table holds, from the log's file statistics."""
-        if self.version(key) < 0:
-            return 0
-        return int(DeltaTable(self.uri(key), storage_options=self.storage_options()).count())
+        table = self.open(key)
+        return int(table.count()) if table else 0
 
     def query(self, key: str, sql: str) -> list[dict[str, Any]]:
         """The rows of a query over the table, which it calls `t`; none where there is no table."""

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from lakehouse_assets import serve
 from lakehouse_assets.cli import app
 from lakehouse_assets.engine.display import reading, table_reading
-from lakehouse_assets.engine.history import lake as lake_module
+from lakehouse_assets.engine.history import lake as lakes
 from lakehouse_assets.engine.orchestration import view_assets
 from lakehouse_assets.errors import ContractError, LakehouseError
 from lakehouse_assets.serve.sales_customer_value import table as view
@@ -106,8 +106,8 @@ def test_quarantined_rows_beyond_the_tables_position_are_not_read(lake):
 def test_one_command_shows_any_table_or_view(lake, monkeypatch):
     """Rows, a condition, a limit; the same reader serves Python."""
     monkeypatch.setenv("LAKEHOUSE_S3_ENDPOINT", "http://127.0.0.1:9")
-    for reader in (serve, lake_module):
-        monkeypatch.setattr(reader, "Lake", lambda _settings: lake)
+    for module in (serve, lakes):
+        monkeypatch.setattr(module, "Lake", lambda _settings: lake)
     shown = CliRunner().invoke(app, ["show", view.key, "--where", "orders = 2"])
     one = CliRunner().invoke(app, ["show", KEY, "--limit", "1"])
 
