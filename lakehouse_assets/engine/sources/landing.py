@@ -44,7 +44,21 @@ class UnreadableError(UnavailableError):
 
 @lru_cache(maxsize=_CLIENTS)
 def client(settings: Settings) -> Any:
-    """A boto3 client. Never a Dagster resource: its configuration, the key, would be shown."""
+    """A boto3 client made by dagster-aws. Never a Dagster resource: its configuration, the key, would be shown."""
+    from dagster_aws.s3 import S3Resource
+
+    return S3Resource(
+        endpoint_url=settings.s3_endpoint or None,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key or None,
+        aws_secret_access_key=settings.s3_secret_key.get_secret_value() or None,
+        max_attempts=_ATTEMPTS,
+    ).get_client()
+
+
+@lru_cache(maxsize=_CLIENTS)
+def lister(settings: Settings) -> Any:
+    """The same, with a parser of times that a listing of 100,000 files needs: 2 s instead of 6 s."""
     import boto3
     import botocore.session
     from botocore.config import Config
@@ -76,7 +90,7 @@ def listing(settings: Settings, prefix: str) -> Listing:
     Raises:
         UnavailableError: the store does not answer.
     """
-    pages = client(settings).get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=prefix)
+    pages = lister(settings).get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=prefix)
     files: list[Dropped] = []
     now = datetime.now(UTC)
     with _explained(settings, prefix):
