@@ -87,6 +87,9 @@ class SealedPosition(Position):
         """
         return {**self.load(), **self.rest.epochs}
 
+    def __repr__(self) -> str:
+        return f"SealedPosition({len(self)} topic ids)"
+
     def __len__(self) -> int:
         return sum(count for _, count in self.said) + len(self.rest)
 
@@ -215,10 +218,15 @@ def state(store: Store, position: Position) -> list[dict[str, Any]]:
     """
     segments, rest = split(position)
     there = store.names() if segments else frozenset[str]()
-    for each in segments:
-        if each.name not in there:
-            store.put(each.name, _body(each.epochs))
-    return _said(segments, rest)
+    return _said([each if each.name in there else _written(store, each) for each in segments], rest)
+
+
+def _written(store: Store, segment: Segment) -> Segment:
+    """Called by what it holds as this release writes it."""
+    body = _body(segment.epochs)
+    written = Segment(_digest(body), segment.epochs)
+    store.put(written.name, body)
+    return written
 
 
 def read(store: Store, said: Sequence[dict[str, Any]]) -> Position:
