@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -26,7 +26,9 @@ FOLDER: Final = "_positions"
 """Below the table; both Delta's and delta-rs's VACUUM leave folders alone whose name begins so."""
 SIZES: Final = (100_000, 10_000, 1_000, 100)
 _READERS: Final = 8
-_MOST_KEPT: Final = 2_000_000
+_MOST_SIZES: Final = 50_000
+_MOST_KEPT: Final = 500_000
+"""Topic ids; each takes up to 600 bytes."""
 
 
 class LostSegmentError(BrokenContractError):
@@ -84,6 +86,9 @@ class SealedPosition(Position):
             UnavailableError: the store does not answer.
         """
         return {**self.load(), **self.rest.epochs}
+
+    def __repr__(self) -> str:
+        return f"SealedPosition({len(self)} topic ids)"
 
     def __len__(self) -> int:
         return sum(count for _, count in self.said) + len(self.rest)
@@ -185,8 +190,13 @@ def _is_whole(parts: Mapping[int, tuple[tuple[int, int], ...]]) -> bool:
 def _parsed(name: str, body: bytes) -> Segment:
     said = json.loads(body)
     if "files" in said:
-        return Segment(name, {topic_id: {0: ((0, end),)} for topic_id, end in said["files"].items()})
+        return Segment(name, {topic_id: _whole(end) for topic_id, end in said["files"].items()})
     return Segment(name, Position.from_json(said["epochs"]).epochs)
+
+
+@lru_cache(maxsize=_MOST_SIZES)
+def _whole(end: int) -> Mapping[int, tuple[tuple[int, int], ...]]:
+    return {0: ((0, end),)}
 
 
 def shortened(position: Position) -> list[dict[str, Any]]:
@@ -208,10 +218,15 @@ def state(store: Store, position: Position) -> list[dict[str, Any]]:
     """
     segments, rest = split(position)
     there = store.names() if segments else frozenset[str]()
-    for each in segments:
-        if each.name not in there:
-            store.put(each.name, _body(each.epochs))
-    return _said(segments, rest)
+    return _said([each if each.name in there else _written(store, each) for each in segments], rest)
+
+
+def _written(store: Store, segment: Segment) -> Segment:
+    """Called by what it holds as this release writes it."""
+    body = _body(segment.epochs)
+    written = Segment(_digest(body), segment.epochs)
+    store.put(written.name, body)
+    return written
 
 
 def read(store: Store, said: Sequence[dict[str, Any]]) -> Position:

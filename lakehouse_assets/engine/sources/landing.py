@@ -49,15 +49,27 @@ def client(settings: Settings) -> Any:
 
     Never a Dagster resource: its configuration, the key, would be shown.
     """
-    how: dict[str, Any] = {
+    how = _access(settings)
+    return by_dagster(how) if "dagster" in sys.modules else by_boto3(how)
+
+
+@lru_cache(maxsize=_CLIENTS)
+def lister(settings: Settings) -> Any:
+    """The same, with a parser of times that a listing of 100,000 files needs: 2 s instead of 6 s."""
+    import botocore.session
+
+    session = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
+    return by_boto3(_access(settings), session)
+
+
+def _access(settings: Settings) -> dict[str, Any]:
+    return {
         "endpoint_url": settings.s3_endpoint or None,
         "region_name": settings.s3_region,
         "aws_access_key_id": settings.s3_access_key or None,
         "aws_secret_access_key": settings.s3_secret_key.get_secret_value() or None,
     }
-    made = by_dagster(how) if "dagster" in sys.modules else by_boto3(how)
-    made._endpoint._response_parser_factory.set_parser_defaults(timestamp_parser=_time)
-    return made
 
 
 def by_dagster(how: Mapping[str, Any]) -> Any:
@@ -67,13 +79,13 @@ def by_dagster(how: Mapping[str, Any]) -> Any:
     return S3Resource(max_attempts=_ATTEMPTS, **how).get_client()
 
 
-def by_boto3(how: Mapping[str, Any]) -> Any:
+def by_boto3(how: Mapping[str, Any], session: Any = None) -> Any:
     """As an `S3Resource` makes it."""
     import boto3
     from botocore.config import Config
 
     waits = Config(retries={"max_attempts": _ATTEMPTS, "mode": "standard"})
-    return boto3.session.Session().resource("s3", config=waits, **how).meta.client
+    return boto3.session.Session(botocore_session=session).resource("s3", config=waits, **how).meta.client
 
 
 def _time(stated: Any) -> datetime:
@@ -91,7 +103,7 @@ def listing(settings: Settings, prefix: str) -> Listing:
     Raises:
         UnavailableError: the store does not answer.
     """
-    pages = client(settings).get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=prefix)
+    pages = lister(settings).get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=prefix)
     files: list[Dropped] = []
     now = datetime.now(UTC)
     with _explained(settings, prefix):

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import CommitProperties, write_deltalake
 
 from lakehouse_assets.bronze.sales_products import table as products
 from lakehouse_assets.bronze.sales_transactions import table as bronze
-from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of, recovered
+from lakehouse_assets.engine.history.segments import KEPT
 from lakehouse_assets.engine.sources.drop_planning import Dropped, Listing, plan
 from lakehouse_assets.engine.sources.file_versions import FileVersion
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.silver.sales_products import table as silver_products
 from lakehouse_assets.silver.sales_transactions import table as silver
 from lakehouse_assets_tests.engine.local_lake import LocalLake
+
+_REST = [("offset", pa.int64()), ("content_hash", pa.string())]
 
 
 @pytest.fixture
@@ -32,6 +39,11 @@ def coordinates(*rows: tuple[str, int, int], year: int = 2020) -> dict:
         "offset": pa.array(offsets, pa.int64()),
         "timestamp": pa.array([datetime(year, 1, 1, tzinfo=UTC)] * len(rows), pa.timestamp("us", "UTC")),
     }
+
+
+def stating(lake: LocalLake, position: Position) -> CommitProperties:
+    said = lake.said(products.key, Statement("increment", "run", position=position))
+    return CommitProperties(custom_metadata={"userMetadata": said})
 
 
 def test_bronze_counts_its_rows_and_its_quarantine_oldest_topic_first(lake):
@@ -64,3 +76,34 @@ def test_a_file_is_known_as_taken_by_its_rows(lake):
     position = recovered(lake, products)
     assert set(position.topic_ids) == {good.id, bad.id}
     assert plan(listing, position, settle_seconds=1, most_bytes=1000) == ()
+
+
+def test_a_file_in_silver_was_taken_as_bronze_took_it_and_its_quarantine_claims_nothing(lake):
+    """Good rows of a file of which a run left only the bad ones, when it died, are taken again."""
+    done, begun = (FileVersion(datetime(2026, 1, 1, tzinfo=UTC), name, "e") for name in ("done.csv", "begun.csv"))
+    rows = coordinates((done.id, 0, 39), (done.id, 0, 61), (begun.id, 0, 39), (begun.id, 0, 61))
+    taken = Position({each.id: {0: ((0, 80),)} for each in (done, begun)})
+    write_deltalake(lake.uri(products.key), pa.table(rows), commit_properties=stating(lake, taken))
+    no_losers = pa.array([[]], pa.list_(pa.struct([("topic_id", pa.string()), ("partition", pa.int32()), *_REST])))
+    write_deltalake(lake.uri(silver_products.key), pa.table(coordinates((done.id, 0, 39)) | {"losers": no_losers}))
+    write_deltalake(lake.uri(silver_products.quarantine), pa.table(coordinates((begun.id, 0, 61))))
+
+    beyond = ledger_of(lake, products).position.since(recovered(lake, silver_products))
+    assert beyond == (Slice(begun.id, 0, 0, 80),)
+
+
+def test_many_files_are_recovered_in_linear_time(lake):
+    """And a lost segment leads here: never to the beginning."""
+    many = [FileVersion(datetime(2026, 1, 1, tzinfo=UTC), f"{n}.csv", "e").id for n in range(20_000)]
+    rows = pa.table(coordinates(*((each, 0, 39) for each in many)))
+    taken = Position({each: {0: ((0, 9),)} for each in many})
+    write_deltalake(lake.uri(products.key), rows, commit_properties=stating(lake, taken))
+    assert ledger_of(lake, products).position == lake.ledger(products.key).position
+
+    KEPT.clear()
+    shutil.rmtree(lake.segments(products.key).folder)
+    started = time.process_time()
+    found = ledger_of(lake, products)
+
+    assert {*found.position.topic_ids} == {*many}
+    assert time.process_time() - started < 2.0

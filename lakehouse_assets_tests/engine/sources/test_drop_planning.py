@@ -144,7 +144,7 @@ def test_the_predicate_of_many_files_is_one_list():
 
 def test_a_tick_over_many_taken_files_takes_little_time():
     """Nothing of what was taken is looked at again one by one where nothing is new."""
-    files = tuple(dropped(f"{number}.csv", at=number) for number in range(20_000))
+    files = tuple(dropped(f"{number}.csv", at=number) for number in range(100_000))
     position = Position().advance(file.slice() for file in files)
     listing = Listing(files, NOON + timedelta(days=9))
     started = time.process_time()
