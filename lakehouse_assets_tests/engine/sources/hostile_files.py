@@ -193,8 +193,8 @@ def _written(lines: list[list[str] | tuple[str, ...]], end: str) -> str:
 
 
 def _name(dice: random.Random) -> str:
-    """The beginning of a key as the store takes it, and not of one that is passed over."""
-    texts = [text for text in _plain_texts() if "/" not in text and len(text) < 50 and text[:1] not in {".", "_"}]
+    """The beginning of a key as the store keeps it, and not of one that is passed over."""
+    texts = [text for text in _plain_texts() if not {*"/\\"} & {*text} and len(text) < 50 and text[:1] not in {*"._"}]
     return dice.choice(["", "ü ", "a'b ", "%41", "x y", '"', "${x}", "日本", *dice.sample(texts, 9)])
 
 
