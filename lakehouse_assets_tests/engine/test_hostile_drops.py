@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import time
 from dataclasses import replace
 from datetime import date
@@ -14,12 +15,13 @@ from lakehouse_assets.engine.sources.csv_format import Csv
 from lakehouse_assets.engine.writing import delta, rebuilds
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets_tests.engine.drop_lab import HEADER, PAUSE_SECONDS, DropLab, product
-from lakehouse_assets_tests.engine.sources.hostile_files import hostile
+from lakehouse_assets_tests.engine.hostile_records import naughty
+from lakehouse_assets_tests.engine.sources import hostile_files
 from lakehouse_assets_tests.engine.sources.store_proxy import StoreProxy, store_proxy
 
 pytestmark = pytest.mark.services
 
-SEED, HOSTILE, GOOD = 20261125, 200, 20
+HOSTILE, GOOD = 200, 20
 
 
 @pytest.fixture
@@ -37,24 +39,39 @@ def proxy(drops: DropLab, monkeypatch):
 
 
 @pytest.mark.slow
-def test_hostile_files_among_good_ones(drops: DropLab):
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_hostile_files_among_good_ones(drops: DropLab, seed: int):
     """Every good file is published whole, each bad one is set aside with a short reason that says what is wrong."""
-    bad = {each.name: each for each in hostile(SEED, HOSTILE)}
-    assert len(bad) == HOSTILE
-    for number, (name, each) in enumerate(bad.items()):
-        if number % (HOSTILE // GOOD) == 0:
-            row = product(10_000 + number, f"Good {number}").rstrip("\n")
-            forms = [row + "\n", row, row + "\r\n\r\n", row + "\n\n\n"]
-            good = (HEADER + forms[number // 10 % 4]).encode()
-            drops.put(f"good{number}.csv" + ".gz" * (number % 20), gzip.compress(good) if number % 20 else good)
-        drops.put(name, each.body)
-    drops.settings = drops.settings.model_copy(update={"max_bytes_per_file": 2**20})
+    bad = {each.name: each for each in hostile_files.hostile(seed, HOSTILE)}
+    fine = {each.name: each for each in hostile_files.good(seed, GOOD)}
+    assert (len(bad), len(fine)) == (HOSTILE, GOOD)
+    assert sum(any(text in naughty() for text in each.texts) for each in bad.values()) >= HOSTILE / 3
+    files: list[hostile_files.Hostile | hostile_files.Good] = [*bad.values(), *fine.values()]
+    random.Random(seed).shuffle(files)
+    for each in files:
+        drops.put(each.name, each.body)
+    drops.settings = drops.settings.model_copy(update={"max_bytes_per_file": 2**20, "max_files_per_batch": 80})
     while drops.plan():
         drops.land()
     while drops.refine():
         pass
 
-    assert drops.products() == {str(10_000 + number): f"Good {number}" for number in range(0, HOSTILE, 10)}
+    assert_all_rows_are_there(drops, fine)
+    assert_each_is_set_aside(drops, bad)
+    assert drops.lags() == [0, 0]
+
+
+def assert_all_rows_are_there(drops: DropLab, fine: dict[str, hostile_files.Good]) -> None:
+    columns = ("ProductNo", "ProductName", "Department")
+    found = {
+        (*(row[name] for name in columns), *dict(row["undeclared"]).values()) for row in drops.rows(drops.silver.key)
+    }
+    sent = {row for each in fine.values() for row in each.rows}
+    assert found == sent
+    assert len(drops.rows(drops.silver.key)) == len(drops.rows(drops.bronze.key)) == len(sent)
+
+
+def assert_each_is_set_aside(drops: DropLab, bad: dict[str, hostile_files.Hostile]) -> None:
     aside = {row["key"].decode(): row for row in drops.rows(drops.bronze.quarantine)}
     assert aside.keys() == bad.keys()
     for name, row in aside.items():
@@ -62,7 +79,6 @@ def test_hostile_files_among_good_ones(drops: DropLab):
         assert bad[name].says in reason, name
         assert len(reason) <= 300
         assert reason.isprintable()
-    assert drops.lags() == [0, 0]
 
 
 def test_a_declared_form_is_taken_and_a_day_set_aside_under_another_form_comes_back(drops: DropLab):

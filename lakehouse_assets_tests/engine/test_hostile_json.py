@@ -80,7 +80,15 @@ def test_hostile_records_have_their_row_or_their_reason(spark):
     shown = [
         hostile_records.record(f"c{i}", count=json.dumps(text)) for i, text in enumerate(hostile_records.naughty())
     ]
-    records = [*listed, *shown, *nested("n0"), *hostile_records.OTHERS, *islice(hostile_records.hostile(0), 300)]
+    longs = [hostile_records.record(f"t{i}", text="7" * 50, count="1e5", **{"7" * 50: '"1e-400"'}) for i in range(2)]
+    records = [
+        *listed,
+        *shown,
+        *longs,
+        *nested("n0"),
+        *hostile_records.OTHERS,
+        *islice(hostile_records.hostile(0), 300),
+    ]
 
     assert_each_has_its_row_or_its_reason(spark, [*records, *islice(hostile_records.good(0), 50)])
 

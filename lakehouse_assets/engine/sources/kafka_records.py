@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,8 @@ from lakehouse_assets.settings import Settings
 
 MOST_RECORDS = 20_000
 """More of them would burden the Spark server, to which they are sent by value."""
+MOST_BYTES = 32 * 2**20
+"""So would more of their keys, values and headers; a single record may be larger."""
 QUIET_SECONDS = 30.0
 """Without any answer of the broker."""
 _MOST_MILLIS = (2**63 - 1) // 1000
@@ -36,10 +39,35 @@ def read(spark: SparkSession, settings: Settings, topic: str, slices: Sequence[S
     Raises:
         UnavailableError: the broker does not answer.
     """
-    schema = to_arrow_schema(_READ, timezone="UTC")
     with closing(_consumer(settings)) as consumer:
-        rows = [_row(part, each) for part in slices for each in _messages(consumer, topic, part)]
-    return spark.createDataFrame(pa.Table.from_pylist(rows, schema), _READ)
+        return _frame(spark, [_row(part, each) for part in slices for each in _messages(consumer, topic, part)])
+
+
+def read_first(
+    spark: SparkSession, settings: Settings, topic: str, slices: Sequence[Slice]
+) -> tuple[DataFrame, tuple[Slice, ...]]:
+    """As many of the first records of these slices as `MOST_BYTES` allow, and the slices that they are.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    rows: list[dict[str, Any]] = []
+    taken: list[Slice] = []
+    room = MOST_BYTES
+    with closing(_consumer(settings)) as consumer:
+        for part in slices:
+            for message in _messages(consumer, topic, part):
+                row = _row(part, message)
+                room -= _bytes(row)
+                if room < 0 and rows:
+                    return _frame(spark, rows), (*taken, replace(part, end=row["offset"]))
+                rows.append(row)
+            taken.append(part)
+    return _frame(spark, rows), tuple(taken)
+
+
+def _frame(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
+    return spark.createDataFrame(pa.Table.from_pylist(rows, to_arrow_schema(_READ, timezone="UTC")), _READ)
 
 
 def _consumer(settings: Settings) -> Consumer:
@@ -86,6 +114,11 @@ def _row(part: Slice, message: Message) -> dict[str, Any]:
         "headers": [{"key": name, "value": value} for name, value in headers] or None,
         REASONS: [] if is_time else [reason],
     }
+
+
+def _bytes(row: dict[str, Any]) -> int:
+    headers = [part for each in row["headers"] or () for part in each.values()]
+    return sum(len(each) for each in (row["key"], row["value"], *headers) if each is not None)
 
 
 def _unavailable(topic: str, why: str) -> UnavailableError:

@@ -54,7 +54,7 @@ class KafkaSource:
     def read_singly(self, spark: SparkSession, slices: Sequence[Slice]) -> tuple[DataFrame, tuple[Slice, ...]]:
         """By Kafka's own client, which takes any timestamp."""
         few = position.cap(slices, kafka_records.MOST_RECORDS)
-        return kafka_records.read(spark, self.settings, self.table.topic, few), few
+        return kafka_records.read_first(spark, self.settings, self.table.topic, few)
 
     def beginnings(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         """The records whole."""

@@ -1,11 +1,18 @@
-"""Files that nobody should trust, from a seed: each with the words that its reason must have."""
+"""Files that nobody should trust, from a seed: each with the words that its reason must have.
+
+Naughty strings of a public list are in names, headers and cells, of the good files among them too.
+"""
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import random
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
+
+from lakehouse_assets_tests.engine.hostile_records import naughty
 
 HEADER = "ProductNo,ProductName,Department,Brand"
 
@@ -16,6 +23,16 @@ class Hostile(NamedTuple):
     name: str
     body: bytes
     says: str
+    texts: tuple[str, ...] = ()
+    """The naughty strings in its name and cells."""
+
+
+class Good(NamedTuple):
+    """A file, and its rows: number, name, department, and what the column beside them holds."""
+
+    name: str
+    body: bytes
+    rows: list[tuple[str, str, str, str]]
 
 
 Maker = Callable[[random.Random, list[str]], tuple[bytes, str]]
@@ -144,11 +161,49 @@ _PLAIN: list[Maker] = [
 
 
 def hostile(seed: int, count: int) -> Iterator[Hostile]:
-    """As many files, of each kind about equally many, some under odd names."""
+    """As many files, of each kind about equally many, under odd names."""
     dice = random.Random(seed)
     for number in range(count):
-        lines = [f"{number}{line},Milk,DAIRY,National" for line in range(dice.randrange(2, 9))]
+        cells = dice.sample(_plain_texts(), dice.randrange(2, 9))
+        lines = [f"{number}{line},Milk,{cell},National" for line, cell in enumerate(cells)]
         make = [*_PLAIN, _gzip][number % (len(_PLAIN) + 1)]
         body, says = make(dice, lines)
-        odd = dice.choice(["", "ü ", "a'b ", "%41", "x y", '"', "${x}", "日本"])
-        yield Hostile(f"{odd}bad{number:03}.csv" + ".gz" * (make is _gzip), body, says)
+        odd = _name(dice)
+        yield Hostile(f"{odd}bad{number:03}.csv" + ".gz" * (make is _gzip), body, says, (odd, *cells))
+
+
+def good(seed: int, count: int) -> Iterator[Good]:
+    """As many files as a careful program writes: any text in a cell, quoted where it has to be."""
+    dice = random.Random(-seed)
+    for number in range(count):
+        texts = [text for text in dice.sample(naughty(), 40) if text and "\0" not in text]
+        rows = [(f"{number}{line:03}", text, texts[-1 - line], text[::-1]) for line, text in enumerate(texts)]
+        header = [*HEADER.split(","), dice.choice(_header_texts())]
+        lines = [header, *((no, name, department, "National", more) for no, name, department, more in rows)]
+        is_packed = number % 2
+        body = _written(lines, dice.choice(["\n", "\r\n"])).rstrip("\r\n" if number % 4 > 1 else "").encode()
+        name = f"{_name(dice)}good{number:02}.csv" + ".gz" * is_packed
+        yield Good(name, gzip.compress(body) if is_packed else body, rows)
+
+
+def _written(lines: list[list[str] | tuple[str, ...]], end: str) -> str:
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator=end).writerows(lines)
+    return written.getvalue()
+
+
+def _name(dice: random.Random) -> str:
+    """The beginning of a key as the store keeps it, and not of one that is passed over."""
+    texts = [text for text in _plain_texts() if not {*"/\\"} & {*text} and len(text) < 50 and text[:1] not in {*"._"}]
+    return dice.choice(["", "ü ", "a'b ", "%41", "x y", '"', "${x}", "日本", *dice.sample(texts, 9)])
+
+
+def _plain_texts() -> list[str]:
+    """Naughty strings that stand in a cell as they are."""
+    return [text for text in naughty() if text.isprintable() and not {*text} & {*',"\r\n'}]
+
+
+def _header_texts() -> list[str]:
+    """Those that a column may be called."""
+    taken = {name.lower() for name in HEADER.split(",")}
+    return [text for text in _plain_texts() if text.strip() == text != "" and text.lower() not in taken]

@@ -16,6 +16,7 @@ from pyspark.errors.exceptions.connect import NumberFormatException, SparkConnec
 from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine.history.position import Slice, halve, without
+from lakehouse_assets.engine.sources import kafka_records
 from lakehouse_assets.engine.writing import judging, narrowing, rebuilds, replays
 from lakehouse_assets.engine.writing.judging import AnswerFailsError
 from lakehouse_assets.engine.writing.narrowing import TooManyFailError, evaluated
@@ -178,6 +179,27 @@ def test_a_record_that_sparks_reader_cannot_read_is_set_aside_with_its_bytes(lab
     assert lab.coordinates(lab.bronze.key) == [(0, offset) for offset in (0, 1, 2, 3, 7, 8)]
     assert lab.coordinates(lab.bronze.quarantine) == [(0, 4), (0, 5), (0, 6)]
     assert [row["lines"] for row in lab.rows(lab.gold.key)] == [6]
+
+
+@pytest.mark.services
+def test_records_that_are_read_one_by_one_are_bounded_in_bytes(lab: Lab, monkeypatch):
+    """What does not fit is left for the next batch; a record that is larger than the bound goes by itself."""
+    monkeypatch.setattr(kafka_records, "MOST_BYTES", 1_000)
+    lab.add_partitions(2)
+    producer = lab.producer()
+    for number in range(6):
+        odd = {"timestamp": NANOSECONDS} if number in {1, 5} else {"timestamp": EVENT_TIME_MS}
+        value = sale(number, Country="x" * (2_000 if number == 3 else 200))
+        producer.produce(lab.topic, value, partition=number % 2, **odd)
+    producer.flush()
+    batches = 0
+    while lab.plan():
+        lab.land()
+        batches += 1
+
+    assert batches > 2
+    assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 1), (0, 2), (1, 1)]
+    assert lab.coordinates(lab.bronze.quarantine) == [(1, 0), (1, 2)]
 
 
 def risky_time() -> Column:
