@@ -85,7 +85,16 @@ def _nul(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
 
 def _other_encoding(dice: random.Random, lines: list[str]) -> tuple[bytes, str]:
     encoding = dice.choice(["utf-16", "utf-16-le", "utf-16-be", "utf-32-be"])
-    return text(lines).decode().encode(encoding), "UTF-16" if encoding == "utf-16" else "NUL"
+    body = text(lines).decode().encode(encoding)
+    return body, "UTF-16" if encoding == "utf-16" else "NUL" if _is_utf8(body) else "not UTF-8"
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _empty(dice: random.Random, _: list[str]) -> tuple[bytes, str]:

@@ -261,7 +261,7 @@ def test_a_table_of_files_is_checked_when_it_is_declared():
     assert replace(products, format=Csv(delimiter=";")).code_version != products.code_version
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(6))
 def test_hostile_files_are_refused_for_what_is_wrong_with_them(seed):
     """200 generated files of 14 kinds, without a store; the generator says which words the reason must have."""
     for each in hostile(seed, 200):
