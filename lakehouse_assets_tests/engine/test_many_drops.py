@@ -173,6 +173,7 @@ def _killed(target: delta.Target, batch: publication.Publication) -> None:
     raise OSError("killed")
 
 
+@pytest.mark.slow
 def test_lost_segments_are_made_anew_from_the_rows(drops: DropLab):
     """Nothing is taken for new: every file once, also the new one; without one, maintenance says the position again."""
     drop_few(drops).ingest()
