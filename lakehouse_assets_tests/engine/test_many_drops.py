@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from lakehouse_assets.engine.display.reading import read_table
+from lakehouse_assets.engine.display.table_reading import read_table
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Position, Slice
