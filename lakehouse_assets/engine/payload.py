@@ -60,7 +60,7 @@ _TEXTS = (
 )
 """In SQL: Python names the variable of a function anew each time, and a plan that changes has no fingerprint."""
 _LARGE_DOUBLE = 1.7976931348623157e308
-_TOO_LONG = r"[:,\[]\s*-?(?:[0-9.]{16,}[eE]|[0-9.]+[eE]-[0-9]{3,}|[0-9.]{39,})"
+_TOO_LONG = r"[:,\x5B]\s*-?(?:[0-9.]{16,}[eE]|[0-9.]+[eE]-[0-9]{3,}|[0-9.]{39,})"
 """A number that a double may not hold to its last digit, or takes for zero; digits that begin a text are none."""
 
 

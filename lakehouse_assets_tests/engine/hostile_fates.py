@@ -21,7 +21,7 @@ MOST_SUMMED = Decimal(10**15)
 _FIELD = "(id|text|money|count|big|ratio|flag|at)"
 KINDS = [
     r"value: not a JSON object",
-    r"value: not a JSON object within 999 levels, 1,000 characters a number and 50,000 a name",
+    r"value: not a JSON object within 999 levels and 1000 characters a number and 50000 a name",
     r"value: not UTF-8: line \d+, byte \d+",
     r"value: more after the JSON object",
     r"value: five bytes of a schema registry before the JSON object",
