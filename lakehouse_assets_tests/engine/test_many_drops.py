@@ -154,6 +154,7 @@ def test_what_is_shown_rebuilt_and_replayed_names_only_the_files_it_needs(drops:
     assert drops.products() == {"1": "Milk", "3": "Milk"}
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_its_segments_and_its_commit_harms_nobody(drops: DropLab, monkeypatch):
     """The segment lies there and no commit names it; the next run, with another file before it, goes on as ever."""
     drop_few(drops)

@@ -151,6 +151,7 @@ def test_two_runs_that_meet_twenty_times_lose_nothing_and_hold_nothing(lab: Lab)
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_run_that_lost_the_race_publishes_what_is_left_at_once(lab: Lab):
     """Another machine's batch came first, which no turn keeps away: the rest is planned anew in a new turn."""
     lab.send(sale(0)).ingest()

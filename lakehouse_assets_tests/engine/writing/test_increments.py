@@ -52,6 +52,7 @@ def check_that_a_broken_answer_publishes_nothing(lab: Lab) -> None:
     assert lab.coordinates(lab.silver.key)[-1] == (0, 4)
 
 
+@pytest.mark.slow
 def test_batches_with_nothing_to_publish_are_committed_and_not_planned_again(lab: Lab):
     """Only duplicates, only bad rows, only markers and aborted messages: each moves every table's position."""
     transactional = lab.producer(**{"transactional.id": f"{lab.topic}-tx", "linger.ms": 5})
