@@ -15,8 +15,6 @@ from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
 
 ALL, STALE = "all", "stale"
-MOST_EMPTY_DAYS = 31
-"""Of one gap between two days that are rebuilt by one run: Dagster shows them as materialized, with no rows."""
 _NOTHING = Size(0, 0, 0)
 _LAUNCH = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
   __typename
@@ -101,15 +99,14 @@ def held_by(lake: Lake, tables: Sequence[Table]) -> list[dict[date, Size]]:
 def bridged(days: Sequence[date], held: Sequence[Mapping[date, Size]], most_rows: int) -> tuple[date, ...]:
     """The days, and those between them that cost less to rebuild along than one more run for what follows.
 
-    A gap is closed where it holds `most_rows` at most in the first table, `MOST_EMPTY_DAYS` at most are empty, and
-    each of its days is either held by all or by none: a day that some hold would be changed by its rebuild.
+    A gap is closed where each table holds rows on every day of it, `most_rows` at most in the first table: an empty day
+    would be shown as materialized, one that only some hold would be changed by its rebuild.
     """
     found = list(days[:1])
     for day in days[1:]:
         gap = [found[-1] + timedelta(days=n) for n in range(1, (day - found[-1]).days)]
-        holders = [sum(each in sizes for sizes in held) for each in gap]
-        is_settled = all(count in (0, len(held)) for count in holders) and holders.count(0) <= MOST_EMPTY_DAYS
-        if is_settled and _sum(held[0], gap).rows <= most_rows:
+        filled = all(sizes.get(each, _NOTHING).rows for each in gap for sizes in held)
+        if gap and filled and _sum(held[0], gap).rows <= most_rows:
             found += gap
         found.append(day)
     return tuple(found)
