@@ -35,12 +35,13 @@ from rich.table import Table as RichTable
 
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.kinds import EventTable
 from lakehouse_assets.engine.payload import parse_json
 from lakehouse_assets.engine.rules import ReferenceRule
 from lakehouse_assets.engine.spark import connect, fit
-from lakehouse_assets.engine.tables import EventTable
-from lakehouse_assets.engine.writing import increments, judging
+from lakehouse_assets.engine.writing import judging
 from lakehouse_assets.engine.writing.audits import Audit, audit
+from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import load
@@ -273,7 +274,7 @@ class Bench:
         engine = self.lab.engine()
         fit(engine.spark, self.rows)
         began = time.monotonic()
-        publication = increments.refine(engine, table)
+        publication = table.increment(engine, LATER)
         assert publication is not None
         self.lab.publish(publication)
         seconds = time.monotonic() - began

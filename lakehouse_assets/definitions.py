@@ -6,6 +6,7 @@ import warnings
 
 from dagster import BetaWarning, Definitions, in_process_executor
 
+from lakehouse_assets.engine import flow
 from lakehouse_assets.engine.alerts.rounds import alert_sensor
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
 from lakehouse_assets.engine.orchestration.hold_checks import hold_check
@@ -15,8 +16,8 @@ from lakehouse_assets.engine.orchestration.quarantine_assets import quarantines
 from lakehouse_assets.engine.orchestration.reconciler import reconciler
 from lakehouse_assets.engine.orchestration.sensors import source_sensor
 from lakehouse_assets.engine.orchestration.view_assets import view_asset
+from lakehouse_assets.engine.project import check_names
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import SourceTable, check_names
 from lakehouse_assets.engine.upkeep.event_log import sweeper
 from lakehouse_assets.engine.upkeep.maintenance import daily, maintenance_job
 from lakehouse_assets.engine.upkeep.run_retention import retention_job
@@ -33,7 +34,7 @@ def definitions() -> Definitions:
     check_names((*TABLES, *VIEWS))
     settings = load()
     spark = SparkConnect()
-    sources = [table for table in TABLES if isinstance(table, SourceTable)]
+    sources = flow.sources(TABLES)
     jobs = {source.key: increment_job(source, TABLES) for source in sources}
     watches = [source_sensor(source, TABLES, jobs[source.key]) for source in sources]
     upkeep = [maintenance_job(TABLES), retention_job(TABLES)]
@@ -41,7 +42,7 @@ def definitions() -> Definitions:
         assets=[
             *map(source_asset, sources),
             *(table_asset(table, settings) for table in TABLES),
-            *(view_asset(view, TABLES) for view in VIEWS),
+            *map(view_asset, VIEWS),
         ],
         asset_checks=[hold_check(table, TABLES) for table in TABLES],
         jobs=[*jobs.values(), *upkeep],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lakehouse_assets import bronze, gold, serve, silver
-from lakehouse_assets.engine.tables import EventTable, SourceTable, Table, quarantine_of, tables_in
-from lakehouse_assets.engine.views import View
+from lakehouse_assets.engine.kinds import Quarantine, Table, View
+from lakehouse_assets.engine.project import tables_in
 
 TABLES: tuple[Table, ...] = tuple(table for layer in (bronze, silver, gold) for table in tables_in(layer))
-QUARANTINES = tuple(quarantine_of(table) for table in TABLES if isinstance(table, SourceTable | EventTable))
+QUARANTINES: tuple[Quarantine, ...] = tuple(table.set_aside for table in TABLES if table.set_aside)
 VIEWS: tuple[View, ...] = tuple(serve.views())

@@ -16,12 +16,12 @@ from typing import Any
 
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import DateType, StructField, StructType
+from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.kinds import AnswerTable, EventTable, Table
 from lakehouse_assets.engine.sessions import activate
 from lakehouse_assets.engine.sources.records import RECORD
-from lakehouse_assets.engine.tables import DailyTable, EventTable
 from lakehouse_assets.engine.writing import completeness
 from lakehouse_assets.engine.writing.audits import REASONS, Audit, audit
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
@@ -73,7 +73,7 @@ def check_events(
 
 
 def check_answers(
-    table: DailyTable,
+    table: AnswerTable,
     spark: SparkSession,
     source: Sequence[Row],
     rows: Sequence[Row] = (),
@@ -88,10 +88,8 @@ def check_answers(
         RefusedError: an answer breaks the table's contract or grain, and `refused` names none.
     """
     activate(spark)
-    columns = [*table.source.contract.fields.names, "event_date"]
-    fields = [*table.source.contract.fields.fields, StructField("event_date", DateType())]
-    nullable = StructType([StructField(field.name, field.dataType) for field in fields])
-    given = spark.createDataFrame([tuple(row.get(name) for name in columns) for row in source], nullable)
+    nullable = StructType([StructField(field.name, field.dataType) for field in table.source.readable])
+    given = spark.createDataFrame([tuple(row.get(name) for name in nullable.names) for row in source], nullable)
     answers = judged(table, given)
     if not _is_refused(table, audit(answers), refused, rows):
         _same_rows(answers, rows)
@@ -105,7 +103,7 @@ def bronze_rows(table: EventTable, spark: SparkSession, records: Sequence[Payloa
     return spark.createDataFrame(landed, RECORD).withColumn("event_date", F.to_date(event_time))
 
 
-def _is_refused(table: EventTable | DailyTable, counted: Audit, refused: Sequence[str], rows: Sequence[Row]) -> bool:
+def _is_refused(table: Table, counted: Audit, refused: Sequence[str], rows: Sequence[Row]) -> bool:
     """Whether nothing is published, as expected."""
     if not refused:
         refuse_broken(table, counted)

@@ -5,7 +5,7 @@ Grain: one row per line of a dropped file. Source: CSV files below `landing/sale
 
 from __future__ import annotations
 
-from lakehouse_assets.engine.tables import DropTable
+from lakehouse_assets.engine.kinds import DropTable
 
 table = DropTable(
     key="bronze/sales/products",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pyspark.sql import Column
 
+from lakehouse_assets.engine.kinds import KafkaTable
 from lakehouse_assets.engine.payload import json_timestamp
-from lakehouse_assets.engine.tables import KafkaTable
 
 
 def event_time() -> Column:

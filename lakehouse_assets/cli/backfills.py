@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lakehouse_assets.engine.history.lake import Size
     from lakehouse_assets.engine.orchestration.backfills import Preview
-    from lakehouse_assets.engine.tables import Table
+    from lakehouse_assets.engine.table import Table
     from lakehouse_assets.settings import Settings
 
 DAYS = Annotated[
@@ -42,13 +42,15 @@ def backfill(
     wait: Annotated[bool, typer.Option(help="Show progress until it ends; exit code 1 when it fails")] = True,
 ) -> None:
     """Rebuild days of a table, and of those that live on it, in the running Dagster."""
+    from lakehouse_assets.engine.flow import below
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.orchestration import backfills
+    from lakehouse_assets.registry import TABLES
 
     console, asked, settings = Console(soft_wrap=True), known_table(table), started()
     lake = Lake(settings)
     wanted = backfills.parse_days(days, lake, asked)
-    tables = [asked, *(_downstream(asked) if downstream else [])]
+    tables = [asked, *(below(asked, TABLES) if downstream else ())]
     if days == backfills.STALE and (unknown := backfills.stale_days(lake, asked).unknown):
         said = "the log that named the code which computed them was cleaned up"
         console.print(f"{len(unknown)} of {len(wanted)} days may be stale: {said}.")
@@ -77,12 +79,11 @@ def replay(
     """Try what a table has set aside once more, in the running Dagster: rows that meet the contract now are merged."""
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.orchestration import backfills
-    from lakehouse_assets.engine.tables import EventTable, quarantine_of
 
     console, asked, settings = Console(soft_wrap=True), known_table(table), started()
-    if not isinstance(asked, EventTable):
+    quarantine, lake = asked.set_aside, Lake(settings)
+    if quarantine is None or not quarantine.is_replayed:
         raise LakehouseError("only a silver table's quarantine can be replayed", where=table, do="Rebuild it instead")
-    lake, quarantine = Lake(settings), quarantine_of(asked)
     held = lake.rows_by_day(quarantine.key)
     wanted = tuple(day for day in backfills.parse_days(days, lake, asked) if day in held)
     if not wanted:
@@ -111,17 +112,6 @@ def _wait(settings: Settings, backfill_id: str, console: Console) -> bool:
     return now.succeeded
 
 
-def _downstream(table: Table) -> list[Table]:
-    from lakehouse_assets.engine.tables import DailyTable, EventTable
-    from lakehouse_assets.registry import TABLES
-
-    found: list[Table] = []
-    for each in TABLES:
-        if isinstance(each, EventTable | DailyTable) and each.source in (table, *found):
-            found.append(each)
-    return found
-
-
 def shown(previews: list[Preview]) -> RichTable:
     """Previews as a table for people."""
     first = previews[0]
@@ -133,8 +123,8 @@ def shown(previews: list[Preview]) -> RichTable:
     for column in ("table", "reads", "replaces"):
         found.add_column(column, justify="left" if column == "table" else "right")
     for each in previews:
-        reads = amount(each.read) if each.table.layer != "bronze" else "what Kafka still holds"
-        replaces = amount(each.replaced) if each.table.layer != "bronze" else "nothing: adds what is missing"
+        reads = "what its source still holds" if each.table.append_only else amount(each.read)
+        replaces = "nothing: adds what is missing" if each.table.append_only else amount(each.replaced)
         found.add_row(each.table.key, reads, replaces)
     return found
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 
 from lakehouse_assets.engine.payload import json_timestamp
-from lakehouse_assets.engine.tables import KafkaTable
+from lakehouse_assets.engine.kinds import KafkaTable
 
 
 def event_time() -> Column:
@@ -48,7 +48,7 @@ from pyspark.sql import DataFrame
 
 from lakehouse_assets.bronze import $source_module as bronze
 from lakehouse_assets.engine.payload import parse_json
-from lakehouse_assets.engine.tables import EventTable
+from lakehouse_assets.engine.kinds import EventTable
 
 PAYLOAD = {
     "Id": T.StringType(),
@@ -118,7 +118,7 @@ import pyspark.sql.types as T
 from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine.tables import DailyTable
+from lakehouse_assets.engine.kinds import AnswerTable
 from lakehouse_assets.silver import $source_module as silver
 
 
@@ -134,7 +134,7 @@ def transform(events: DataFrame) -> DataFrame:
     return events.groupBy("event_date").agg(F.count("*").alias("lines"))
 
 
-table = DailyTable(
+table = AnswerTable(
     key="$key",
     owner="team:$domain-analytics",
     description="$title by day.",

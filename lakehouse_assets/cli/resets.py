@@ -42,7 +42,8 @@ def reset(
         confirm(table)
     with instance_of(settings) as instance:
         deleted = resets.reset(settings, instance, tables)
-    said = f"{deleted:,} objects are deleted. The next batch of {resets.source_of(asked).origin} fills what is gone."
+    origins = " and ".join(each.origin for each in asked.sources)
+    said = f"{deleted:,} objects are deleted. The next batch of {origins} fills what is gone."
     console.print(said, highlight=False)
 
 

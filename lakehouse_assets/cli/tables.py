@@ -17,7 +17,7 @@ from lakehouse_assets.settings import Settings, load
 if TYPE_CHECKING:
     from lakehouse_assets.engine.history.ledger import Ledger
     from lakehouse_assets.engine.sources.planning import Acceptance
-    from lakehouse_assets.engine.tables import Table
+    from lakehouse_assets.engine.table import Table
     from lakehouse_assets.engine.upkeep.maintenance import Upkeep
 
 TABLE = Annotated[str, typer.Argument(help="A table's key, e.g. gold/sales/daily_revenue", metavar="TABLE")]
@@ -91,7 +91,7 @@ def maintain(
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.sessions import connect
     from lakehouse_assets.engine.upkeep.maintenance import maintain as upkeep
-    from lakehouse_assets.engine.writing.increments import Engine
+    from lakehouse_assets.engine.writing.engine import Engine
     from lakehouse_assets.registry import TABLES
 
     settings, run_id = started(), str(uuid4())

@@ -71,6 +71,11 @@ class Contract:
     """Columns with personal data: masked wherever people look."""
 
     @property
+    def looked_up(self) -> tuple[str, ...]:
+        """Keys of the tables that its rules look values up in."""
+        return tuple(rule.to for rule in self.spanning if isinstance(rule, ReferenceRule))
+
+    @property
     def every_rule(self) -> tuple[Rule | RowRule | SpanningRule, ...]:
         """All of them, each with its severity."""
         return (*self.rules, *self.spanning)

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.table import Table
 
-
-def downstream(source: SourceTable, tables: Sequence[Table]) -> tuple[Table, ...]:
-    """The tables that live on this source, nearest first."""
-    events = [table for table in tables if isinstance(table, EventTable) and table.source == source]
-    daily = [table for table in tables if isinstance(table, DailyTable) and table.source in events]
-    return (*events, *daily)
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.source import SourceTable
 
 
-def chain(source: SourceTable, tables: Sequence[Table]) -> Iterator[tuple[Table, Table]]:
-    """(upstream, downstream) pairs of the pipeline."""
-    for table in downstream(source, tables):
-        assert isinstance(table, EventTable | DailyTable)
-        yield table.source, table
+def sources(tables: Sequence[Table]) -> tuple[SourceTable, ...]:
+    """The source tables that these live on."""
+    return tuple(dict.fromkeys(source for table in tables for source in table.sources))
 
 
 def below(table: Table, tables: Sequence[Table]) -> tuple[Table, ...]:
-    """Every table that lives on this one."""
-    direct = [each for each in tables if isinstance(each, EventTable | DailyTable) and each.source == table]
-    return tuple([*direct, *(further for each in direct for further in below(each, tables))])
+    """Every table that lives on this one, nearest first: none before what it is made from."""
+    found: list[Table] = []
+    waiting = [each for each in tables if _lives_on(each, table)]
+    while waiting:
+        ready = [each for each in waiting if not any(_lives_on(each, other) for other in waiting)]
+        found += ready
+        waiting = [each for each in waiting if each not in ready]
+    return tuple(found)
+
+
+def _lives_on(table: Table, other: Table) -> bool:
+    return any(each == other or _lives_on(each, other) for each in table.upstreams)
+
+
+def chain(source: SourceTable, tables: Sequence[Table]) -> Iterator[tuple[Table, Table]]:
+    """(upstream, downstream) pairs of all that lives on a source."""
+    downstream = below(source, tables)
+    for table in downstream:
+        yield from ((each, table) for each in table.upstreams if each == source or each in downstream)

@@ -11,7 +11,7 @@ import pyspark.sql.types as T
 from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine.tables import DailyTable
+from lakehouse_assets.engine.kinds import AnswerTable
 from lakehouse_assets.silver import sales_transactions as silver
 
 MONEY = T.DecimalType(28, 2)
@@ -42,7 +42,7 @@ def transform(transactions: DataFrame) -> DataFrame:
     )
 
 
-table = DailyTable(
+table = AnswerTable(
     key="gold/sales/customer_days",
     owner="team:sales-analytics",
     description="Orders, revenue and last purchase of each known customer by day.",

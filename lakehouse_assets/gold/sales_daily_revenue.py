@@ -10,7 +10,7 @@ import pyspark.sql.types as T
 from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine.tables import DailyTable
+from lakehouse_assets.engine.kinds import AnswerTable
 from lakehouse_assets.silver import sales_transactions as silver
 
 MONEY = T.DecimalType(28, 2)
@@ -43,7 +43,7 @@ def transform(transactions: DataFrame) -> DataFrame:
     )
 
 
-table = DailyTable(
+table = AnswerTable(
     key="gold/sales/daily_revenue",
     owner="team:sales-analytics",
     description="Revenue, receipts, units and customers of each day.",

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import cast
 
 import pyarrow as pa
 
 from lakehouse_assets.engine.display.reading import read_view
 from lakehouse_assets.engine.display.table_reading import read_table
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.tables import tables_in
-from lakehouse_assets.engine.views import View
+from lakehouse_assets.engine.kinds import View
+from lakehouse_assets.engine.project import tables_in
 from lakehouse_assets.settings import load
 
 
 def views() -> Iterator[View]:
     """Every view, by file name."""
-    for view in tables_in(sys.modules[__name__]):
-        assert isinstance(view, View)
-        yield view
+    yield from cast("Iterator[View]", tables_in(sys.modules[__name__]))
 
 
 def read(key: str, *, where: str = "", limit: int | None = None) -> pa.Table:

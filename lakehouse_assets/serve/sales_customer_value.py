@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyspark.sql.types as T
 from pandera.pyspark import DataFrameModel, Field
 
-from lakehouse_assets.engine.views import View
+from lakehouse_assets.engine.kinds import View
 from lakehouse_assets.gold import sales_customer_days as gold
 
 
@@ -42,7 +42,7 @@ table = View(
     key="serve/sales/customer_value",
     owner="team:sales-analytics",
     description="Last purchase, orders, revenue and first day of each known customer.",
-    sources=(gold.table,),
+    over=(gold.table,),
     schema=CustomerValue,
     grain=("CustomerNo",),
     sql=SQL,

@@ -9,23 +9,11 @@ from __future__ import annotations
 import pyspark.sql.types as T
 from pandera.pyspark import DataFrameModel, Field
 
-from lakehouse_assets.engine.views import Reference, View
+from lakehouse_assets.engine.kinds import View
 from lakehouse_assets.gold import sales_product_performance as gold
+from lakehouse_assets.silver import sales_products as products
 
 MONEY = T.DecimalType(28, 2)
-
-PRODUCTS = Reference(
-    "silver/sales/products",
-    T.StructType(
-        [
-            T.StructField("ProductNo", T.StringType()),
-            T.StructField("ProductName", T.StringType()),
-            T.StructField("Department", T.StringType()),
-            T.StructField("Brand", T.StringType()),
-            T.StructField("event_date", T.DateType()),
-        ]
-    ),
-)
 
 
 class NamedProductPerformance(DataFrameModel):
@@ -64,7 +52,7 @@ table = View(
     key="serve/sales/product_performance",
     owner="team:sales-analytics",
     description="Revenue, units, lines and receipts of each product by day, with its name, department and brand.",
-    sources=(gold.table, PRODUCTS),
+    over=(gold.table, products.table),
     schema=NamedProductPerformance,
     grain=("event_date", "ProductNo"),
     sql=SQL,

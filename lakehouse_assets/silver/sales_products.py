@@ -12,8 +12,8 @@ from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.bronze import sales_products as bronze
+from lakehouse_assets.engine.kinds import EventTable
 from lakehouse_assets.engine.payload import parse_json
-from lakehouse_assets.engine.tables import EventTable
 
 
 class Product(DataFrameModel):

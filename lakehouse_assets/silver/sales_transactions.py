@@ -13,9 +13,9 @@ from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.bronze import sales_transactions as bronze
+from lakehouse_assets.engine.kinds import EventTable
 from lakehouse_assets.engine.payload import parse_json
 from lakehouse_assets.engine.rules import RowRule
-from lakehouse_assets.engine.tables import EventTable
 
 MOST_USD = 1_000_000
 """A line beyond it is a till gone wrong, or prices of another currency: nothing is published until somebody looked."""

@@ -8,10 +8,9 @@ from uuid import uuid4
 
 from lakehouse_assets.bronze import sales_products as bronze
 from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.kinds import Table
 from lakehouse_assets.engine.sources import landing
-from lakehouse_assets.engine.sources.source import source_of
-from lakehouse_assets.engine.tables import Table
-from lakehouse_assets.engine.writing import increments
+from lakehouse_assets.engine.writing.engine import standing_ledger
 from lakehouse_assets.silver import sales_products as silver
 from lakehouse_assets_tests.engine.lab import Lab
 
@@ -53,8 +52,8 @@ class DropLab(Lab):
         landing.client(self.settings).delete_object(Bucket=self.settings.bucket, Key=self.prefix + name)
 
     def plan(self) -> tuple[Slice, ...]:
-        ledger = increments.standing_ledger(self.lake, self.bronze)
-        return source_of(self.settings, self.bronze).plan(ledger)
+        ledger = standing_ledger(self.lake, self.bronze)
+        return self.bronze.reader(self.settings).plan(ledger)
 
     def ingest(self) -> DropLab:
         self.land()
@@ -62,7 +61,7 @@ class DropLab(Lab):
         return self
 
     def lags(self) -> Sequence[int]:
-        return source_of(self.settings, self.bronze).lags([self.position(table) for table in self.tables])
+        return self.bronze.reader(self.settings).lags([self.position(table) for table in self.tables])
 
     def products(self) -> dict[str, str]:
         """Names by product number, as another reader finds them."""

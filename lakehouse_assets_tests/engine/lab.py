@@ -21,12 +21,11 @@ from lakehouse_assets.bronze import sales_transactions as bronze
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.history.position import Position, Slice
+from lakehouse_assets.engine.kinds import AnswerTable, EventTable, KafkaTable, Table
 from lakehouse_assets.engine.sources import kafka
 from lakehouse_assets.engine.sources.planning import TopicState, plan
 from lakehouse_assets.engine.spark import activate
-from lakehouse_assets.engine.tables import DailyTable, EventTable, KafkaTable, Table
-from lakehouse_assets.engine.writing import increments
-from lakehouse_assets.engine.writing.increments import Batch, Engine
+from lakehouse_assets.engine.writing.engine import LATER, Batch, Engine, standing_ledger
 from lakehouse_assets.engine.writing.publication import Publication, publish
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
 from lakehouse_assets.errors import UnavailableError
@@ -72,7 +71,7 @@ class Lab:
         self.bronze: KafkaTable = replace(bronze.table, key=f"bronze/{domain}/transactions", topic=self.topic)
         self.silver: EventTable = replace(silver.table, key=f"silver/{domain}/transactions", source=self.bronze)
         self.admin = AdminClient(access.client(self.settings))
-        self.gold: DailyTable = replace(gold.table, key=f"gold/{domain}/daily_revenue", source=self.silver)
+        self.gold: AnswerTable = replace(gold.table, key=f"gold/{domain}/daily_revenue", source=self.silver)
 
     def watch(self) -> None:
         """Has every record looked for when the test ends."""
@@ -143,7 +142,7 @@ class Lab:
         return Engine(self.settings, self.lake, self.spark, run_id or str(uuid4()))
 
     def plan(self) -> tuple[Slice, ...]:
-        ledger = increments.standing_ledger(self.lake, self.bronze)
+        ledger = standing_ledger(self.lake, self.bronze)
         most = self.settings.max_records_per_batch
         return plan(self.bronze.key, self.state(), ledger.position, ledger.acceptances, most)
 
@@ -151,16 +150,16 @@ class Lab:
         return Batch(tuple(self.plan() if slices is None else slices), now or datetime.now(UTC))
 
     def prepare_land(self, slices: Sequence[Slice] | None = None, **engine: Any) -> Publication | None:
-        return increments.land(self.engine(**engine), self.bronze, self.batch(slices))
+        return self.bronze.increment(self.engine(**engine), self.batch(slices))
 
     def land(self, slices: Sequence[Slice] | None = None, **engine: Any) -> Commit | None:
         return self.publish(self.prepare_land(slices, **engine))
 
     def refine(self) -> Commit | None:
-        return self.publish(increments.refine(self.engine(), self.silver))
+        return self.publish(self.silver.increment(self.engine(), LATER))
 
     def recompute(self) -> Commit | None:
-        return self.publish(increments.recompute(self.engine(), self.gold))
+        return self.publish(self.gold.increment(self.engine(), LATER))
 
     def publish(self, publication: Publication | None) -> Commit | None:
         return publish(self.spark, self.lake, publication) if publication else None

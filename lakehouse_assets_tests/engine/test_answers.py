@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 
 from lakehouse_assets.engine.display import reading
-from lakehouse_assets.engine.flow import downstream
-from lakehouse_assets.engine.tables import DailyTable
-from lakehouse_assets.engine.writing import increments, rebuilds
+from lakehouse_assets.engine.flow import below
+from lakehouse_assets.engine.kinds import AnswerTable
+from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.gold import sales_customer_days, sales_product_performance
 from lakehouse_assets.serve import sales_customer_value
 from lakehouse_assets.settings import load
@@ -30,7 +30,7 @@ SALES = (
 """Receipt, product, price, units, customer, day."""
 
 
-def gold_tables(lab: Lab) -> tuple[DailyTable, ...]:
+def gold_tables(lab: Lab) -> tuple[AnswerTable, ...]:
     domain = lab.silver.key.split("/")[1]
     found = [sales_product_performance.table, sales_customer_days.table]
     return tuple(replace(t, key=f"gold/{domain}/{t.key.split('/')[2]}", source=lab.silver) for t in found)
@@ -44,7 +44,7 @@ def ingest(lab: Lab, sales) -> None:
     lab.send(*records).land()
     lab.refine()
     for table in gold_tables(lab):
-        lab.publish(increments.recompute(lab.engine(), table))
+        lab.publish(table.increment(lab.engine(), LATER))
 
 
 def shown(lab: Lab) -> list[list[dict]]:
@@ -62,7 +62,7 @@ def sums(by: int) -> dict[tuple, tuple[Decimal, int]]:
 def test_all_gold_tables_of_a_topic_belong_to_its_flow(tmp_path):
     lab = Lab(load(home=tmp_path), None, "one.topic")
 
-    assert downstream(lab.bronze, [*gold_tables(lab), lab.silver]) == (lab.silver, *gold_tables(lab))
+    assert below(lab.bronze, [*gold_tables(lab), lab.silver]) == (lab.silver, *gold_tables(lab))
 
 
 @pytest.mark.services
@@ -75,7 +75,7 @@ def test_increments_another_order_and_a_rebuild_give_the_same_answers(lab: Lab):
     assert {(r["event_date"], r["ProductNo"]): (r["revenue"], r["lines"]) for r in products} == sums(by=1)
     assert {(r["event_date"], r["CustomerNo"]): (r["revenue"], r["lines"]) for r in customers} == sums(by=4)
     for table in gold_tables(lab):
-        for publication in rebuilds.redo_answers(lab.engine(), table, [MARCH_1, MARCH_2]):
+        for publication in table.rebuild(lab.engine(), [MARCH_1, MARCH_2]):
             assert publication.audit.good_rows == len(lab.rows(table.key))
             lab.publish(publication)
     assert shown(lab) == [products, customers]
@@ -90,7 +90,7 @@ def check_view(lab: Lab) -> None:
     """The customer's value combines both days."""
     source = gold_tables(lab)[1]
     sql = sales_customer_value.SQL.replace(sales_customer_days.table.name, source.name)
-    view = replace(sales_customer_value.table, sources=(source,), sql=sql)
+    view = replace(sales_customer_value.table, over=(source,), sql=sql)
     found = {row["CustomerNo"]: row for row in reading.read_view(lab.lake, view).to_pylist()}
 
     assert {number: (row["orders"], row["revenue"]) for number, row in found.items()} == {

@@ -10,6 +10,7 @@ import pytest
 from dagster import DagsterInstance, SkipReason
 
 from lakehouse_assets.cli.tables import ranges as shown_ranges
+from lakehouse_assets.engine.kinds.drop import DROP_TAG
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.orchestration.progress import snapshot
@@ -17,8 +18,7 @@ from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.engine.sources.file_versions import parse
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import DROP_TAG
-from lakehouse_assets.engine.writing import delta, publication, rebuilds
+from lakehouse_assets.engine.writing import publication
 from lakehouse_assets.errors import PlanError, UnavailableError
 from lakehouse_assets_tests.engine.drop_lab import HEADER, PAUSE_SECONDS, DropLab, product
 
@@ -166,9 +166,8 @@ def test_a_repair_and_a_rebuild_give_the_same_rows(drops: DropLab):
     before = [drops.rows(key) for key in keys]
     days = sorted({row["event_date"] for row in before[0]})
 
-    drops.publish_all(rebuilds.repair(drops.engine(), drops.bronze, days))
-    records = delta.read(drops.spark, drops.lake, drops.bronze.key, days=days)
-    drops.publish_all(rebuilds.redo_events(drops.engine(), drops.silver, records, days))
+    drops.publish_all(drops.bronze.rebuild(drops.engine(), days))
+    drops.publish_all(drops.silver.rebuild(drops.engine(), days))
 
     assert [drops.rows(key) for key in keys] == before
 

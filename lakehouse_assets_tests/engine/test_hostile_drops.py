@@ -12,7 +12,6 @@ import pytest
 
 from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.engine.sources.csv_format import Csv
-from lakehouse_assets.engine.writing import delta, rebuilds
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets_tests.engine.drop_lab import HEADER, PAUSE_SECONDS, DropLab, product
 from lakehouse_assets_tests.engine.hostile_records import naughty
@@ -96,10 +95,9 @@ def test_a_declared_form_is_taken_and_a_day_set_aside_under_another_form_comes_b
 
 def take_again(drops: DropLab, days: list[date]) -> None:
     """What a backfill of the days does, bronze first."""
-    drops.publish_all(rebuilds.repair(drops.engine(), drops.bronze, days))
+    drops.publish_all(drops.bronze.rebuild(drops.engine(), days))
     assert drops.rows(drops.bronze.quarantine) == []
-    records = delta.read(drops.spark, drops.lake, drops.bronze.key, days=days)
-    drops.publish_all(rebuilds.redo_events(drops.engine(), drops.silver, records, days))
+    drops.publish_all(drops.silver.rebuild(drops.engine(), days))
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])

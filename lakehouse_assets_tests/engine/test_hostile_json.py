@@ -18,8 +18,8 @@ import pytest
 from pandera.pyspark import DataFrameModel, Field
 
 from lakehouse_assets.engine.documents import BEYOND
+from lakehouse_assets.engine.kinds import EventTable
 from lakehouse_assets.engine.payload import parse_json
-from lakehouse_assets.engine.tables import EventTable
 from lakehouse_assets.engine.writing.audits import REASONS
 from lakehouse_assets.engine.writing.verdicts import set_aside, typed_rows
 from lakehouse_assets.silver import sales_transactions as silver

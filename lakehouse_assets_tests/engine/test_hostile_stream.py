@@ -19,7 +19,6 @@ from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.payload import json_timestamp
-from lakehouse_assets.engine.writing import increments
 from lakehouse_assets_tests.engine import hostile_messages
 from lakehouse_assets_tests.engine.hostile_fates import MOST_SUMMED, Fates, answers, fates, unexplained
 from lakehouse_assets_tests.engine.hostile_messages import MOST_BYTES, MOST_MS, Message
@@ -97,7 +96,7 @@ class Stream(Lab):
         """In batches, each through all layers; how many."""
         batches = 0
         while slices := self.plan():
-            self.publish(increments.land(self.engine(), self.bronze, self.batch(slices, NOW)))
+            self.publish(self.bronze.increment(self.engine(), self.batch(slices, NOW)))
             self.refine()
             self.recompute()
             batches += 1

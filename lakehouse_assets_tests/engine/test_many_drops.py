@@ -14,12 +14,12 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.segments import KEPT, LostSegmentError
+from lakehouse_assets.engine.kinds import Table
 from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.engine.sources.file_versions import FileVersion
-from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.engine.upkeep import resets
 from lakehouse_assets.engine.upkeep.restating import restate
-from lakehouse_assets.engine.writing import delta, publication, quarantine, rebuilds, replays, stating
+from lakehouse_assets.engine.writing import delta, publication, quarantine, stating
 from lakehouse_assets_tests.engine.drop_lab import DropLab, product
 
 pytestmark = pytest.mark.services
@@ -147,9 +147,8 @@ def test_what_is_shown_rebuilt_and_replayed_names_only_the_files_it_needs(drops:
     drops.refine()
     before = [drops.rows(drops.silver.key), len(drops.rows(drops.silver.quarantine))]
     days = sorted(drops.lake.days(drops.bronze.key))
-    records = delta.read(drops.spark, drops.lake, drops.bronze.key, days=days)
-    drops.publish_all(rebuilds.redo_events(drops.engine(), drops.silver, records, days))
-    drops.publish_all(replays.replay(drops.engine(), drops.silver, days))
+    drops.publish_all(drops.silver.rebuild(drops.engine(), days))
+    drops.publish_all(drops.silver.replay(drops.engine(), days))
     assert [drops.rows(drops.silver.key), len(drops.rows(drops.silver.quarantine))] == before
     assert drops.products() == {"1": "Milk", "3": "Milk"}
 

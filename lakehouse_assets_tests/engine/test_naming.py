@@ -15,7 +15,7 @@ from lakehouse_assets.engine.naming import identifier, words
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.orchestration.sensors import source_sensor
-from lakehouse_assets.engine.tables import check_names
+from lakehouse_assets.engine.project import check_names
 from lakehouse_assets.errors import ContractError
 from lakehouse_assets.settings import load
 

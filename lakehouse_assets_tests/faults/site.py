@@ -17,8 +17,9 @@ from deltalake import DeltaTable
 from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.demo import producer, transactions
 from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.kinds import EventTable
+from lakehouse_assets.engine.kinds.kafka import TOPIC_TAG
 from lakehouse_assets.engine.orchestration.progress import snapshot
-from lakehouse_assets.engine.tables import TOPIC_TAG, EventTable
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings, load

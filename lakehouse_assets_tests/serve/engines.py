@@ -10,10 +10,9 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
-from pyspark.sql.types import DateType, StructField, StructType
 
 from lakehouse_assets.engine.display import reading
-from lakehouse_assets.engine.views import Reference, View
+from lakehouse_assets.engine.kinds import View
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.local_lake import LocalLake
 
@@ -23,16 +22,11 @@ Row = dict[str, Any]
 def lake_of(folder: Path, view: View, rows: Mapping[str, Sequence[Row]]) -> LocalLake:
     """A lake in a folder with the view's sources that `rows` names; each as Delta, partitioned by day."""
     lake = LocalLake(load(home=folder), folder)
-    for source in view.sources:
+    for source in view.over:
         if source.key in rows:
-            fields = source.fields if isinstance(source, Reference) else source.contract.fields
-            table = pa.Table.from_pylist(list(rows[source.key]), schema=reading.arrow_schema(_dated(fields)))
+            table = pa.Table.from_pylist(list(rows[source.key]), schema=reading.arrow_schema(source.readable))
             write_deltalake(lake.uri(source.key), table, partition_by=["event_date"])
     return lake
-
-
-def _dated(fields: StructType) -> StructType:
-    return fields if "event_date" in fields.names else StructType([*fields, StructField("event_date", DateType())])
 
 
 def by_delta_rs(lake: LocalLake, view: View) -> list[Row]:
@@ -41,13 +35,13 @@ def by_delta_rs(lake: LocalLake, view: View) -> list[Row]:
 
 def by_duckdb(lake: LocalLake, view: View) -> list[Row]:
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "TimeZone": "UTC"})
-    for source in view.sources:
+    for source in view.over:
         connection.register(source.name, pa.table(DeltaTable(lake.uri(source.key)).to_pyarrow_table()))
     return _sorted(connection.sql(view.sql).to_arrow_table(), view)
 
 
 def by_spark(lake: LocalLake, view: View, spark: SparkSession) -> list[Row]:
-    for source in view.sources:
+    for source in view.over:
         spark.read.format("delta").load(lake.uri(source.key)).createOrReplaceTempView(source.name)
     return _sorted(spark.sql(view.sql).toArrow(), view)
 

@@ -8,10 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.engine.display import reading
-from lakehouse_assets.engine.display.catalog import columns
-from lakehouse_assets.serve.sales_product_performance import PRODUCTS as REFERENCE
 from lakehouse_assets.serve.sales_product_performance import table as view
 from lakehouse_assets_tests.serve.engines import by_delta_rs, by_duckdb, by_spark, lake_of
 
@@ -87,11 +84,3 @@ def test_two_names_of_one_day_are_caught_if_they_double_a_row(tmp_path):
     lake = lake_of(tmp_path, view, {SOLD: ROWS, PRODUCTS: [*NAMES, NAMES[-1]]})
 
     assert reading.examine(lake, view).rows == len(ROWS)
-
-
-def test_the_products_table_has_the_columns_that_the_view_reads():
-    """Names and types, as its table file declares them."""
-    (products,) = (table for table in TABLES if table.key == PRODUCTS)
-    declared = {field.name: field.dataType for field in columns(products)}
-
-    assert {field.name: field.dataType for field in REFERENCE.fields}.items() <= declared.items()

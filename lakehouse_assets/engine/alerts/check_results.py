@@ -19,7 +19,9 @@ from dagster import (
     DagsterEventType,
     EventLogRecord,
     MetadataValue,
-    TableMetadataValue,
+)
+from dagster import (
+    TableMetadataValue as Samples,
 )
 
 from lakehouse_assets.engine.alerts import event_log
@@ -123,7 +125,7 @@ def _shown(name: str, value: Any) -> str:
 
 def _samples(value: MetadataValue | None) -> Iterator[str]:
     """The first records that broke the rule, as the check shows them: with their coordinate, personal values masked."""
-    if not isinstance(value, TableMetadataValue):
+    if not isinstance(value, Samples):
         return
     for record in value.records[:MOST_SAMPLES]:
         line = ", ".join(f"{name}={field}" for name, field in record.data.items())

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dagster import DagsterInstance
 
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.settings import Settings
 
 Kind = Literal["check", "run", "freshness", "sensor", "lag", "quarantine"]

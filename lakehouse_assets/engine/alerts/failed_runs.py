@@ -18,8 +18,8 @@ from lakehouse_assets import stops
 from lakehouse_assets.engine.alerts import event_log
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
 from lakehouse_assets.engine.alerts.reasons import is_refusal, why
+from lakehouse_assets.engine.flow import sources
 from lakehouse_assets.engine.orchestration.hold_checks import is_held
-from lakehouse_assets.engine.tables import SourceTable, Table
 
 _ASSET_JOB = "__ASSET_JOB"
 _WILL_RETRY = "dagster/will_retry"
@@ -188,9 +188,6 @@ def _told_steps(scene: Scene, failed: Sequence[Any]) -> Iterator[tuple[str, str]
 def _suspect(scene: Scene, run: DagsterRun) -> str:
     """The table that a run was about; empty where it was about several."""
     selected = run.asset_selection or frozenset()
-    found = [table.key for table in scene.tables if table.asset_key in selected or _feeds(run, table)]
-    return found[0] if len(found) == 1 else ""
-
-
-def _feeds(run: DagsterRun, table: Table) -> bool:
-    return isinstance(table, SourceTable) and run.tags.get(table.run_tag[0]) == table.run_tag[1]
+    fed = [source.key for source in sources(scene.tables) if run.tags.get(source.run_tag[0]) == source.run_tag[1]]
+    found = {table.key for table in scene.tables if table.asset_key in selected} | {*fed}
+    return found.pop() if len(found) == 1 else ""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.table import Table
 
 SECONDS_PER_HOUR = 3600.0
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
-from lakehouse_assets.engine.flow import downstream
+from lakehouse_assets.engine.flow import below, sources
 from lakehouse_assets.engine.orchestration.pipeline_log import redact
 from lakehouse_assets.engine.orchestration.progress import TableProgress, snapshot
-from lakehouse_assets.engine.tables import SourceTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import UnavailableError
 
 SECONDS_PER_MINUTE = 60.0
@@ -23,10 +23,10 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
     conditions: list[Condition] = []
     moved: Moved = dict(memory.get("moved", {}))
     silent: dict[str, float] = {}
-    for source in (table for table in scene.tables if isinstance(table, SourceTable)):
+    for source in sources(scene.tables):
         why = ""
         try:
-            found = snapshot(scene.settings, (source, *downstream(source, scene.tables)))
+            found = snapshot(scene.settings, (source, *below(source, scene.tables)))
             conditions += [judge(scene, progress, moved) for progress in found]
         except UnavailableError as error:
             silent[source.key] = memory.get("silent", {}).get(source.key, scene.now)

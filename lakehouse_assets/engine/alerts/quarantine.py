@@ -8,7 +8,7 @@ from typing import Any
 
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.table import Table
 
 SECONDS_PER_DAY = 86_400.0
 SAMPLE_SECONDS = 3600.0

@@ -21,7 +21,7 @@ from lakehouse_assets.engine.alerts.delivery import deliver
 from lakehouse_assets.engine.alerts.messages import message
 from lakehouse_assets.engine.alerts.outbox import Outbox, Outcome
 from lakehouse_assets.engine.alerts.routing import Routes
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import LakehouseError, SettingsError
 from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load

@@ -15,7 +15,8 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
 from lakehouse_assets.engine.alerts.reasons import why
-from lakehouse_assets.engine.tables import SourceTable, Table
+from lakehouse_assets.engine.flow import sources
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.settings import Settings
 
 MISSED_INTERVALS = 10
@@ -80,8 +81,7 @@ def _condition(scene: Scene, state: InstigatorState, rule: str, says: str, reaso
 
 
 def _source(scene: Scene, sensor: str) -> Table | None:
-    sources = (table for table in scene.tables if isinstance(table, SourceTable))
-    return next((table for table in sources if sensor == f"watch_{table.origin_name}"), None)
+    return next((table for table in sources(scene.tables) if sensor == f"watch_{table.origin_name}"), None)
 
 
 def _location(state: InstigatorState) -> str:

@@ -17,12 +17,12 @@ from dagster import (
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
-from lakehouse_assets.engine.display import lineage, personal, plot, preview
+from lakehouse_assets.engine.display import lineage, plot, preview
 from lakehouse_assets.engine.display.analysed_plan import UnreadablePlan
 from lakehouse_assets.engine.history import commit_log
 from lakehouse_assets.engine.history.commit_log import CommitLog
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.tables import DailyTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.publication import Publication
 
 LINEAGE = "dagster/column_lineage"
@@ -66,7 +66,7 @@ def of(commit: Written, spark: SparkSession, lake: Lake, instance: DagsterInstan
 
 def prepare(table: Table) -> None:
     """Has what takes long to load loaded while the table's rows are being committed."""
-    if isinstance(table, DailyTable) and table.plot:
+    if table.measure:
         plot.prepare()
 
 
@@ -81,9 +81,9 @@ def column_schema(commit: Written) -> Facts:
 
 def table_schema(table: Table, schema: StructType) -> TableSchema:
     """As Dagster shows it: types, the contract's descriptions, and a tag on personal columns."""
-    contract = getattr(table, "contract", None)
-    comments = {field.name: field.metadata.get("comment") for field in contract.fields} if contract else {}
-    masked = personal.columns(getattr(table, "schema", None))
+    modelled = table.contract.fields if table.contract else ()
+    comments = {field.name: field.metadata.get("comment") for field in modelled}
+    masked = table.contract.personal if table.contract else frozenset[str]()
     return TableSchema(
         columns=[
             TableColumn(
@@ -110,13 +110,13 @@ def rows(commit: Written, lake: Lake) -> Facts:
 def picture(commit: Written, lake: Lake) -> Facts:
     """For a table that declares a plot: that measure by day, the days of this run standing out."""
     table, days = commit.table, commit.publication.statement.days
-    if not isinstance(table, DailyTable) or not table.plot or not days:
+    if not table.measure or not days:
         return {}
-    totals = plot.daily(lake, table.key, table.plot, commit.version, max(days))
+    totals = plot.daily(lake, table.key, table.measure, commit.version, max(days))
     if not totals:
         return {}
-    description = table.contract.fields[table.plot].metadata.get("comment", "")
-    image = plot.png(f"{table.plot.replace('_', ' ').capitalize()} by day", description, totals, days)
+    description = table.columns[table.measure].metadata.get("comment", "")
+    image = plot.png(f"{table.measure.replace('_', ' ').capitalize()} by day", description, totals, days)
     return {"plot": MetadataValue.md(plot.markdown(image))} if len(image) <= plot.MOST_BYTES else {}
 
 

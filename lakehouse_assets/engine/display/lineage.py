@@ -11,30 +11,22 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from dagster import AssetKey, TableColumnDep, TableColumnLineage
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import DateType, StructField, StructType
 
 from lakehouse_assets.engine.display import analysed_plan
 from lakehouse_assets.engine.display.analysed_plan import Origins, UnreadablePlan
 from lakehouse_assets.engine.payload import UNREADABLE
-from lakehouse_assets.engine.sources.records import RECORD
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import judging
-from lakehouse_assets.engine.writing.audits import REASONS, REMARKS
-from lakehouse_assets.engine.writing.deduplication import COORDINATE
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.settings import Settings
 
 _SOURCE = "lineage_source"
 _WIDTH = "spark.sql.debug.maxToStringFields"
 _NO_LIMIT = "1000000"
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _CONFUSING = re.compile(r"#\d|\n")
 """In a literal these could be taken for an attribute or for the plan's next line."""
-_EVENT_DATE = StructField("event_date", DateType())
 
 
 @dataclass(frozen=True)
@@ -52,28 +44,15 @@ class Traced:
 
 
 def trace(spark: SparkSession, settings: Settings, table: Table) -> Traced | None:
-    """The table's transform, lazily; None for a kind of table whose columns are not made by one."""
-    if isinstance(table, SourceTable):
-        records = _empty(spark, RECORD)
-        dated = judging.date_records(settings, table, records, _ANY_TIME, faults=None).drop(REASONS, REMARKS)
-        return Traced(dated, {_SOURCE: table.origin_key})
-    if isinstance(table, EventTable):
-        records = _empty(spark, StructType([*RECORD.fields, _EVENT_DATE]))
-        return Traced(table.transform(records), {_SOURCE: table.source.asset_key})
-    if isinstance(table, DailyTable):
-        return Traced(table.transform(_empty(spark, published(table.source))), {_SOURCE: table.source.asset_key})
-    return None
+    """The table's code over its empty inputs, lazily; None where no code makes its columns."""
+    inputs = table.inputs()
+    frames = {key: spark.createDataFrame([], schema).alias(_alias(key)) for key, schema in inputs.items()}
+    made = table.derived(frames, settings)
+    return None if made is None else Traced(made, {_alias(key): AssetKey(key.split("/")) for key in inputs})
 
 
-def published(table: EventTable) -> StructType:
-    """The columns that a transform may read of an event table."""
-    fields = {field.name: field for field in RECORD.fields if field.name in COORDINATE}
-    fields |= {field.name: field for field in (_EVENT_DATE, *table.contract.fields.fields)}
-    return StructType([StructField(field.name, field.dataType, field.nullable) for field in fields.values()])
-
-
-def _empty(spark: SparkSession, schema: StructType) -> DataFrame:
-    return spark.createDataFrame([], schema).alias(_SOURCE)
+def _alias(key: str) -> str:
+    return f"{_SOURCE}_{key.replace('/', '_')}"
 
 
 def column_lineage(spark: SparkSession, table: Table, traced: Traced) -> TableColumnLineage:
@@ -104,9 +83,7 @@ def column_origins(spark: SparkSession, traced: Traced) -> dict[str, Origins]:
 
 def _columns(table: Table) -> frozenset[str] | None:
     """What of the transform's result reaches the table; None for all of it."""
-    if not isinstance(table, EventTable | DailyTable):
-        return None
-    return frozenset([*table.contract.fields.names, "event_date", *COORDINATE]) - {UNREADABLE}
+    return frozenset(table.readable.names) - {UNREADABLE} if table.contract else None
 
 
 def _deps(sources: Mapping[str, AssetKey], made: Origins) -> list[TableColumnDep]:

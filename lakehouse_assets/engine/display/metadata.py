@@ -23,7 +23,6 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.provenance import position_table
-from lakehouse_assets.engine.tables import EventTable
 from lakehouse_assets.engine.writing.publication import Publication
 
 Warn = Callable[[str], None]
@@ -149,7 +148,7 @@ def _bytes(size: int) -> str:
 def quarantine_events(publication: Publication) -> Iterator[AssetMaterialization]:
     """What a publication tells Dagster of its table's quarantine: one event a day, or one in all for a source's."""
     audit, key = publication.audit, [*publication.table.quarantine.split("/")]
-    if isinstance(publication.table, EventTable):
+    if publication.table.quarantined_by_day:
         for day, rows in audit.bad.items():
             yield AssetMaterialization(key, partition=str(day), metadata=_quarantine_facts(publication, rows, [day]))
     elif audit.bad_rows:

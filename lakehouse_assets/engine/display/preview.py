@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSystem
 
-from lakehouse_assets.engine.display import markdown, personal
+from lakehouse_assets.engine.display import markdown
 from lakehouse_assets.engine.history.commit_log import AddedFile
-from lakehouse_assets.engine.tables import SourceTable, Table
+from lakehouse_assets.engine.table import Table
 
 MOST_ROWS = 10
 MOST_CHARACTERS = 32
@@ -45,7 +45,7 @@ def _rows(storage: FileSystem, files: Iterable[AddedFile]) -> Iterator[Row]:
 
 def shown(table: Table, rows: Sequence[Row]) -> str:
     """Rows as Markdown: a record of a topic by its coordinate and sizes, any other row by its business columns."""
-    columns = _record_columns() if isinstance(table, SourceTable) else _business_columns(table, [*rows[0]])
+    columns = _record_columns() if table.contract is None else _business_columns(table, [*rows[0]])
     numbers = [name for name in columns if all(_is_number(columns[name](row)) for row in rows)]
     cells = ([_text(column(row)) for column in columns.values()] for row in rows)
     return markdown.table([*columns], cells, right=numbers)
@@ -59,9 +59,8 @@ def _record_columns() -> dict[str, Callable[[Row], Any]]:
 
 
 def _business_columns(table: Table, names: Sequence[str]) -> dict[str, Callable[[Row], Any]]:
-    contract = getattr(table, "contract", None)
-    wanted = [_BY_DAY, *(contract.fields.names if contract else names)]
-    masked = personal.columns(getattr(table, "schema", None))
+    wanted = [_BY_DAY, *(table.contract.fields.names if table.contract else names)]
+    masked = table.contract.personal if table.contract else frozenset[str]()
     present = [name for name in dict.fromkeys(wanted) if name in names]
     return {name: _mask(name) if name in masked else _value(name) for name in present}
 

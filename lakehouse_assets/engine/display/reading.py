@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from deltalake import QueryBuilder
@@ -12,9 +12,11 @@ from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine.display.table_reading import execute, tail
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.views import Reference, Source, View
-from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import ContractError
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.view import View
 
 PREVIEW_ROWS = 10
 _NO_TIME = "arrow_cast(NULL, 'Timestamp(Microsecond, Some(\"UTC\"))')"
@@ -86,7 +88,7 @@ def _counts(view: View) -> str:
 def _over(lake: Lake, view: View, query: str) -> pa.Table:
     """A query over `answer`, the view's rows."""
     builder, empty = QueryBuilder(), []
-    for source in view.sources:
+    for source in view.over:
         table = lake.open(source.key)
         if table is None:
             empty.append(f"{source.name} AS (SELECT {_nothing(source)} WHERE FALSE), ")
@@ -95,20 +97,14 @@ def _over(lake: Lake, view: View, query: str) -> pa.Table:
     return execute(builder, f"WITH {''.join(empty)}answer AS ({view.sql}) {query}", view.key)
 
 
-def _nothing(source: Source) -> str:
-    return ", ".join(f"{_null(dtype)} AS {name}" for name, dtype in _columns(source))
+def _nothing(source: Table) -> str:
+    columns = [(field.name, field.dataType.simpleString()) for field in source.readable]
+    return ", ".join(f"{_null(dtype)} AS {name}" for name, dtype in columns)
 
 
 def _null(dtype: str) -> str:
     """A null of a Spark type; Delta's timestamps have a zone, SQL's here have none."""
     return _NO_TIME if dtype == "timestamp" else f"CAST(NULL AS {dtype})"
-
-
-def _columns(source: Source) -> Iterator[tuple[str, str]]:
-    fields = source.fields if isinstance(source, Reference) else source.contract.fields
-    yield from ((field.name, field.dataType.simpleString()) for field in fields)
-    if delta.PARTITION_COLUMN not in fields.names:
-        yield delta.PARTITION_COLUMN, "date"
 
 
 def _wrong(view: View, what: str) -> ContractError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pyspark.sql import SparkSession
 
@@ -10,10 +10,8 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.sources.planning import Acceptance
-from lakehouse_assets.engine.sources.source import source_of
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta, drift, stating
-from lakehouse_assets.engine.writing.verdicts import fatal_rules, published_schema
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
 
@@ -31,9 +29,7 @@ def record(spark: SparkSession, settings: Settings, table: Table, by: str) -> Ac
     ledger = ledger_of(lake, table)
     if ledger.version < 0:
         raise LakehouseError("there is nothing to accept: no such table yet", where=table.key, do="Let it start first")
-    accepted = Acceptance(topic_id="", resume={})
-    if isinstance(table, SourceTable):
-        accepted = source_of(settings, table).acceptance(ledger)
+    accepted = table.acceptance(settings, ledger)
     target = delta.Target(spark, lake, table.key)
     stating.state(target, Statement("acceptance", by, acceptance=accepted), ledger.version, _APART)
     return accepted
@@ -47,16 +43,19 @@ def record_rules(spark: SparkSession, settings: Settings, table: Table, rules: S
     Raises:
         LakehouseError: the table has no such rule that fails.
     """
-    known = fatal_rules(table) if isinstance(table, EventTable | DailyTable) else frozenset()
-    if unknown := [rule for rule in rules if rule not in known and not drift.can_be_accepted(rule)]:
+    known = table.fatal_rules
+    if unknown := [rule for rule in rules if table.contract is None or not _can_be_accepted(known, rule)]:
         raise LakehouseError(
             f"no rule that fails is called {', '.join(map(repr, unknown))}",
             where=table.key,
             do=f"Give one of: {', '.join(map(repr, sorted(known))) or 'none, for it has no such rule'}",
         )
     lake = Lake(settings)
-    assert isinstance(table, EventTable | DailyTable)
     target = delta.Target(spark, lake, table.key)
-    target.create(published_schema(spark, table))
+    target.create(table.published_schema(spark))
     said = Statement("acceptance", by, accepted_rules=tuple(rules))
     stating.state(target, said, lake.version(table.key), _APART)
+
+
+def _can_be_accepted(known: Collection[str], rule: str) -> bool:
+    return rule in known or drift.can_be_accepted(rule)

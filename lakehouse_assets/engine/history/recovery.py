@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.segments import is_readable
 from lakehouse_assets.engine.sources.file_versions import name_in
-from lakehouse_assets.engine.tables import EventTable, SourceTable, Table
 
-_OWN = 'SELECT topic_id, "partition", "offset" FROM t'
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.event import EventTable
+    from lakehouse_assets.engine.kinds.source import SourceTable
+    from lakehouse_assets.engine.table import Table
+
+OWN = 'SELECT topic_id, "partition", "offset" FROM t'
 _LOSERS = """
     SELECT l['topic_id'] AS topic_id, l['partition'] AS "partition", l['offset'] AS "offset"
     FROM (SELECT unnest(losers) AS l FROM t)
@@ -31,8 +36,7 @@ def ledger_of(lake: Lake, table: Table) -> Ledger:
     ledger = lake.ledger(table.key)
     if ledger.complete and is_readable(ledger.position):
         return ledger
-    held = recovered(lake, table) if isinstance(table, SourceTable | EventTable) else Position()
-    return replace(ledger, position=held)
+    return replace(ledger, position=table.recovered(lake))
 
 
 def of_quarantine(lake: Lake, key: str) -> Ledger:
@@ -40,17 +44,21 @@ def of_quarantine(lake: Lake, key: str) -> Ledger:
     ledger = lake.ledger(key)
     if is_readable(ledger.position):
         return ledger
-    return replace(ledger, position=Position().advance(sorted(_ranges(lake, key, _OWN))))
+    return replace(ledger, position=Position().advance(sorted(_ranges(lake, key, OWN))))
 
 
-def recovered(lake: Lake, table: SourceTable | EventTable) -> Position:
-    """What the table holds, as one range for each partition; of a file in silver what bronze has taken of it.
+def by_rows(lake: Lake, source: SourceTable, coordinates: Mapping[str, str]) -> Position:
+    """One range for each partition, of the `coordinates` in tables by key; `source` tells the order of topic ids."""
+    found = [part for key, query in coordinates.items() for part in _ranges(lake, key, query)]
+    return _merged(found, _order(lake, source))
 
-    A source table's quarantine counts as well. An event table's does not: it may hold rows that a dead run left there.
+
+def by_rows_of_events(lake: Lake, table: EventTable) -> Position:
+    """By its rows and their losers; of a file what the source table has taken of it.
+
+    Its quarantine does not count: it may hold rows that a dead run left there.
     """
-    if isinstance(table, SourceTable):
-        return _merged([*_ranges(lake, table.key, _OWN), *_ranges(lake, table.quarantine, _OWN)], _order(lake, table))
-    held = _merged([*_ranges(lake, table.key, _OWN), *_ranges(lake, table.key, _LOSERS)], _order(lake, table))
+    held = by_rows(lake, table.source, {table.key: f"{OWN} UNION ALL {_LOSERS}"})
     taken = ledger_of(lake, table.source).position.epochs
     return Position({each: taken.get(each, parts) if name_in(each) else parts for each, parts in held.epochs.items()})
 
@@ -73,9 +81,8 @@ def _ranges(lake: Lake, key: str, coordinates: str) -> Iterator[Slice]:
         yield Slice(row["topic_id"], row["partition"], row["first"], row["last"] + 1)
 
 
-def _order(lake: Lake, table: SourceTable | EventTable) -> dict[str, int]:
+def _order(lake: Lake, source: SourceTable) -> dict[str, int]:
     """The place of each topic id, oldest first: by the time of their records in bronze."""
-    source = table if isinstance(table, SourceTable) else table.source
     query = "SELECT topic_id, min(timestamp) AS since FROM t GROUP BY topic_id"
     found = [*lake.query(source.key, query), *lake.query(source.quarantine, query)]
     return {row["topic_id"]: place for place, row in enumerate(sorted(found, key=lambda row: row["since"]))}

@@ -1,12 +1,11 @@
 """A table as a Dagster asset: partitioned by day, rebuilt by hand or by a backfill, drawn in the lineage graph."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetExecutionContext,
-    AssetIn,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -27,16 +26,18 @@ from lakehouse_assets.engine.orchestration.io_manager import partition_days
 from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
 from lakehouse_assets.engine.orchestration.pipelines import engine_of
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import rebuilds
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.audits import together
-from lakehouse_assets.engine.writing.increments import Engine
+from lakehouse_assets.engine.writing.engine import Engine
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
 from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings
 
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.source import SourceTable
 
-def source_asset(table: SourceTable) -> AssetSpec:
+
+def source_asset(table: "SourceTable") -> AssetSpec:
     """The source itself, so that the graph begins where the data does."""
     return AssetSpec(
         table.origin_key,
@@ -50,6 +51,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
     """The table's asset; materializing it rebuilds the days asked for."""
     common: dict[str, Any] = {
         "key": table.asset_key,
+        "deps": table.asset_deps,
         "group_name": table.layer,
         "owners": [table.owner],
         "description": catalog.about(table),
@@ -63,16 +65,18 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "freshness_policy": freshness(table),
         "hooks": {failures_of(table.key)},
         "metadata": {
-            "dagster/column_schema": column_schema(catalog.columns(table)),
+            "dagster/column_schema": column_schema(table.columns),
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",
         },
     }
-    if isinstance(table, SourceTable):
-        return _bronze_asset(table, common)
-    if isinstance(table, EventTable):
-        return _silver_asset(table, common)
-    assert isinstance(table, DailyTable)
-    return _gold_asset(table, common)
+
+    @asset(**common)
+    def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
+        with shielded():
+            engine, tries = _engine(context, spark), earlier_tries(context)
+            yield from _published(context, table.rebuild(engine, partition_days(context.partition_keys), tries))
+
+    return rebuild
 
 
 def freshness(table: Table) -> FreshnessPolicy | None:
@@ -94,40 +98,6 @@ def column_schema(schema: StructType) -> TableSchema:
             for field in schema.fields
         ]
     )
-
-
-def _bronze_asset(table: SourceTable, common: dict[str, Any]) -> AssetsDefinition:
-    @asset(deps=[table.origin_key], **common)
-    def repair(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
-        with shielded():
-            engine = _engine(context, spark)
-            yield from _published(context, rebuilds.repair(engine, table, _days(context)))
-
-    return repair
-
-
-def _silver_asset(table: EventTable, common: dict[str, Any]) -> AssetsDefinition:
-    @asset(ins={"records": AssetIn(table.source.asset_key)}, **common)
-    def rebuild(context: AssetExecutionContext, spark: SparkConnect, records: Any) -> Iterator[Any]:
-        with shielded():
-            engine, tries = _engine(context, spark), earlier_tries(context)
-            yield from _published(context, rebuilds.redo_events(engine, table, records, _days(context), tries))
-
-    return rebuild
-
-
-def _gold_asset(table: DailyTable, common: dict[str, Any]) -> AssetsDefinition:
-    @asset(deps=[table.source.asset_key], **common)
-    def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
-        with shielded():
-            engine, tries = _engine(context, spark), earlier_tries(context)
-            yield from _published(context, rebuilds.redo_answers(engine, table, _days(context), tries))
-
-    return rebuild
-
-
-def _days(context: AssetExecutionContext) -> tuple[date, ...]:
-    return partition_days(context.partition_keys)
 
 
 def _engine(context: AssetExecutionContext, spark: SparkConnect) -> Engine:

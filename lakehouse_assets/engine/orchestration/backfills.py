@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from lakehouse_assets.engine.history.lake import Lake, Size
-from lakehouse_assets.engine.history.versions import ANSWERS, REBUILDS, Stale, stale
+from lakehouse_assets.engine.history.versions import Stale, stale
 from lakehouse_assets.engine.orchestration import webserver
-from lakehouse_assets.engine.tables import DailyTable, EventTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
 
@@ -67,14 +67,13 @@ class Progress:
 
 def preview(lake: Lake, table: Table, days: Collection[date]) -> Preview:
     """What the backfill would touch, from the tables' logs alone."""
-    source = table.source.key if isinstance(table, EventTable | DailyTable) else None
-    below = lake.sizes(source) if source else {}
     ordered = tuple(sorted(days))
-    return Preview(table, ordered, ranges(ordered), _sum(below, ordered), _sum(lake.sizes(table.key), ordered))
+    read = [lake.sizes(each.key) for each in table.upstreams]
+    return Preview(table, ordered, ranges(ordered), _sum(read, ordered), _sum([lake.sizes(table.key)], ordered))
 
 
-def _sum(sizes: Mapping[date, Size], days: Iterable[date]) -> Size:
-    found = [sizes.get(day, _NOTHING) for day in days]
+def _sum(tables: Iterable[Mapping[date, Size]], days: Sequence[date]) -> Size:
+    found = [sizes.get(day, _NOTHING) for sizes in tables for day in days]
     return Size(sum(s.rows for s in found), sum(s.bytes for s in found), sum(s.files for s in found))
 
 
@@ -91,8 +90,8 @@ def ranges(days: Sequence[date]) -> tuple[tuple[date, date], ...]:
 
 def held_by(lake: Lake, tables: Sequence[Table]) -> list[dict[date, Size]]:
     """What the tables of a backfill hold by day, the first one first, then what those hold that they are made from."""
-    sources = {each.source.key: None for each in tables if isinstance(each, EventTable | DailyTable)}
-    keys = dict.fromkeys(each.key for each in tables) | sources
+    above = {up.key: None for each in tables for up in each.upstreams}
+    keys = dict.fromkeys(each.key for each in tables) | above
     return [lake.sizes(key) for key in keys]
 
 
@@ -106,7 +105,7 @@ def bridged(days: Sequence[date], held: Sequence[Mapping[date, Size]], most_rows
     for day in days[1:]:
         gap = [found[-1] + timedelta(days=n) for n in range(1, (day - found[-1]).days)]
         filled = all(sizes.get(each, _NOTHING).rows for each in gap for sizes in held)
-        if gap and filled and _sum(held[0], gap).rows <= most_rows:
+        if gap and filled and _sum(held[:1], gap).rows <= most_rows:
             found += gap
         found.append(day)
     return tuple(found)
@@ -130,13 +129,11 @@ def parse_days(text: str, lake: Lake, table: Table) -> tuple[date, ...]:
 
 def stale_days(lake: Lake, table: Table) -> Stale:
     """The days of a table that today's code did not compute, and those of which nobody knows any more."""
-    whole = ANSWERS if isinstance(table, DailyTable) else REBUILDS
-    return stale(lake.commits(table.key), lake.days(table.key), table.code_version, whole)
+    return stale(lake.commits(table.key), lake.days(table.key), table.code_version, table.whole_commits)
 
 
 def _known_days(lake: Lake, table: Table) -> frozenset[date]:
-    source = table.source.key if isinstance(table, EventTable | DailyTable) else table.key
-    return lake.days(table.key) | lake.days(source)
+    return lake.days(table.key).union(*(lake.days(each.key) for each in table.upstreams))
 
 
 def _range(text: str) -> list[date]:

@@ -20,7 +20,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from lakehouse_assets.engine.flow import below
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.orchestration import holding
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.settings import load
 
 NOT_HELD = "not_held"

@@ -14,8 +14,7 @@ from pyspark.errors import PySparkException
 from lakehouse_assets.engine.history import holds, segments
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.rules import ReferenceRule
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import BrokenContractError, LakehouseError, LossError, PlanError, UnavailableError
 from lakehouse_assets.settings import PROJECT, Settings
@@ -64,11 +63,8 @@ def _is_touched(lake: Lake, key: str, since: int, kinds: frozenset[str]) -> bool
 
 def _releasing(table: Table) -> dict[str, frozenset[str]]:
     """Which commits of which tables release a hold of this one."""
-    found = {table.key: _BY_ITSELF}
-    if isinstance(table, EventTable | DailyTable):
-        found[table.source.key] = BY_SOMEBODY
-        found |= {rule.to: _BY_ITSELF for rule in table.contract.spanning if isinstance(rule, ReferenceRule)}
-    return found
+    above = {each.key: BY_SOMEBODY for each in table.upstreams}
+    return {table.key: _BY_ITSELF} | above | dict.fromkeys(table.looked_up, _BY_ITSELF)
 
 
 def wait_seconds(settings: Settings, tries: int) -> float:
@@ -100,7 +96,7 @@ def recording(settings: Settings, table: Table, run_id: str) -> Iterator[None]:
 
 def _is_told_elsewhere(table: Table, error: Exception) -> bool:
     """A lost race is planned anew at once; what a source has lost is told by each look at it."""
-    return isinstance(error, PlanError) or (isinstance(table, SourceTable) and isinstance(error, LossError))
+    return isinstance(error, PlanError) or (table in table.sources and isinstance(error, LossError))
 
 
 def record(settings: Settings, table: Table, run_id: str, error: Exception, seen: Mapping[str, int]) -> Hold:

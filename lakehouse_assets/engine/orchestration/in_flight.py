@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
-from lakehouse_assets.engine.tables import SourceTable
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.source import SourceTable
+
 
 _STATUSES = [
     DagsterRunStatus.NOT_STARTED,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetExecutionContext,
@@ -20,19 +20,21 @@ from dagster import (
     op,
 )
 
-from lakehouse_assets.engine.flow import downstream
+from lakehouse_assets.engine.flow import below
 from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration import checks, hold_checks, holding
 from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
-from lakehouse_assets.engine.writing import increments
-from lakehouse_assets.engine.writing.increments import Batch, Engine
+from lakehouse_assets.engine.table import Table
+from lakehouse_assets.engine.writing.engine import LATER, Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication, RefusedError, in_turn
 from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import load
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.source import SourceTable
 
 SESSION_READY = "Spark session ready after"
 MAX_RETRIES_TAG = "dagster/max_retries"
@@ -56,9 +58,10 @@ class BatchConfig(Config):
         return Batch(tuple(Slice(*part) for part in self.slices), datetime.fromisoformat(self.planned_at))
 
 
-def increment_job(source: SourceTable, tables: Sequence[Table]) -> JobDefinition:
+def increment_job(source: "SourceTable", tables: Sequence[Table]) -> JobDefinition:
     """The job that works through one frozen batch of the source."""
-    later = {table.key: _later_op(table, tables) for table in downstream(source, tables)}
+    later = below(source, tables)
+    ops = {table.key: _later_op(table, tables) for table in later}
     first = _land_op(source, tables)
 
     @job(
@@ -69,16 +72,11 @@ def increment_job(source: SourceTable, tables: Sequence[Table]) -> JobDefinition
     )
     def ingest() -> None:
         done = {source.key: first.with_hooks({failures_of(source.key)})()}
-        for table in downstream(source, tables):
-            step = later[table.key].with_hooks({failures_of(table.key)})
-            done[table.key] = step(done[_source_of(table)])
+        for table in later:
+            step = ops[table.key].with_hooks({failures_of(table.key)})
+            done[table.key] = step([done[each.key] for each in table.upstreams if each.key in done])
 
     return ingest
-
-
-def _source_of(table: Table) -> str:
-    assert isinstance(table, EventTable | DailyTable)
-    return table.source.key
 
 
 def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkConnect) -> Engine:
@@ -89,14 +87,14 @@ def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkC
     return Engine(settings, Lake(settings), session, context.run.run_id)
 
 
-def _land_op(table: SourceTable, tables: Sequence[Table]) -> OpDefinition:
+def _land_op(table: "SourceTable", tables: Sequence[Table]) -> OpDefinition:
     @op(name=table.name, out=_OUT, description=table.description)
     def land(context: OpExecutionContext, config: BatchConfig, spark: SparkConnect) -> Iterator[Any]:
         with shielded():
             for run_id in config.dead_runs:
                 spark.interrupt(run_id)
             engine = engine_of(context, spark)
-            yield from _taken(context, engine, table, tables, lambda: increments.land(engine, table, config.batch()))
+            yield from _taken(context, engine, table, tables, lambda: table.increment(engine, config.batch()))
 
     return land
 
@@ -106,16 +104,9 @@ def _later_op(table: Table, tables: Sequence[Table]) -> OpDefinition:
     def later(context: OpExecutionContext, spark: SparkConnect) -> Iterator[Any]:
         with shielded():
             engine = engine_of(context, spark)
-            yield from _taken(context, engine, table, tables, lambda: _increment(engine, table))
+            yield from _taken(context, engine, table, tables, lambda: table.increment(engine, LATER))
 
     return later
-
-
-def _increment(engine: Engine, table: Table) -> Publication | None:
-    if isinstance(table, EventTable):
-        return increments.refine(engine, table)
-    assert isinstance(table, DailyTable)
-    return increments.recompute(engine, table)
 
 
 def _taken(

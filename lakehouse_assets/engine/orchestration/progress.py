@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from lakehouse_assets.engine.flow import below, downstream
+from lakehouse_assets.engine.flow import below, sources
 from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
@@ -14,11 +15,14 @@ from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.orchestration import holding
 from lakehouse_assets.engine.sources.kafka import TopicNotFoundError
 from lakehouse_assets.engine.sources.planning import Waits
-from lakehouse_assets.engine.sources.source import Source, source_of
-from lakehouse_assets.engine.tables import SourceTable, Table
-from lakehouse_assets.engine.writing.increments import standing_ledger
+from lakehouse_assets.engine.sources.source import Source
+from lakehouse_assets.engine.table import Table
+from lakehouse_assets.engine.writing.engine import standing_ledger
 from lakehouse_assets.errors import BrokenContractError, UnavailableError
 from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.source import SourceTable
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]
     """
     lake = Lake(settings)
     progress: list[TableProgress] = []
-    for bronze in (table for table in tables if isinstance(table, SourceTable)):
-        source, chain = source_of(settings, bronze), (bronze, *downstream(bronze, tables))
+    for bronze in sources(tables):
+        source, chain = bronze.reader(settings), (bronze, *below(bronze, tables))
         ledgers = [lake.ledger(table.key) for table in chain]
         lags = _lags(source, [ledger.position for ledger in ledgers])
         for number, (table, ledger) in enumerate(zip(chain, ledgers, strict=True)):
@@ -101,7 +105,7 @@ def waiting(settings: Settings, tables: Sequence[Table]) -> list[str]:
     """
     found = holding.standing(settings, tables)
     lines = [_line(settings, table, tables, found[table.key]) for table in tables if table.key in found]
-    return [*lines, *(loss for table in tables if isinstance(table, SourceTable) and (loss := _loss(settings, table)))]
+    return [*lines, *(loss for source in sources(tables) if (loss := _loss(settings, source)))]
 
 
 def _line(settings: Settings, table: Table, tables: Sequence[Table], hold: Hold) -> str:
@@ -112,7 +116,7 @@ def _line(settings: Settings, table: Table, tables: Sequence[Table], hold: Hold)
 def _loss(settings: Settings, table: SourceTable) -> str:
     """What a source has lost beyond the table's position; empty for nothing."""
     try:
-        source_of(settings, table).plan(standing_ledger(Lake(settings), table))
+        table.reader(settings).plan(standing_ledger(Lake(settings), table))
     except BrokenContractError as error:
         return str(error)
     except UnavailableError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetCheckResult,
@@ -30,12 +30,13 @@ from lakehouse_assets.engine.orchestration import pipeline_log
 from lakehouse_assets.engine.orchestration.io_manager import partition_days
 from lakehouse_assets.engine.orchestration.pipelines import engine_of
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import EventTable, Quarantine
-from lakehouse_assets.engine.writing import replays
-from lakehouse_assets.engine.writing.increments import Engine
+from lakehouse_assets.engine.writing.engine import Engine
 from lakehouse_assets.engine.writing.publication import Publication, publish
 from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.quarantine import Quarantine
 
 SECONDS_PER_DAY = 86_400
 _COLUMNS = """| column | what it says |
@@ -51,7 +52,7 @@ _OF_SOURCE = (
 _REPLAY = "\n\nMaterialize days of it after a fix: rows that meet the contract now are merged into the table."
 
 
-def quarantines(found: Sequence[Quarantine], settings: Settings) -> Definitions:
+def quarantines(found: Sequence["Quarantine"], settings: Settings) -> Definitions:
     """Every quarantine, its checks, and the schedule that has them checked."""
     return Definitions(
         assets=[quarantine_asset(quarantine, settings) for quarantine in found],
@@ -60,26 +61,23 @@ def quarantines(found: Sequence[Quarantine], settings: Settings) -> Definitions:
     )
 
 
-def quarantine_asset(quarantine: Quarantine, settings: Settings) -> AssetsDefinition | AssetSpec:
+def quarantine_asset(quarantine: "Quarantine", settings: Settings) -> AssetsDefinition | AssetSpec:
     """The quarantine's asset: that of an event table can be materialized, which replays the days asked for."""
     common: dict[str, Any] = {
         "key": quarantine.asset_key,
+        "deps": quarantine.asset_deps,
         "group_name": "quarantine",
         "owners": [quarantine.owner],
         "kinds": {"deltalake", "quarantine"},
         "metadata": {"dagster/uri": f"s3://{settings.bucket}/{quarantine.key}"},
     }
-    table = quarantine.of
-    if not isinstance(table, EventTable):
-        return AssetSpec(deps=[table.origin_key], description=quarantine.description + _OF_SOURCE, **common)
-    return _replayable(table, quarantine, common, settings)
+    if not quarantine.is_replayed:
+        return AssetSpec(description=quarantine.description + _OF_SOURCE, **common)
+    return _replayable(quarantine, common, settings)
 
 
-def _replayable(
-    table: EventTable, quarantine: Quarantine, common: dict[str, Any], settings: Settings
-) -> AssetsDefinition:
+def _replayable(quarantine: "Quarantine", common: dict[str, Any], settings: Settings) -> AssetsDefinition:
     @asset(
-        deps=[table.source.asset_key],
         description=f"{quarantine.description}{_REPLAY}\n\n{_COLUMNS}",
         partitions_def=calendar.partitions(settings),
         backfill_policy=BackfillPolicy.single_run(),
@@ -90,7 +88,7 @@ def _replayable(
         merged = 0
         with shielded():
             engine = engine_of(context, spark)
-            for publication in replays.replay(engine, table, partition_days(context.partition_keys)):
+            for publication in quarantine.rebuild(engine, partition_days(context.partition_keys)):
                 merged += _publish(context, engine, publication)
             left = engine.lake.rows(quarantine.key)
         context.log.info(f"{merged} rows meet the contract now; {left} stay set aside")
@@ -111,7 +109,7 @@ def _publish(context: AssetExecutionContext, engine: Engine, publication: Public
     return publication.audit.good_rows
 
 
-def quarantine_checks(quarantine: Quarantine) -> AssetChecksDefinition:
+def quarantine_checks(quarantine: "Quarantine") -> AssetChecksDefinition:
     """Checks of its size and of the age of its oldest row, from the Delta log alone."""
     names = ("size", "age")
 
@@ -126,7 +124,7 @@ def quarantine_checks(quarantine: Quarantine) -> AssetChecksDefinition:
     return check
 
 
-def quarantine_schedule(quarantines: Sequence[Quarantine], settings: Settings) -> ScheduleDefinition:
+def quarantine_schedule(quarantines: Sequence["Quarantine"], settings: Settings) -> ScheduleDefinition:
     """Has every quarantine checked once a day; running from the start."""
     checked = AssetSelection.checks_for_assets(*(quarantine.asset_key for quarantine in quarantines))
     return ScheduleDefinition(
@@ -144,7 +142,7 @@ def _promise(name: str) -> str:
     return f"{what} `{limit}` says. Otherwise somebody has to look: mend the source or the contract, then replay."
 
 
-def verdicts(settings: Settings, lake: Lake, quarantine: Quarantine, now: datetime) -> Iterator[AssetCheckResult]:
+def verdicts(settings: Settings, lake: Lake, quarantine: "Quarantine", now: datetime) -> Iterator[AssetCheckResult]:
     """How many rows there are, and how old the oldest is, against what the settings allow."""
     rows, oldest = lake.rows(quarantine.key), lake.least(quarantine.key, "set_aside_at")
     days = (now - oldest).total_seconds() / SECONDS_PER_DAY if oldest else 0.0
@@ -152,7 +150,7 @@ def verdicts(settings: Settings, lake: Lake, quarantine: Quarantine, now: dateti
     yield _verdict(quarantine, "age", round(days, 3), settings.quarantine_max_days)
 
 
-def _verdict(quarantine: Quarantine, name: str, found: float, most: float) -> AssetCheckResult:
+def _verdict(quarantine: "Quarantine", name: str, found: float, most: float) -> AssetCheckResult:
     unit = {"size": "rows", "age": "days"}[name]
     return AssetCheckResult(
         asset_key=quarantine.asset_key,

@@ -23,7 +23,7 @@ from lakehouse_assets.engine.display.metadata import commit_metadata
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import load

@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetKey,
@@ -23,19 +24,22 @@ from dagster import (
     sensor,
 )
 
-from lakehouse_assets.engine.flow import chain, downstream
+from lakehouse_assets.engine.flow import below, chain
 from lakehouse_assets.engine.history import segments
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.orchestration import holding, in_flight
-from lakehouse_assets.engine.sources.source import Source, source_of
-from lakehouse_assets.engine.tables import DailyTable, SourceTable, Table
-from lakehouse_assets.engine.writing.increments import is_told_more, redone_days, standing_ledger
+from lakehouse_assets.engine.sources.source import Source
+from lakehouse_assets.engine.table import Table
+from lakehouse_assets.engine.writing.engine import standing_ledger
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.source import SourceTable
 
 STATE_TAG = "lakehouse/state"
 
@@ -79,8 +83,8 @@ def tick(
     if running := in_flight.increments(instance, source):
         return SkipReason(f"run {running[0].run_id[:8]} of {source.origin} is in flight")
     runs = instance.get_run_records(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS)
-    chained = (source, *downstream(source, tables))
-    keys, origin = [table.asset_key for table in chained], source_of(settings, source)
+    chained = (source, *below(source, tables))
+    keys, origin = [table.asset_key for table in chained], source.reader(settings)
     try:
         held = holding.standing(settings, chained)
         rebuilding = in_flight.is_rebuilt(instance, keys)
@@ -120,13 +124,13 @@ def look(
     """
     lake = Lake(settings)
     ledger = standing_ledger(lake, source)
-    ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in downstream(source, tables)}
+    ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in below(source, tables)}
     pairs = [(up, down) for up, down in chain(source, tables) if down.key not in held]
     behind = any(not ledgers[up.key].position.is_within(ledgers[down.key].position) for up, down in pairs)
     behind = behind or (not rebuilding and _is_redone(lake, ledgers, pairs))
     slices: tuple[Slice, ...] = ()
     try:
-        slices = () if source.key in held else (origin or source_of(settings, source)).plan(ledger)
+        slices = () if source.key in held else (origin or source.reader(settings)).plan(ledger)
     except UnavailableError:
         if not behind:
             raise
@@ -135,9 +139,7 @@ def look(
 
 def _is_redone(lake: Lake, ledgers: Mapping[str, Ledger], pairs: Iterable[tuple[Table, Table]]) -> bool:
     """Whether a rebuild or a replay changed days that an answer was computed from."""
-    answers = [(ledgers[up.key], down) for up, down in pairs if isinstance(down, DailyTable)]
-    redone = [down for above, down in answers if is_told_more(above, ledgers[down.key])]
-    return any(redone_days(lake, down, ledgers[down.key]) for down in redone)
+    return any(down.is_redone(lake, ledgers) for down in dict.fromkeys(down for _, down in pairs))
 
 
 def request(

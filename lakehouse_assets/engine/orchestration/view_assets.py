@@ -1,26 +1,26 @@
 """A view as a Dagster asset: downstream of its sources, holds no data; materializing it examines its answer."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, asset
+from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, MetadataValue, asset
 
 from lakehouse_assets.engine.display import catalog, reading
 from lakehouse_assets.engine.display.preview import shown
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.orchestration.assets import column_schema
 from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
-from lakehouse_assets.engine.tables import Table
-from lakehouse_assets.engine.views import View
 from lakehouse_assets.settings import load
 
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.view import View
 
-def view_asset(view: View, tables: Sequence[Table]) -> AssetsDefinition:
-    """The view's asset; a source that no table file declares is left out of the graph."""
-    known = {table.key for table in tables}
+
+def view_asset(view: "View") -> AssetsDefinition:
+    """The view's asset."""
 
     @asset(
         key=view.asset_key,
-        deps=[AssetKey(source.key.split("/")) for source in view.sources if source.key in known],
+        deps=view.asset_deps,
         group_name=view.layer,
         owners=[view.owner],
         description=catalog.about(view),
@@ -28,7 +28,7 @@ def view_asset(view: View, tables: Sequence[Table]) -> AssetsDefinition:
         code_version=view.code_version,
         hooks={failures_of(view.key)},
         metadata={
-            "dagster/column_schema": column_schema(view.contract.fields),
+            "dagster/column_schema": column_schema(view.columns),
             "sql": MetadataValue.md(f"```sql\n{view.sql.strip()}\n```"),
         },
     )

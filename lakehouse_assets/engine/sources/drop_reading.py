@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.sources import csv_rows, drop_planning, file_versions, landing
@@ -18,8 +18,10 @@ from lakehouse_assets.engine.sources.csv_text import FaultError, unpacked
 from lakehouse_assets.engine.sources.file_versions import FileVersion
 from lakehouse_assets.engine.sources.landing import UnreadableError
 from lakehouse_assets.engine.sources.shown_text import reason
-from lakehouse_assets.engine.tables import DropTable
 from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.drop import DropTable
 
 FAULT: Final = "file: "
 """Each reason for which a whole file is set aside begins so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyspark.sql.functions as F
@@ -21,9 +22,11 @@ from lakehouse_assets.engine.sources.drop_planning import Dropped, Listing
 from lakehouse_assets.engine.sources.drop_reading import SHOWN_BYTES, File, Reader, version_of
 from lakehouse_assets.engine.sources.planning import Acceptance, Waits
 from lakehouse_assets.engine.sources.records import RECORD
-from lakehouse_assets.engine.tables import DropTable
 from lakehouse_assets.engine.writing.audits import REASONS
 from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.drop import DropTable
 
 _BYTES_A_ROW = 16
 _READ = StructType([*RECORD.fields, StructField(REASONS, ArrayType(StringType()))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, SparkSession
 
@@ -14,8 +15,10 @@ from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources import kafka, kafka_records, planning
 from lakehouse_assets.engine.sources.kafka_peeking import cut_at
 from lakehouse_assets.engine.sources.planning import Acceptance, Led, TopicState, Waits
-from lakehouse_assets.engine.tables import KafkaTable
 from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.kafka import KafkaTable
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,16 @@
-"""What the engine asks of a source, and which source a bronze table has."""
+"""What the engine asks of a source."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Any, Protocol
+from typing import Protocol
 
 from pyspark.sql import Column, DataFrame, SparkSession
 
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
-from lakehouse_assets.engine.sources.drop_source import DropSource
-from lakehouse_assets.engine.sources.kafka_source import KafkaSource
 from lakehouse_assets.engine.sources.planning import Acceptance, Waits
-from lakehouse_assets.engine.tables import DropTable, KafkaTable, SourceTable
-from lakehouse_assets.settings import Settings
 
 
 class Source(Protocol):
@@ -68,14 +64,3 @@ class Source(Protocol):
 
     def acceptance(self, ledger: Ledger) -> Acceptance:
         """The word that lets the table go on from the source as it is now."""
-
-
-_KINDS: Mapping[type[SourceTable], Callable[[Settings, Any], Source]] = {
-    KafkaTable: KafkaSource,
-    DropTable: DropSource,
-}
-
-
-def source_of(settings: Settings, table: SourceTable) -> Source:
-    """The source of a bronze table."""
-    return _KINDS[type(table)](settings, table)

@@ -19,12 +19,12 @@ from pyspark.errors import PySparkException
 from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.orchestration.pipelines import engine_of
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.upkeep.compaction import compact, crowded
 from lakehouse_assets.engine.upkeep.restating import forget, restate
 from lakehouse_assets.engine.upkeep.vacuum import require_clocks, require_retention, vacuum
 from lakehouse_assets.engine.writing import delta
-from lakehouse_assets.engine.writing.increments import Engine
+from lakehouse_assets.engine.writing.engine import Engine
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.settings import Settings
 

@@ -19,10 +19,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dagster import AssetKey, DagsterInstance
 
 from lakehouse_assets.access import s3
+from lakehouse_assets.engine.flow import below
 from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake, Size
 from lakehouse_assets.engine.orchestration import in_flight
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import turns
 from lakehouse_assets.errors import LakehouseError, UnavailableError
 from lakehouse_assets.settings import Settings
@@ -45,11 +46,7 @@ class Doomed:
 
 def affected(table: Table, tables: Sequence[Table]) -> tuple[Table, ...]:
     """The table and all that live on it, nearest first."""
-    found = [table]
-    for each in tables:
-        if isinstance(each, EventTable | DailyTable) and each.source in found:
-            found.append(each)
-    return tuple(found)
+    return (table, *below(table, tables))
 
 
 def doomed(lake: Lake, tables: Sequence[Table]) -> list[Doomed]:
@@ -105,15 +102,8 @@ def _take_over(settings: Settings, instance: DagsterInstance, tables: Sequence[T
 
 def _in_flight(instance: DagsterInstance, tables: Sequence[Table]) -> bool:
     keys = [AssetKey(key.split("/")) for each in tables for key in (each.key, each.quarantine)]
-    return bool(in_flight.increments(instance, source_of(tables[0]))) or in_flight.is_rebuilt(instance, keys)
-
-
-def source_of(table: Table) -> SourceTable:
-    """The bronze table that a table's rows come from."""
-    while isinstance(table, EventTable | DailyTable):
-        table = table.source
-    assert isinstance(table, SourceTable)
-    return table
+    taken_in = any(in_flight.increments(instance, source) for source in tables[0].sources)
+    return taken_in or in_flight.is_rebuilt(instance, keys)
 
 
 def delete(settings: Settings, key: str) -> int:

@@ -15,7 +15,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.recovery import ledger_of, of_quarantine
 from lakehouse_assets.engine.history.segments import is_readable
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta, quarantine, stating
 
 _CLEANS_ITSELF = "inCommitTimestamp"

@@ -23,8 +23,9 @@ from dagster import (
     op,
 )
 
+from lakehouse_assets.engine.flow import sources
 from lakehouse_assets.engine.orchestration.sensors import RECENT_RUNS
-from lakehouse_assets.engine.tables import SourceTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.settings import load
 
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
@@ -73,9 +74,8 @@ def finished(instance: DagsterInstance, before: datetime) -> Iterator[str]:
 def needed(instance: DagsterInstance, tables: Sequence[Table]) -> set[str]:
     """Ids of the runs that must stay whatever their age."""
     kept = {run_id for table in tables for run_id in newest_of_days(instance, table.asset_key)}
-    for source in tables:
-        if isinstance(source, SourceTable):
-            kept.update(instance.get_run_ids(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS))
+    for source in sources(tables):
+        kept.update(instance.get_run_ids(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS))
     return kept
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.tables import DailyTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.rebuilds import version_at
 from lakehouse_assets.errors import LakehouseError, PlanError
@@ -46,12 +46,12 @@ def require_retention(lake: Lake, table: Table, tables: Sequence[Table], setting
             )
 
 
-def readers(table: Table, tables: Sequence[Table]) -> tuple[DailyTable, ...]:
+def readers(table: Table, tables: Sequence[Table]) -> tuple[Table, ...]:
     """The tables that are rebuilt from a version of this one."""
-    return tuple(each for each in tables if isinstance(each, DailyTable) and each.source == table)
+    return tuple(each for each in tables if table in each.read_as_of)
 
 
-def still_needed(lake: Lake, table: Table, reader: DailyTable) -> timedelta:
+def still_needed(lake: Lake, table: Table, reader: Table) -> timedelta:
     """How long ago the first file was replaced that a rebuild of `reader` would read; zero when none was.
 
     By the store's clock alone: the commits' own times are those of whichever machine wrote them.

@@ -15,7 +15,7 @@ from pyspark.sql.types import StructField, StructType
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Statement
 from lakehouse_assets.engine.names import EVENTS_OWN
-from lakehouse_assets.engine.tables import DailyTable, EventTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta, turns
 from lakehouse_assets.engine.writing.drift import can_widen
 from lakehouse_assets.errors import LakehouseError, PlanError
@@ -55,7 +55,7 @@ def rename(spark: SparkSession, settings: Settings, table: Table, name: str, to:
 
 def _changeable(lake: Lake, table: Table) -> tuple[StructType, StructType]:
     """The columns of the model, and those of the table."""
-    if not isinstance(table, EventTable | DailyTable):
+    if table.contract is None:
         raise LakehouseError(
             "bronze keeps records as they landed", where=table.key, do="Give a table of silver or gold"
         )
@@ -66,8 +66,7 @@ def _changeable(lake: Lake, table: Table) -> tuple[StructType, StructType]:
 
 
 def _require_unneeded(table: Table, held: StructType, name: str) -> StructField:
-    assert isinstance(table, EventTable | DailyTable)
-    needed = {*table.contract.fields.names, *EVENTS_OWN}
+    needed = {*table.columns.names, *EVENTS_OWN}
     free = sorted({*held.names} - needed)
     if name not in held.names:
         do = f"Give one of: {', '.join(free) or 'none, for its columns are those of its model'}"

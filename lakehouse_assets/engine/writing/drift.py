@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
@@ -25,9 +26,12 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.names import quoted
 from lakehouse_assets.engine.payload import ABSENT, FURTHER, UNDECLARED
 from lakehouse_assets.engine.printable import is_odd, printable
-from lakehouse_assets.engine.tables import EventTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.audits import FURTHER_FIELDS, NOT_DECLARED
 from lakehouse_assets.errors import ContractError
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.event import EventTable
 
 IS_ABSENT, NOT_IN_MODEL = ": absent", ": no longer in the model"
 JOINED = "Not declared: joined as it came"
@@ -57,7 +61,7 @@ def can_be_accepted(rule: str) -> bool:
 
 def is_fatal(table: Table, rule: str) -> bool:
     """Whether a field that came or went stops the run."""
-    return isinstance(table, EventTable) and table.drift == "freeze" and is_drift(rule)
+    return table.is_frozen and is_drift(rule)
 
 
 def reasons(table: EventTable, columns: Collection[str]) -> Column:

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Slice, predicate
-from lakehouse_assets.engine.tables import EventTable, SourceTable
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.audits import REASONS, Audit, gather
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.narrowing import Failing
@@ -26,20 +26,20 @@ def reason(failing: Failing) -> str:
     return f"{FAILS} ({failing.error})"
 
 
-def events(table: EventTable, bronze: DataFrame, failing: Sequence[Failing]) -> DataFrame:
+def events(table: Table, bronze: DataFrame, failing: Sequence[Failing]) -> DataFrame:
     """The quarantine's rows of failing records, from bronze."""
     return bronze.where(predicate([each.part for each in failing])).select(
         *COORDINATE,
         "event_date",
         _reasons(failing).alias(REASONS),
-        F.lit(table.contract.version).alias("contract_version"),
+        F.lit(table.contract_version).alias("contract_version"),
         F.lit(None).cast("map<string,string>").alias("fields"),
         F.current_timestamp().alias("set_aside_at"),
         F.lit(table.code_version).alias(FAILED_CODE),
     )
 
 
-def records(table: SourceTable, read: DataFrame, failing: Sequence[Failing]) -> DataFrame:
+def records(table: Table, read: DataFrame, failing: Sequence[Failing]) -> DataFrame:
     """The quarantine's rows of failing records of a source, whole and without a day."""
     known = F.col(REASONS) if REASONS in read.columns else F.array().cast("array<string>")
     return read.withColumns(
@@ -66,7 +66,7 @@ def audited(rows: DataFrame | None) -> Audit:
     return gather((row["event_date"], [row["reason"]], (), 1) for row in found)
 
 
-def known(lake: Lake, table: EventTable | SourceTable) -> tuple[Slice, ...]:
+def known(lake: Lake, table: Table) -> tuple[Slice, ...]:
     """Coordinates that the quarantine holds because this very code fails on them."""
     held = lake.schema(table.quarantine)
     if held is None or FAILED_CODE not in held.names:

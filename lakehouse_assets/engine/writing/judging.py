@@ -14,7 +14,6 @@ from pyspark.sql import Column, DataFrame
 from lakehouse_assets.engine import calendar
 from lakehouse_assets.engine.history.position import Slice, halve, predicate, without
 from lakehouse_assets.engine.sources.source import Source
-from lakehouse_assets.engine.tables import DailyTable, EventTable, SourceTable
 from lakehouse_assets.engine.writing import completeness, delta, failing, narrowing
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
 from lakehouse_assets.engine.writing.failing import FAILED_CODE
@@ -24,7 +23,10 @@ from lakehouse_assets.errors import ContractError
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from lakehouse_assets.engine.writing.increments import Engine
+    from lakehouse_assets.engine.kinds.answer import AnswerTable
+    from lakehouse_assets.engine.kinds.event import EventTable
+    from lakehouse_assets.engine.kinds.source import SourceTable
+    from lakehouse_assets.engine.writing.engine import Engine
 
 
 class AnswerFailsError(ContractError):
@@ -122,7 +124,7 @@ def typed(
     return Judged(rows, together([counted, failing.audited(aside)]), tuple(slices), aside)
 
 
-def answered(engine: Engine, table: DailyTable, source: DataFrame, days: Sequence[date]) -> tuple[DataFrame, Audit]:
+def answered(engine: Engine, table: AnswerTable, source: DataFrame, days: Sequence[date]) -> tuple[DataFrame, Audit]:
     """The answers of some days from the rows of their source, with `reasons` and `remarks`, and their audit.
 
     Raises:
@@ -143,7 +145,7 @@ def answered(engine: Engine, table: DailyTable, source: DataFrame, days: Sequenc
 
 
 def _fault(
-    table: DailyTable, attempt: Callable[[DataFrame], object], source: DataFrame, days: Sequence[date]
+    table: AnswerTable, attempt: Callable[[DataFrame], object], source: DataFrame, days: Sequence[date]
 ) -> AnswerFailsError | None:
     """The first day on which the function fails, and the row that makes it; None where no day fails by itself."""
 
@@ -182,3 +184,8 @@ def _coordinates(rows: DataFrame) -> Sequence[Slice]:
     spans = rows.groupBy("topic_id", "partition").agg(F.min("offset").alias("first"), F.max("offset").alias("last"))
     found = [Slice(row["topic_id"], row["partition"], row["first"], row["last"] + 1) for row in spans.collect()]
     return tuple(sorted(found))
+
+
+def with_failing(aside: DataFrame, found: Judged) -> DataFrame:
+    """Rows set aside, and with them the records that make code fail."""
+    return aside if found.failing is None else aside.unionByName(found.failing, allowMissingColumns=True)

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice
-from lakehouse_assets.engine.tables import EventTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.drift import Change
@@ -241,7 +241,7 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
         return
     rows, target = publication.quarantined, delta.Target(spark, lake, publication.table.quarantine)
     if rows is not None:
-        target.create(rows.schema, partitioned=isinstance(publication.table, EventTable))
+        target.create(rows.schema, partitioned=publication.table.quarantined_by_day)
     said = replace(publication.statement, planned_from=lake.version(target.key), quarantine_transaction=-1)
     said = quarantine.open_statement(said) if publication.opens else said
     quarantine.write(target, rows, publication.quarantine_where, said, publication.quarantine_transaction)
@@ -258,7 +258,6 @@ def _write(target: delta.Target, publication: Publication) -> None:
     if publication.mode == "append":
         delta.append(target, publication.rows, publication.slices, statement, transaction)
     elif publication.mode == "merge":
-        assert isinstance(publication.table, EventTable)
         grain = publication.table.full_grain
         precedence = publication.table.precedence(statement.position or publication.before.position)
         delta.merge(target, publication.rows, grain, statement.days, precedence, statement, transaction)

@@ -20,14 +20,12 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.history.recovery import of_quarantine
-from lakehouse_assets.engine.sources.drop_reading import FAULT
-from lakehouse_assets.engine.tables import DropTable, EventTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.reach import MOST_NAMED
 
 UNSETTLED = "unsettled"
-_COLUMNS = "topic_id, `partition`, `offset`"
 
 
 def left_behind(lake: Lake, quarantine: str, table: Ledger) -> tuple[Slice, ...]:
@@ -152,13 +150,7 @@ def _is_free(lake: Lake, transaction: delta.Transaction) -> bool:
 
 def _settling(lake: Lake, table: Table, target: delta.Target, days: Sequence[date] | None) -> str:
     where = "TRUE" if days is None else delta.in_days(days)
-    rows = f"delta.`{lake.uri(table.key, 's3a')}`"
-    held = f"SELECT {_COLUMNS} FROM {rows} WHERE {where}"
-    if isinstance(table, EventTable):
-        losers = f"SELECT explode(losers) AS l FROM {rows} WHERE {where}"
-        held += f" UNION ALL SELECT l.topic_id, l.`partition`, l.`offset` FROM ({losers})"
-    same = " AND ".join(f"q.`{name}` = h.`{name}`" for name in COORDINATE)
-    if isinstance(table, DropTable):
-        same = f"q.topic_id = h.topic_id AND (q.`offset` = h.`offset` OR q.reasons[0] LIKE '{FAULT}%')"
+    held = table.coordinates(f"delta.`{lake.uri(table.key, 's3a')}`", where)
     pruned = "TRUE" if days is None else delta.in_days(days, "q")
-    return f"MERGE INTO {target.sql} q USING ({held}) h ON {pruned} AND {same} WHEN MATCHED THEN DELETE"
+    on = f"{pruned} AND {table.same_record}"
+    return f"MERGE INTO {target.sql} q USING ({held}) h ON {on} WHEN MATCHED THEN DELETE"

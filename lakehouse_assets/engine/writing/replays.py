@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
+from typing import TYPE_CHECKING
 
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.engine.sessions import fit
-from lakehouse_assets.engine.tables import EventTable
 from lakehouse_assets.engine.writing import delta, drift, failing, judging, quarantine
 from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
-from lakehouse_assets.engine.writing.increments import Engine, columns, over_table, settled_ledger, with_failing
+from lakehouse_assets.engine.writing.engine import Engine, settled_ledger
+from lakehouse_assets.engine.writing.events import columns, over_table
+from lakehouse_assets.engine.writing.judging import with_failing
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.reach import held_on
 from lakehouse_assets.engine.writing.rebuilds import Rebuild, pieces_of
 from lakehouse_assets.engine.writing.verdicts import fatal, set_aside, winners
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.event import EventTable
 
 
 def replay(engine: Engine, table: EventTable, days: Sequence[date]) -> Rebuild:

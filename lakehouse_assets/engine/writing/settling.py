@@ -15,15 +15,12 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from pyspark.sql import SparkSession
-from pyspark.sql.types import DateType, StructField, StructType
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
-from lakehouse_assets.engine.sources.records import RECORD
-from lakehouse_assets.engine.tables import EventTable, SourceTable
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta, quarantine
 from lakehouse_assets.engine.writing.quarantine import LastWrite
-from lakehouse_assets.engine.writing.verdicts import published_schema
 from lakehouse_assets.errors import SupersededError
 
 TRIES: Final = 5
@@ -56,16 +53,14 @@ def open_days(last: LastWrite, ledger: Ledger) -> Settled:
     return None if has_lost and is_overtaken else ()
 
 
-def settle(
-    spark: SparkSession, lake: Lake, table: SourceTable | EventTable, days: Settled, run_id: str, number: int
-) -> None:
+def settle(spark: SparkSession, lake: Lake, table: Table, days: Settled, run_id: str, number: int) -> None:
     """Takes out of the quarantine what the table holds, unless somebody has written there since the last look."""
     settled = Statement("settled", run_id, tuple(days or ()))
     with suppress(SupersededError):
         quarantine.settle(spark, lake, table, days, settled, number)
 
 
-def decide(spark: SparkSession, lake: Lake, table: SourceTable | EventTable, said: Statement, run_id: str) -> None:
+def decide(spark: SparkSession, lake: Lake, table: Table, said: Statement, run_id: str) -> None:
     """Waits a moment for the writer of a quarantine, and then makes sure that its table does not follow any more.
 
     Raises:
@@ -76,7 +71,7 @@ def decide(spark: SparkSession, lake: Lake, table: SourceTable | EventTable, sai
         _fence(spark, lake, table, ahead_of, run_id)
 
 
-def _has_followed(lake: Lake, table: SourceTable | EventTable, ahead_of: int) -> bool:
+def _has_followed(lake: Lake, table: Table, ahead_of: int) -> bool:
     deadline = time.monotonic() + FINISH_SECONDS
     while lake.transaction_version(table.key, table.key) < ahead_of:
         if time.monotonic() > deadline:
@@ -85,10 +80,10 @@ def _has_followed(lake: Lake, table: SourceTable | EventTable, ahead_of: int) ->
     return True
 
 
-def _fence(spark: SparkSession, lake: Lake, table: SourceTable | EventTable, ahead_of: int, run_id: str) -> None:
+def _fence(spark: SparkSession, lake: Lake, table: Table, ahead_of: int, run_id: str) -> None:
     """Loses to the writer's own commit where that comes first: then its fate is known as well."""
     target = delta.Target(spark, lake, table.key)
-    target.create(_schema(spark, table), append_only=isinstance(table, SourceTable))
+    target.create(table.published_schema(spark), append_only=table.append_only)
     ledger = lake.ledger(table.key)
     number = max(ahead_of, ledger.transaction_version + 1, ledger.stated_version + 1)
     said = Statement("fence", run_id, planned_from=ledger.version, at=datetime.now(UTC).isoformat(), transaction=number)
@@ -99,9 +94,3 @@ def _fence(spark: SparkSession, lake: Lake, table: SourceTable | EventTable, ahe
             lambda: lake.transaction_version(table.key, table.key) < number,
             table.key,
         )
-
-
-def _schema(spark: SparkSession, table: SourceTable | EventTable) -> StructType:
-    if isinstance(table, EventTable):
-        return published_schema(spark, table)
-    return StructType([*RECORD.fields, StructField("event_date", DateType())])

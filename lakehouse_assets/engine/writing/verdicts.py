@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
-from pyspark.sql import Column, DataFrame, SparkSession, Window
-from pyspark.sql.types import DateType, StructField, StructType
+from pyspark.sql import Column, DataFrame, Window
 
 from lakehouse_assets.engine.contracts import MASK
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.names import column, own
 from lakehouse_assets.engine.payload import UNDECLARED, UNREADABLE, UNREADABLE_AS
-from lakehouse_assets.engine.sources.records import RECORD
-from lakehouse_assets.engine.tables import DailyTable, EventTable
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import drift
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, no_remarks
 from lakehouse_assets.engine.writing.deduplication import COORDINATE, deduplicate, with_content_hash
 from lakehouse_assets.engine.writing.drift import AS_DECLARED, Columns
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import ContractError
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.answer import AnswerTable
+    from lakehouse_assets.engine.kinds.event import EventTable
 
 REFUSED = "nothing of it was published"
 _SHOWN_DAYS = 5
@@ -105,7 +108,7 @@ def _told(table: EventTable) -> Column:
     return F.transform(REASONS, told)
 
 
-def judged(table: DailyTable, source: DataFrame) -> DataFrame:
+def judged(table: AnswerTable, source: DataFrame) -> DataFrame:
     """The table's answers from rows of its source; none is set aside, `remarks` has the broken rules and the grain."""
     rows = table.transform(source).select(*table.contract.fields.names, table.contract.broken().alias(REMARKS))
     rows_of_grain = F.count("*").over(Window.partitionBy(*table.full_grain))
@@ -113,17 +116,10 @@ def judged(table: DailyTable, source: DataFrame) -> DataFrame:
     return rows.withColumns({REMARKS: F.concat(REMARKS, repeated), REASONS: F.array().cast("array<string>")})
 
 
-def published_schema(spark: SparkSession, table: EventTable | DailyTable) -> StructType:
-    """The columns of the table as it is published, from an analysis of its transform alone."""
-    if isinstance(table, DailyTable):
-        return table.contract.fields
-    records = spark.createDataFrame([], StructType([*RECORD.fields, StructField("event_date", DateType())]))
-    return winners(table, typed_rows(table, records), Position()).schema
-
-
-def sampling(table: EventTable | DailyTable) -> Sampling:
-    """Of a record its coordinate, of an answer its grain."""
-    return Sampling(coordinate() if isinstance(table, EventTable) else _grain(table), table.contract.shown())
+def sampling(table: Table) -> Sampling:
+    """What is kept of a row that breaks a rule: what names it, and its fields as people may see them."""
+    assert table.contract is not None
+    return Sampling(table.told(), table.contract.shown())
 
 
 def coordinate() -> Column:
@@ -132,24 +128,13 @@ def coordinate() -> Column:
     return F.concat(F.lit("partition "), partition, F.lit(" offset "), offset)
 
 
-def _grain(table: DailyTable) -> Column:
-    shown = table.contract.shown()
-    return F.concat_ws(", ", *[F.concat(F.lit(f"{name} "), shown[name]) for name in table.full_grain])
-
-
-def fatal_rules(table: EventTable | DailyTable) -> frozenset[str]:
-    """The rules that let nothing pass when they are broken."""
-    grain = {table.grain_rule} if isinstance(table, DailyTable) else set()
-    return table.contract.of_severity("fail") | grain
-
-
-def fatal(table: EventTable | DailyTable, accepted: Collection[str] = ()) -> Callable[[str], bool]:
+def fatal(table: Table, accepted: Collection[str] = ()) -> Callable[[str], bool]:
     """Tells whether a broken rule, or a field that came or went, lets nothing pass and was not accepted."""
-    rules = fatal_rules(table)
+    rules = table.fatal_rules
     return lambda rule: (rule in rules or drift.is_fatal(table, rule)) and rule not in accepted
 
 
-def refuse_broken(table: EventTable | DailyTable, counted: Audit, accepted: Collection[str] = ()) -> None:
+def refuse_broken(table: Table, counted: Audit, accepted: Collection[str] = ()) -> None:
     """Lets a batch pass that breaks no fatal rule.
 
     Raises:
@@ -159,7 +144,7 @@ def refuse_broken(table: EventTable | DailyTable, counted: Audit, accepted: Coll
         raise refusal(table, counted, accepted)
 
 
-def refusal(table: EventTable | DailyTable, counted: Audit, accepted: Collection[str] = ()) -> RefusedError:
+def refusal(table: Table, counted: Audit, accepted: Collection[str] = ()) -> RefusedError:
     """Names the days and the rules that are broken on them, and how to go on."""
     broken = counted.breaks(fatal(table, accepted))
     rules = sorted({rule for names in broken.values() for rule in names})

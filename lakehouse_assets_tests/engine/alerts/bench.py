@@ -22,7 +22,7 @@ from dagster import (
 from lakehouse_assets.engine.alerts import rounds
 from lakehouse_assets.engine.alerts.outbox import Outbox
 from lakehouse_assets.engine.alerts.rounds import Told
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.kinds import Table
 from lakehouse_assets.gold.sales_daily_revenue import table as gold
 from lakehouse_assets.settings import Settings
 from lakehouse_assets.silver.sales_transactions import table as silver

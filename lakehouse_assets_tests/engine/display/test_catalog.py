@@ -8,7 +8,6 @@ import pytest
 
 from lakehouse_assets.cli.reading import CATALOG
 from lakehouse_assets.definitions import TABLES, VIEWS, defs
-from lakehouse_assets.engine.display import personal
 from lakehouse_assets.engine.display.catalog import anchor, catalog, page
 
 EVERY = (*TABLES, *VIEWS)
@@ -28,7 +27,14 @@ def test_a_page_tells_everything_about_a_table(table):
     rows = re.findall(r"^\| `(\w+)` \| (.*) \| (yes|no) \| (.+) \|$", text, re.MULTILINE)
     assert len(rows) == text.count("\n| `")
     told = {name for name, *_, meaning in rows if meaning.endswith("(personal)")}
-    assert told == personal.columns(getattr(table, "schema", None))
+    assert told == marked(table)
+
+
+def marked(table) -> set[str]:
+    """The model's own marks."""
+    model = getattr(table, "schema", None)
+    columns = model.to_schema().columns.items() if model else ()
+    return {name for name, column in columns if (column.metadata or {}).get("personal")}
 
 
 def test_the_index_links_to_every_page():

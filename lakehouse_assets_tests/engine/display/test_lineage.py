@@ -11,7 +11,7 @@ from lakehouse_assets.bronze import sales_transactions as bronze
 from lakehouse_assets.engine.display import lineage
 from lakehouse_assets.engine.display.analysed_plan import UnreadablePlan
 from lakehouse_assets.engine.display.lineage import Traced
-from lakehouse_assets.engine.tables import Table
+from lakehouse_assets.engine.kinds import Table
 from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.silver import sales_transactions as silver
 

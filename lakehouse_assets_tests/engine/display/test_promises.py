@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lakehouse_assets.definitions import TABLES
+from lakehouse_assets.engine.checks import CONSEQUENCES
 from lakehouse_assets.engine.contracts import Rule
-from lakehouse_assets.engine.display.promises import promise
 from lakehouse_assets.engine.expressions import CHECKS
-from lakehouse_assets.engine.orchestration import checks
+from lakehouse_assets.engine.promises import promise
 from lakehouse_assets.engine.rules import ReferenceRule, RowRule, UniqueRule, VolumeRule
 
 
@@ -43,5 +43,5 @@ def test_every_check_has_words_or_its_own_name(check):
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.key)
 def test_every_check_says_what_happens_when_it_is_broken(table):
-    for check in checks.checks_of(table):
-        assert check.description.endswith(tuple(checks.CONSEQUENCES.values()))
+    for check in table.checks:
+        assert check.description.endswith(tuple(CONSEQUENCES.values()))

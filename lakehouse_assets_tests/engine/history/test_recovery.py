@@ -14,7 +14,7 @@ from lakehouse_assets.bronze.sales_products import table as products
 from lakehouse_assets.bronze.sales_transactions import table as bronze
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Position, Slice
-from lakehouse_assets.engine.history.recovery import ledger_of, recovered
+from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.history.segments import KEPT
 from lakehouse_assets.engine.sources.drop_planning import Dropped, Listing, plan
 from lakehouse_assets.engine.sources.file_versions import FileVersion
@@ -52,14 +52,14 @@ def test_bronze_counts_its_rows_and_its_quarantine_oldest_topic_first(lake):
         lake.uri(bronze.key), pa.table(coordinates(("old", 0, 3), ("old", 0, 7), ("old", 1, 2))), mode="append"
     )
     write_deltalake(lake.uri(bronze.quarantine), pa.table(coordinates(("old", 1, 9), year=2021)))
-    assert recovered(lake, bronze) == Position({"old": {0: ((3, 8),), 1: ((2, 10),)}, "new": {0: ((0, 1),)}})
+    assert bronze.recovered(lake) == Position({"old": {0: ((3, 8),), 1: ((2, 10),)}, "new": {0: ((0, 1),)}})
 
 
 def test_silver_counts_the_losers_too(lake):
     write_deltalake(lake.uri(bronze.key), pa.table(coordinates(("t", 0, 0), ("t", 0, 1))))
     losers = pa.array([[{"topic_id": "t", "partition": 0, "offset": 1, "content_hash": "x"}]])
     write_deltalake(lake.uri(silver.key), pa.table(coordinates(("t", 0, 0)) | {"losers": losers}))
-    assert recovered(lake, silver) == Position({"t": {0: ((0, 2),)}})
+    assert silver.recovered(lake) == Position({"t": {0: ((0, 2),)}})
 
 
 def test_a_table_whose_history_still_states_nothing_from_its_first_version_on_is_simply_new(lake):
@@ -73,7 +73,7 @@ def test_a_file_is_known_as_taken_by_its_rows(lake):
     write_deltalake(lake.uri(products.key), pa.table(coordinates((good.id, 0, 39), (good.id, 0, 61))))
     write_deltalake(lake.uri(products.quarantine), pa.table(coordinates((bad.id, 0, 0))))
     listing = Listing((Dropped(good, 80), Dropped(bad, 80)), datetime(2026, 1, 2, tzinfo=UTC))
-    position = recovered(lake, products)
+    position = products.recovered(lake)
     assert set(position.topic_ids) == {good.id, bad.id}
     assert plan(listing, position, settle_seconds=1, most_bytes=1000) == ()
 
@@ -88,7 +88,7 @@ def test_a_file_in_silver_was_taken_as_bronze_took_it_and_its_quarantine_claims_
     write_deltalake(lake.uri(silver_products.key), pa.table(coordinates((done.id, 0, 39)) | {"losers": no_losers}))
     write_deltalake(lake.uri(silver_products.quarantine), pa.table(coordinates((begun.id, 0, 61))))
 
-    beyond = ledger_of(lake, products).position.since(recovered(lake, silver_products))
+    beyond = ledger_of(lake, products).position.since(silver_products.recovered(lake))
     assert beyond == (Slice(begun.id, 0, 0, 80),)
 
 

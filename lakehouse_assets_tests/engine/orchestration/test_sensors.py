@@ -12,10 +12,10 @@ from dagster._core.utils import make_new_run_id
 from lakehouse_assets.bronze.sales_transactions import table as source
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.kinds.kafka import TOPIC_TAG
 from lakehouse_assets.engine.orchestration import sensors
 from lakehouse_assets.engine.orchestration.holding import CODE_TAG, CODE_VERSION, hold
 from lakehouse_assets.engine.orchestration.sensors import STATE_TAG, Work, dead_rebuilds, dead_runs, request, tick
-from lakehouse_assets.engine.tables import TOPIC_TAG
 from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.settings import load
 

@@ -17,7 +17,6 @@ from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.sources import kafka, planning
 from lakehouse_assets.engine.sources.kafka_peeking import cut_at
 from lakehouse_assets.engine.sources.planning import Acceptance, Led, TopicState, led_anew
-from lakehouse_assets.engine.sources.source import source_of
 from lakehouse_assets.engine.upkeep.restating import restate
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.errors import LossError
@@ -65,10 +64,10 @@ def test_a_real_broker_says_where_a_log_ends_for_a_leader_epoch(lab: Lab, monkey
 
     grown = replace(state, last_stable={0: 140}, leader_epochs={0: 1})
     monkeypatch.setattr(kafka, "topic_state", lambda *_: grown)
-    assert [part.end for part in source_of(lab.settings, lab.bronze).plan(ledger)] == [140]
+    assert [part.end for part in lab.bronze.reader(lab.settings).plan(ledger)] == [140]
     further = replace(ledger, position=ledger.position.advance([Slice(state.topic_id, 0, 10, 12)]))
     with pytest.raises(LossError, match="partition 0 at 10, the table has read up to 12"):
-        source_of(lab.settings, lab.bronze).plan(further)
+        lab.bronze.reader(lab.settings).plan(further)
 
 
 @pytest.mark.services
@@ -85,7 +84,7 @@ def test_the_loss_after_a_recovery_from_rows_says_that_it_may_be_none(lab: Lab):
     assert lab.position(lab.bronze).next_offset(lab.state().topic_id, 0) == 3
     lab.admin.delete_records([TopicPartition(lab.topic, 0, 3)])
     lab.until(lambda: lab.state().log_start == {0: 3})
-    assert source_of(lab.settings, lab.bronze).plan(lab.lake.ledger(lab.bronze.key)) == ()
+    assert lab.bronze.reader(lab.settings).plan(lab.lake.ledger(lab.bronze.key)) == ()
 
     lose_the_log(lab)
 
@@ -93,7 +92,7 @@ def test_the_loss_after_a_recovery_from_rows_says_that_it_may_be_none(lab: Lab):
     for _ in ("recovered at each look", "recovered once and said again by maintenance"):
         ledger = ledger_of(lab.lake, lab.bronze)
         with pytest.raises(LossError, match=rf"0 offsets 1 to 2; .*recovered from its rows.*aborted.*{verb}"):
-            source_of(lab.settings, lab.bronze).plan(ledger)
+            lab.bronze.reader(lab.settings).plan(ledger)
         restate(delta.Target(lab.spark, lab.lake, lab.bronze.key), lab.bronze, "maintenance")
     accepted = acceptances.record(lab.spark, lab.settings, lab.bronze, "someone")
     assert accepted.lost == (Slice(lab.state().topic_id, 0, 1, 3),)
@@ -112,11 +111,11 @@ def test_a_topic_that_was_really_cut_is_a_loss_and_a_restart_is_none(tmp_path: P
         for number in range(100):
             lab.send(sale(number))
         position = Position().advance([Slice(lab.state().topic_id, 0, 0, 100)])
-        position = source_of(lab.settings, lab.bronze).marked(position)
+        position = lab.bronze.reader(lab.settings).marked(position)
         ledger = Ledger(1, position, 1)
         stack.restart("kafka")
         lab.until(lambda: lab.state().leader_epochs != position.leader_epochs[lab.state().topic_id])
-        assert source_of(lab.settings, lab.bronze).plan(ledger) == ()
+        assert lab.bronze.reader(lab.settings).plan(ledger) == ()
         stack.down()
         cut(tmp_path / "home" / "kafka" / "data" / f"{lab.topic}-0", 80)
         stack.up("kafka")
@@ -124,7 +123,7 @@ def test_a_topic_that_was_really_cut_is_a_loss_and_a_restart_is_none(tmp_path: P
         lab.until(lambda: lab.state().last_stable == {0: 80})
         lab.send(*map(sale, range(60)))
         with pytest.raises(LossError, match="partition 0 at 80, the table has read up to 100"):
-            source_of(lab.settings, lab.bronze).plan(ledger)
+            lab.bronze.reader(lab.settings).plan(ledger)
     finally:
         stack.down()
         shutil.rmtree(tmp_path / "home", ignore_errors=True)

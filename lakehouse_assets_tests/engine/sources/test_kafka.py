@@ -21,7 +21,6 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration.progress import snapshot
 from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.sources import kafka
-from lakehouse_assets.engine.writing import increments
 from lakehouse_assets.errors import LossError
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, Lab, sale
 
@@ -185,7 +184,7 @@ def test_a_tick_asks_the_topic_once_and_a_batch_once(lab: Lab, instance, monkeyp
 
     assert isinstance(look(instance, lab), RunRequest)
     assert len(asked) == 1
-    lab.publish(increments.land(lab.engine(), lab.bronze, batch))
+    lab.publish(lab.bronze.increment(lab.engine(), batch))
     assert len(asked) == 2
     lab.refine()
     lab.recompute()

@@ -17,9 +17,8 @@ from lakehouse_assets.engine.spark import SparkConnect, connect
 from lakehouse_assets.engine.upkeep import compaction
 from lakehouse_assets.engine.upkeep.maintenance import daily, maintain, maintenance_job
 from lakehouse_assets.engine.writing import delta
-from lakehouse_assets.engine.writing.increments import refine
+from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.engine.writing.publication import publish
-from lakehouse_assets.engine.writing.rebuilds import redo_answers
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
@@ -86,7 +85,7 @@ def test_an_increment_that_meets_a_compaction_is_written_again_by_itself(crowded
     """The compaction commits while the batch is being merged into the same files; the batch does not fail."""
     lab, other = crowded_lab, connect(crowded_lab.settings, str(uuid4()))
     lab.send(sale(0, price=5), sale(11)).land()
-    planned = refine(lab.engine(), lab.silver)
+    planned = lab.silver.increment(lab.engine(), LATER)
     slow = replace(planned, rows=planned.rows.where(F.expr(SLOW)))
     target = delta.Target(other, lab.lake, lab.silver.key)
     crowds = compaction.crowded(lab.lake, lab.silver.key, lab.settings)
@@ -105,7 +104,7 @@ def test_an_increment_that_meets_a_compaction_is_written_again_by_itself(crowded
 
 
 def rebuild_gold(lab: Lab) -> None:
-    for piece in redo_answers(lab.engine(), lab.gold, sorted(lab.lake.days(lab.gold.key))):
+    for piece in lab.gold.rebuild(lab.engine(), sorted(lab.lake.days(lab.gold.key))):
         lab.publish(piece)
 
 

@@ -12,12 +12,11 @@ from lakehouse_assets.engine.history import commit_log
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.history.versions import Stale
+from lakehouse_assets.engine.kinds import Table
 from lakehouse_assets.engine.orchestration import sensors
 from lakehouse_assets.engine.orchestration.backfills import stale_days
-from lakehouse_assets.engine.tables import Table
 from lakehouse_assets.engine.upkeep.restating import forget, restate
 from lakehouse_assets.engine.writing import delta, quarantine
-from lakehouse_assets.engine.writing.rebuilds import redo_events
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
 pytestmark = pytest.mark.services
@@ -113,8 +112,7 @@ def test_without_maintenance_the_rows_say_where_a_table_is(lab: Lab):
 def test_a_restatement_hides_no_rebuild_from_what_lives_on_the_table(lab: Lab):
     """Increment, rebuild, restate, then gold: it computes the rebuilt day, and once only."""
     lab.send(sale(1), sale(2, date="2017-03-02")).ingest()
-    records = delta.read(lab.spark, lab.lake, lab.bronze.key)
-    lab.publish_all(redo_events(lab.engine(), lab.silver, records, [MARCH_2]))
+    lab.publish_all(lab.silver.rebuild(lab.engine(), [MARCH_2]))
     restate_all(lab)
 
     assert sensors.look(lab.settings, lab.bronze, lab.tables) is not None
@@ -130,8 +128,7 @@ def test_a_restatement_hides_no_rebuild_from_what_lives_on_the_table(lab: Lab):
 def test_a_rebuild_whose_log_is_gone_is_not_forgotten(lab: Lab):
     """Increment, rebuild, then of the log nothing but a restatement: every day is computed anew, and once only."""
     lab.send(sale(1), sale(2, date="2017-03-02")).ingest()
-    records = delta.read(lab.spark, lab.lake, lab.bronze.key)
-    lab.publish_all(redo_events(lab.engine(), lab.silver, records, [MARCH_2]))
+    lab.publish_all(lab.silver.rebuild(lab.engine(), [MARCH_2]))
     a_day_passes(lab)
 
     assert sensors.look(lab.settings, lab.bronze, lab.tables) is not None

@@ -62,7 +62,7 @@ def test_every_rule_has_a_verdict_over_all_days_and_over_each():
 
 
 def test_a_broken_rule_warns_where_rows_are_set_aside_and_fails_where_nothing_is_published():
-    assert {check.dagsters_severity for check in checks.checks_of(bronze.table)} == {AssetCheckSeverity.WARN}
-    silvers = {check.dagsters_severity for check in checks.checks_of(silver.table) if check.severity != "fail"}
+    assert {checks.severity_of(check) for check in bronze.table.checks} == {AssetCheckSeverity.WARN}
+    silvers = {checks.severity_of(check) for check in silver.table.checks if check.severity != "fail"}
     assert silvers == {AssetCheckSeverity.WARN}
-    assert {check.dagsters_severity for check in checks.checks_of(gold.table)} == {AssetCheckSeverity.ERROR}
+    assert {checks.severity_of(check) for check in gold.table.checks} == {AssetCheckSeverity.ERROR}

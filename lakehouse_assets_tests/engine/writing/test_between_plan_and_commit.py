@@ -12,8 +12,9 @@ from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.sources.planning import Acceptance
-from lakehouse_assets.engine.writing import delta, increments, publication, turns
+from lakehouse_assets.engine.writing import delta, publication, turns
 from lakehouse_assets.engine.writing.drift import Change
+from lakehouse_assets.engine.writing.engine import LATER, standing_ledger
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.errors import BrokenContractError, LossError, SupersededError
 from lakehouse_assets_tests.engine.lab import Lab, sale
@@ -59,7 +60,7 @@ def test_a_restore_that_wins_the_race_is_not_hidden_either(lab: Lab, monkeypatch
 
     assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 2)]
     with pytest.raises(LossError, match="RESTORE"):
-        increments.standing_ledger(lab.lake, lab.bronze)
+        standing_ledger(lab.lake, lab.bronze)
     acceptances.record(lab.spark, lab.settings, lab.bronze, "someone")
     lab.ingest()
     assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 1), (0, 2)]
@@ -71,7 +72,7 @@ def test_an_acceptance_between_plan_and_commit_counts_for_the_next_batch(lab: La
     """Of rules as of offsets: the batch that knew nothing of it does not use it up."""
     lab.send(sale(0)).ingest()
     lab.send(sale(1)).land()
-    planned = increments.refine(lab.engine(), lab.silver)
+    planned = lab.silver.increment(lab.engine(), LATER)
     rule = "CustomerNo: no longer in the model"
     acceptances.record_rules(lab.spark, lab.settings, lab.silver, [rule], "someone")
 
@@ -112,7 +113,7 @@ def test_a_column_is_never_widened_over_another_batch(lab: Lab, monkeypatch):
     """The rewriting of the table loses to a batch that was committed after it began: no row of that batch is lost."""
     lab.send(sale(0)).ingest()
     lab.send(sale(1)).land()
-    planned, rival = (increments.refine(lab.engine(), lab.silver) for _ in range(2))
+    planned, rival = (lab.silver.increment(lab.engine(), LATER) for _ in range(2))
     wider = replace(planned, change=Change(widened={"Quantity": LongType()}))
     alter = delta.Target.alter
 
@@ -137,12 +138,12 @@ def test_two_runs_that_meet_twenty_times_lose_nothing_and_hold_nothing(lab: Lab)
 
     def run(planned: Publication) -> None:
         first = iter([planned])
-        fresh = partial(increments.refine, lab.engine(), lab.silver)
+        fresh = partial(lab.silver.increment, lab.engine(), LATER)
         met.append(publication.publish_anew(lab.spark, lab.lake, lambda: next(first, None) or fresh()) is not None)
 
     for number in range(1, 21):
         lab.send(sale(number)).land()
-        for planned in [increments.refine(lab.engine(), lab.silver) for _ in range(2)]:
+        for planned in [lab.silver.increment(lab.engine(), LATER) for _ in range(2)]:
             run(planned)
 
     assert met.count(True) == 20
@@ -156,7 +157,7 @@ def test_a_run_that_lost_the_race_publishes_what_is_left_at_once(lab: Lab):
     """Another machine's batch came first, which no turn keeps away: the rest is planned anew in a new turn."""
     lab.send(sale(0)).ingest()
     lab.send(sale(1)).land()
-    plan = partial(increments.refine, lab.engine(), lab.silver)
+    plan = partial(lab.silver.increment, lab.engine(), LATER)
     rival, planned = plan(), publication.in_turn(lab.settings, lab.silver, plan)
     lab.publish(rival)
     lab.send(sale(2)).land()

@@ -11,7 +11,8 @@ from pandera.pyspark import DataFrameModel, Field
 from pyspark.errors import AnalysisException
 
 from lakehouse_assets.engine.payload import parse_json
-from lakehouse_assets.engine.writing import columns, increments
+from lakehouse_assets.engine.writing import columns
+from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.engine.writing.publication import publish
 from lakehouse_assets.errors import ContractError, LakehouseError, PlanError
 from lakehouse_assets_tests.engine.lab import Lab, sale
@@ -48,7 +49,7 @@ def test_a_renamed_column_carries_its_values_and_a_dropped_one_is_gone(lab: Lab)
     lab.refine()
     modelled(lab, After).send(sale(3, Quantity=5)).land()
     with pytest.raises(ContractError, match="Quantity, Shop is not in the model any longer"):
-        increments.refine(lab.engine(), lab.silver)
+        lab.silver.increment(lab.engine(), LATER)
     said = (lab.spark, lab.settings, lab.silver)
     for wrong in (
         lambda: columns.drop(*said, "TransactionNo", "me"),
@@ -62,7 +63,7 @@ def test_a_renamed_column_carries_its_values_and_a_dropped_one_is_gone(lab: Lab)
             wrong()
 
     modelled(lab, Before)
-    older = increments.refine(lab.engine(), lab.silver)
+    older = lab.silver.increment(lab.engine(), LATER)
     modelled(lab, After)
     position = lab.position(lab.silver)
     columns.rename(lab.spark, lab.settings, lab.silver, "Quantity", "units", "me")

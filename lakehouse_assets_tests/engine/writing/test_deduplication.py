@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.sources.kafka_source import KafkaSource
-from lakehouse_assets.engine.writing import increments
+from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.errors import PlanError
 from lakehouse_assets_tests.engine import expectation
 from lakehouse_assets_tests.engine.expectation import Event, Sent
@@ -92,7 +92,7 @@ def refine(lab: Lab, topic_id: str, pieces, is_repeated: bool) -> None:
     slices = tuple(Slice(topic_id, *piece) for piece in pieces)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KafkaSource, "cap", lambda _source, _beyond: slices)
-        prepared = [increments.refine(lab.engine(), lab.silver) for _ in range(1 + is_repeated)]
+        prepared = [lab.silver.increment(lab.engine(), LATER) for _ in range(1 + is_repeated)]
     lab.publish(prepared[0])
     for again in prepared[1:]:
         with pytest.raises(PlanError):

@@ -13,9 +13,10 @@ from pandera.pyspark import DataFrameModel, Field
 
 from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.payload import MOST_UNDECLARED, parse_json
-from lakehouse_assets.engine.writing import audits, increments, rebuilds
+from lakehouse_assets.engine.writing import audits
 from lakehouse_assets.engine.writing.audits import MOST_NAMES, NOT_DECLARED
 from lakehouse_assets.engine.writing.drift import can_widen
+from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import ContractError
 from lakehouse_assets.silver import sales_transactions as silver
@@ -59,8 +60,7 @@ def test_evolve_new_fields_are_kept_as_text_beside_the_columns(lab: Lab):
     assert recorded == [(), (), ()]
     before = lab.rows(lab.silver.key)
     days = sorted(lab.lake.days(lab.silver.key))
-    records = lab.spark.read.format("delta").load(lab.lake.uri(lab.bronze.key, "s3a"))
-    lab.publish_all(rebuilds.redo_events(lab.engine(), lab.silver, records, days))
+    lab.publish_all(lab.silver.rebuild(lab.engine(), days))
     assert lab.rows(lab.silver.key) == before
 
 
@@ -85,7 +85,7 @@ def test_freeze_stops_the_run_and_names_the_fields(lab: Lab):
     lab.send(without(sale(2, ClientNo=7), "CustomerNo")).land()
 
     with pytest.raises(RefusedError, match=r"'CustomerNo: absent', 'clientno: not declared'"):
-        increments.refine(lab.engine(), lab.silver)
+        lab.silver.increment(lab.engine(), LATER)
     assert (lab.lake.version(lab.silver.key), lab.rows(lab.silver.quarantine)) == (version, [])
 
 
@@ -95,7 +95,7 @@ def test_a_key_of_its_own_in_each_record_makes_neither_columns_nor_names_without
     monkeypatch.setattr(audits, "MOST_GROUPS", 100)
     odd = sale(1000, **{"k\n" * 60: 1, "tip": 1}), sale(1001, tip=2, **{f"s{i}": i for i in range(120)})
     lab.send(*(sale(i, **{f"sku_{i}": 1}) for i in range(300)), *odd).land()
-    planned = increments.refine(lab.engine(), lab.silver)
+    planned = lab.silver.increment(lab.engine(), LATER)
     lab.publish(planned)
 
     named = {name for name in planned.audit.broken_rules if name.endswith(NOT_DECLARED)}
@@ -165,7 +165,7 @@ def test_a_wider_model_widens_the_table_and_adds_its_columns_and_a_narrower_one_
 
     modelled(lab, Narrow).send(lean(3)).land()
     with pytest.raises(ContractError, match="its column Quantity is bigint, the model says int"):
-        increments.refine(lab.engine(), lab.silver)
+        lab.silver.increment(lab.engine(), LATER)
 
     class Dropped(Short):
         Price: T.DecimalType(18, 2) = Field()  # type: ignore[valid-type]
@@ -173,7 +173,7 @@ def test_a_wider_model_widens_the_table_and_adds_its_columns_and_a_narrower_one_
 
     modelled(lab, Dropped)
     with pytest.raises(ContractError, match="its column CustomerNo is not in the model any longer"):
-        increments.refine(lab.engine(), lab.silver)
+        lab.silver.increment(lab.engine(), LATER)
     rule = "CustomerNo: no longer in the model"
     acceptances.record_rules(lab.spark, lab.settings, lab.silver, [rule], "somebody")
     lab.refine()

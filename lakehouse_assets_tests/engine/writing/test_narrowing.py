@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 
 import pyspark.sql.functions as F
@@ -17,7 +18,7 @@ from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine.history.position import Slice, halve, without
 from lakehouse_assets.engine.sources import kafka_records
-from lakehouse_assets.engine.writing import judging, narrowing, rebuilds, replays
+from lakehouse_assets.engine.writing import judging, narrowing
 from lakehouse_assets.engine.writing.judging import AnswerFailsError
 from lakehouse_assets.engine.writing.narrowing import TooManyFailError, evaluated
 from lakehouse_assets.engine.writing.verdicts import typed_rows
@@ -25,7 +26,7 @@ from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.silver import sales_transactions as silver
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, Lab, sale
 
-DAY = rebuilds.date(2017, 3, 1)
+DAY = date(2017, 3, 1)
 NANOSECONDS = 1_793_528_130_000_000_000
 
 
@@ -127,15 +128,14 @@ def test_a_record_on_which_the_transform_fails_is_set_aside_and_the_others_are_p
     assert lab.plan() == ()
     assert lab.position(lab.silver) == lab.position(lab.bronze)
 
-    records = lab.spark.read.format("delta").load(lab.lake.uri(lab.bronze.key, "s3a"))
-    lab.publish_all(rebuilds.redo_events(lab.engine(), lab.silver, records, [DAY]))
-    lab.publish_all(replays.replay(lab.engine(), lab.silver, [DAY]))
+    lab.publish_all(lab.silver.rebuild(lab.engine(), [DAY]))
+    lab.publish_all(lab.silver.replay(lab.engine(), [DAY]))
     assert lab.coordinates(lab.silver.key) == [(0, offset) for offset in range(22) if offset != 20]
     assert lab.coordinates(lab.silver.quarantine) == [(0, 20)]
     lab.assert_stock()
 
     lab.silver = mended
-    lab.publish_all(replays.replay(lab.engine(), lab.silver, [DAY]))
+    lab.publish_all(lab.silver.replay(lab.engine(), [DAY]))
     assert lab.coordinates(lab.silver.key) == [(0, offset) for offset in range(22)]
     assert lab.rows(lab.silver.quarantine) == []
 
@@ -175,7 +175,7 @@ def test_a_record_that_sparks_reader_cannot_read_is_set_aside_with_its_bytes(lab
     aside = lab.rows(lab.bronze.quarantine, '"offset", value, key, reasons')
     assert [(row["offset"], row["value"], row["key"]) for row in aside] == [(n, sale(n), b"k") for n in (4, 5, 6)]
     assert aside[1]["reasons"] == [f"timestamp: {NANOSECONDS} ms is no time that a date has; are these nanoseconds?"]
-    lab.publish_all(rebuilds.repair(lab.engine(), lab.bronze, [DAY]))
+    lab.publish_all(lab.bronze.rebuild(lab.engine(), [DAY]))
     assert lab.coordinates(lab.bronze.key) == [(0, offset) for offset in (0, 1, 2, 3, 7, 8)]
     assert lab.coordinates(lab.bronze.quarantine) == [(0, 4), (0, 5), (0, 6)]
     assert [row["lines"] for row in lab.rows(lab.gold.key)] == [6]

@@ -10,7 +10,8 @@ import pytest
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources import planning
 from lakehouse_assets.engine.sources.planning import TopicState
-from lakehouse_assets.engine.writing import delta, increments, rebuilds
+from lakehouse_assets.engine.writing import delta, rebuilds
+from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.errors import PlanError
 from lakehouse_assets_tests.engine.lab import Lab, sale
@@ -44,9 +45,8 @@ def test_rebuilt_days_equal_the_increments(lab: Lab):
 
 
 def rebuild(lab: Lab, days: list[date]) -> None:
-    records = delta.read(lab.spark, lab.lake, lab.bronze.key, days=days)
-    lab.publish_all(rebuilds.redo_events(lab.engine(), lab.silver, records, days))
-    lab.publish_all(rebuilds.redo_answers(lab.engine(), lab.gold, days))
+    lab.publish_all(lab.silver.rebuild(lab.engine(), days))
+    lab.publish_all(lab.gold.rebuild(lab.engine(), days))
 
 
 @pytest.mark.services
@@ -54,9 +54,8 @@ def test_a_rebuild_and_an_increment_planned_beside_it_do_not_undo_each_other(lab
     """Whichever commits second is refused and planned anew; no row of the first one is lost."""
     lab.send(sale(1)).ingest()
     lab.send(sale(2)).land()
-    records = delta.read(lab.spark, lab.lake, lab.bronze.key, days=[MARCH_1])
-    beside = planned_without_a_turn(rebuilds.redo_events(lab.engine(), lab.silver, records, [MARCH_1]))
-    increment = increments.refine(lab.engine(), lab.silver)
+    beside = planned_without_a_turn(lab.silver.rebuild(lab.engine(), [MARCH_1]))
+    increment = lab.silver.increment(lab.engine(), LATER)
     lab.publish(increment)
 
     with pytest.raises(PlanError):
@@ -68,13 +67,13 @@ def test_a_rebuild_and_an_increment_planned_beside_it_do_not_undo_each_other(lab
 def test_a_repair_inserts_what_is_missing_and_deletes_nothing(lab: Lab):
     """Rows lost from bronze come back from Kafka, only on the days asked for; a repair with nothing to do succeeds."""
     lab.send(sale(1), sale(2), sale(3, date="2017-03-02")).land()
-    lab.publish_all(rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
+    lab.publish_all(lab.bronze.rebuild(lab.engine(), [MARCH_1]))
     whole, position = lab.rows(lab.bronze.key), lab.position(lab.bronze)
     lose(lab, "`offset` > 0")
 
-    lab.publish_all(rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1]))
+    lab.publish_all(lab.bronze.rebuild(lab.engine(), [MARCH_1]))
     assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 1)]
-    lab.publish_all(rebuilds.repair(lab.engine(), lab.bronze, [MARCH_1, MARCH_2]))
+    lab.publish_all(lab.bronze.rebuild(lab.engine(), [MARCH_1, MARCH_2]))
 
     assert lab.rows(lab.bronze.key) == whole
     assert lab.position(lab.bronze) == position
@@ -100,4 +99,4 @@ def test_gold_cannot_be_rebuilt_from_a_source_that_forgot_its_position(lab: Lab)
     lab.refine()
 
     with pytest.raises(PlanError, match="no longer holds the position"):
-        lab.publish_all(rebuilds.redo_answers(lab.engine(run_id=str(uuid4())), lab.gold, [MARCH_1]))
+        lab.publish_all(lab.gold.rebuild(lab.engine(run_id=str(uuid4())), [MARCH_1]))

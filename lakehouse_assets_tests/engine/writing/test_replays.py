@@ -11,8 +11,8 @@ import pytest
 
 from lakehouse_assets.engine.orchestration import quarantine_assets
 from lakehouse_assets.engine.rules import RowRule
-from lakehouse_assets.engine.tables import quarantine_of
-from lakehouse_assets.engine.writing import increments, publication, rebuilds, replays
+from lakehouse_assets.engine.writing import publication
+from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.silver.sales_transactions import Transaction
 from lakehouse_assets_tests.engine.lab import Lab, sale
@@ -46,7 +46,7 @@ def mended(lab: Lab) -> None:
 
 def replay(lab: Lab) -> int:
     """How many publications it took."""
-    found = [lab.publish(each) for each in replays.replay(lab.engine(), lab.silver, DAYS)]
+    found = [lab.publish(each) for each in lab.silver.replay(lab.engine(), DAYS)]
     return len(found)
 
 
@@ -83,11 +83,11 @@ def test_gold_follows_a_replay_by_itself_and_then_rests(lab: Lab):
     mended(lab)
     replay(lab)
 
-    done = increments.recompute(lab.engine(), lab.gold)
+    done = lab.gold.increment(lab.engine(), LATER)
 
     assert done.statement.days == (MARCH_1,)
     lab.publish(done)
-    assert increments.recompute(lab.engine(), lab.gold) is None
+    assert lab.gold.increment(lab.engine(), LATER) is None
     assert {row["event_date"]: str(row["revenue"]) for row in lab.rows(lab.gold.key)}[MARCH_1] == "3.50"
 
 
@@ -119,13 +119,12 @@ def dies(*_args, **_options):
 
 
 def rebuild(lab: Lab) -> None:
-    records = lab.spark.read.format("delta").load(lab.lake.uri(lab.bronze.key, "s3a"))
-    lab.publish_all(rebuilds.redo_events(lab.engine(), lab.silver, records.where("event_date <= '2017-03-02'"), DAYS))
+    lab.publish_all(lab.silver.rebuild(lab.engine(), DAYS))
 
 
 def test_a_quarantine_is_judged_by_its_size_and_the_age_of_its_oldest_row(lab: Lab):
     """From the log alone; an empty one passes."""
-    quarantine, now = quarantine_of(lab.silver), datetime.now(UTC)
+    quarantine, now = lab.silver.set_aside, datetime.now(UTC)
 
     def passed(now: datetime, **limits) -> dict[str, bool]:
         settings = lab.settings.model_copy(update=limits)

@@ -73,7 +73,7 @@ class World:
 
 
 def settled(world: World) -> Generator[None, None, tuple[Table, Quarantine]]:
-    """As `increments.settled_ledger`; returns what it has read."""
+    """As `settled_ledger`; returns what it has read."""
     while True:
         quarantine = world.quarantine
         yield

@@ -12,8 +12,8 @@ from pandera.pyspark import DataFrameModel, Field
 
 from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.rules import ReferenceRule, RowRule, UniqueRule, VolumeRule
-from lakehouse_assets.engine.writing import delta, increments, rebuilds
 from lakehouse_assets.engine.writing.audits import Audit
+from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets_tests.engine.lab import Lab, sale
@@ -59,14 +59,14 @@ def with_rules(lab: Lab, *rules) -> Lab:
 
 
 def audited(lab: Lab) -> Audit:
-    publication = increments.refine(lab.engine(), lab.silver)
+    publication = lab.silver.increment(lab.engine(), LATER)
     lab.publish(publication)
     return publication.audit
 
 
-def refused(lab: Lab, refine=increments.refine) -> RefusedError:
+def refused(lab: Lab) -> RefusedError:
     with pytest.raises(RefusedError) as caught:
-        refine(lab.engine(), lab.silver)
+        lab.silver.increment(lab.engine(), LATER)
     return caught.value
 
 
@@ -127,8 +127,7 @@ def test_a_rebuild_publishes_the_good_days_and_leaves_the_bad_one_as_it_was(lab:
     lab.send(sale(1), sale(2, price=200), sale(3, date="2017-03-02", Quantity=5)).ingest()
     before, lab.silver = lab.rows(lab.silver.key), strict
 
-    records = delta.read(lab.spark, lab.lake, lab.bronze.key, days=[MARCH_1, MARCH_2])
-    rebuild = rebuilds.redo_events(lab.engine(), lab.silver, records, [MARCH_1, MARCH_2])
+    rebuild = lab.silver.rebuild(lab.engine(), [MARCH_1, MARCH_2])
     with pytest.raises(RefusedError, match=r"2017-03-01 breaks 'Price: less_than_or_equal_to\(100\)'"):
         lab.publish_all(rebuild)
 

@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 
 import pytest
 
+from lakehouse_assets.engine.kinds import EventTable
 from lakehouse_assets.engine.rules import RowRule
 from lakehouse_assets.engine.spark import activate
-from lakehouse_assets.engine.tables import EventTable
-from lakehouse_assets.engine.writing import increments, publication, rebuilds, replays
+from lakehouse_assets.engine.writing import publication
+from lakehouse_assets.engine.writing.engine import LATER, settled_ledger
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.errors import SupersededError
 from lakehouse_assets.silver.sales_transactions import Transaction
@@ -140,20 +141,19 @@ MANY = orders(4)[::3]
 
 def refining(lab: Lab, table: EventTable, most: int = 250_000) -> Writer:
     engine = replace(lab.engine(), settings=lab.settings.model_copy(update={"max_records_per_batch": most}))
-    return Writer(lab, lambda: increments.refine(engine, table))
+    return Writer(lab, lambda: table.increment(engine, LATER))
 
 
 def redoing(lab: Lab, table: EventTable) -> Writer:
     def plan() -> Publication | None:
-        records = lab.spark.read.format("delta").load(lab.lake.uri(lab.bronze.key, "s3a"))
-        rebuild = rebuilds.redo_events(lab.engine(), table, records, DAYS)
+        rebuild = table.rebuild(lab.engine(), DAYS)
         return rebuild.plan(DAYS, [])
 
     return Writer(lab, plan)
 
 
 def replaying(lab: Lab, table: EventTable) -> Writer:
-    return Writer(lab, lambda: replays.replay(lab.engine(), table, DAYS).plan(DAYS, []))
+    return Writer(lab, lambda: table.replay(lab.engine(), DAYS).plan(DAYS, []))
 
 
 def test_a_loser_with_a_shorter_batch_leaves_the_winners_quarantine_alone(lab: Lab):
@@ -208,7 +208,7 @@ def test_a_rebuild_and_another_work_of_other_code_in_many_orders(lab: Lab, work,
     lab.send(sale(0, Quantity=20), sale(1, Quantity=1), sale(2, Quantity=7), b"never", sale(4, Quantity=7)).ingest()
     for order in MANY[part::PARTS]:
         interleave(redoing(lab, few), work(lab, many), order)
-        increments.settled_ledger(lab.engine(), lab.silver)
+        settled_ledger(lab.engine(), lab.silver)
         assert lab.assert_stock().told == 5, order
 
 

@@ -1,118 +1,29 @@
-"""What the file of a bronze table declares: its source and how to read an event's time from a record."""
+"""Bronze from files dropped below an S3 prefix: one row per line."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column
 
 from lakehouse_assets.engine import naming
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.history.versions import code_version, digest
+from lakehouse_assets.engine.history.versions import digest
+from lakehouse_assets.engine.kinds.source import SourceTable
 from lakehouse_assets.engine.sources.csv_format import Csv, names_fault
-from lakehouse_assets.engine.table import Table
+from lakehouse_assets.engine.sources.drop_reading import FAULT
+from lakehouse_assets.engine.sources.drop_source import DropSource
 from lakehouse_assets.errors import ContractError
+from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import AssetKey
 
-TOPIC_TAG = "lakehouse/topic"
-DROP_TAG = "lakehouse/drop"
-
-
-@dataclass(frozen=True)
-class SourceTable(Table):
-    """Bronze: what a source holds, as landed, one row per coordinate, append-only."""
-
-    event_time: Callable[[], Column]
-    """Over a record's columns: the event's own time, null where it can't be read (then the timestamp counts)."""
-
-    @property
-    @abstractmethod
-    def origin(self) -> str:
-        """The source in words, e.g. `topic sales.transactions`."""
-
-    @property
-    @abstractmethod
-    def origin_key(self) -> AssetKey:
-        """The source's own asset key."""
-
-    @property
-    @abstractmethod
-    def origin_name(self) -> str:
-        """The source as an identifier, e.g. `sales_transactions`."""
-
-    @property
-    @abstractmethod
-    def origin_kinds(self) -> frozenset[str]:
-        """What the source is, as the lineage graph shows it."""
-
-    @property
-    def promise(self) -> str:
-        """What a record has to meet; others are set aside."""
-        return "The record's day lies inside the calendar"
-
-    @cached_property
-    def code_version(self) -> str:
-        """Changes when the table's file does."""
-        return code_version(self.event_time)
-
-    @property
-    @abstractmethod
-    def run_tag(self) -> tuple[str, str]:
-        """The tag, name and value, of every run that takes in a batch of the source."""
-
-    @abstractmethod
-    def order(self, position: Position) -> tuple[str, ...] | None:
-        """The topic ids in the order of the source; None where they sort by themselves."""
-
-
-@dataclass(frozen=True)
-class KafkaTable(SourceTable):
-    """Bronze from a Kafka topic."""
-
-    topic: str
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if fault := naming.topic_fault(self.topic):
-            raise ContractError(f"topic {self.topic!r} {fault}", where=self.key, do="Give the name of another topic")
-
-    @property
-    def origin(self) -> str:
-        """`topic <name>`."""
-        return f"topic {self.topic}"
-
-    @property
-    def origin_key(self) -> AssetKey:
-        """`[kafka, <topic>]`, split at its dots where letters, digits and single underscores stand between."""
-        from dagster import AssetKey
-
-        return AssetKey(["kafka", *naming.words(self.topic, ".")])
-
-    @property
-    def origin_name(self) -> str:
-        """The topic with underscores; see `naming.identifier`."""
-        return naming.identifier(self.topic, ".")
-
-    @property
-    def origin_kinds(self) -> frozenset[str]:
-        """A topic."""
-        return frozenset({"kafka"})
-
-    @property
-    def run_tag(self) -> tuple[str, str]:
-        """The topic."""
-        return TOPIC_TAG, self.topic
-
-    def order(self, position: Position) -> tuple[str, ...]:
-        """As they were accepted: the ids of a topic and of its successor say nothing."""
-        return position.topic_ids
+DROP_TAG: Final = "lakehouse/drop"
 
 
 def when_dropped() -> Column:
@@ -179,6 +90,10 @@ class DropTable(SourceTable):
         """File versions are named so that they sort by time, in whichever order they were taken."""
         return
 
+    def reader(self, settings: Settings) -> DropSource:
+        """The prefix."""
+        return DropSource(settings, self)
+
     @property
     def promise(self) -> str:
         """What a file has to be."""
@@ -188,3 +103,8 @@ class DropTable(SourceTable):
     def code_version(self) -> str:
         """Changes when the form of the files does."""
         return digest("csv", *self.required, *self.format.said())
+
+    @property
+    def same_record(self) -> str:
+        """A file that was set aside whole leaves the quarantine once the table holds a row of it."""
+        return f"q.topic_id = h.topic_id AND (q.`offset` = h.`offset` OR q.reasons[0] LIKE '{FAULT}%')"

@@ -1,45 +1,31 @@
-"""What a view's file declares: its sources, its columns and its SQL, and no machinery."""
+"""A view, serve: an answer combined from other tables when it is read; holds no rows of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from pandera.pyspark import DataFrameModel
-from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine.contracts import Contract, compile_model
 from lakehouse_assets.engine.history.versions import digest
-from lakehouse_assets.engine.tables import DailyTable, EventTable, Table
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import ContractError
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A table by key, of which a view reads these columns; as long as it does not exist it is read as empty."""
-
-    key: str
-    fields: StructType
-
-    @property
-    def name(self) -> str:
-        """The key as an identifier, e.g. `silver_sales_products`."""
-        return self.key.replace("/", "_")
-
-
-Source = EventTable | DailyTable | Reference
 
 
 @dataclass(frozen=True)
 class View(Table):
     """Serve: an answer combined from other tables when it is read; holds no rows of its own."""
 
-    sources: tuple[Source, ...]
+    over: tuple[Table, ...]
+    """What it reads; as long as one does not exist it is read as empty."""
     schema: type[DataFrameModel]
     grain: tuple[str, ...]
     """Columns that identify a row."""
     sql: str
-    """One SELECT over the sources' names (`gold_sales_customer_days`), in SQL that Spark, DuckDB and delta-rs share."""
+    """One SELECT over the names of what it is over (`gold_sales_customer_days`), in SQL that Spark, DuckDB and delta-rs
+    share."""
     freshness_hours: float | None = field(default=None, kw_only=True)
     """None: a view holds nothing that could be stale; its sources promise for themselves."""
 
@@ -64,3 +50,22 @@ class View(Table):
     def code_version(self) -> str:
         """Changes when the SQL or the contract does."""
         return digest(self.sql, self.contract.version)
+
+    @property
+    def upstreams(self) -> tuple[Table, ...]:
+        """What it is over."""
+        return self.over
+
+    @property
+    def full_grain(self) -> tuple[str, ...]:
+        """The declared one."""
+        return self.grain
+
+    @property
+    def freshness_said(self) -> str:
+        """It promises nothing of its own."""
+        return "that of its sources: it is combined when it is read"
+
+    def rules_said(self) -> Iterator[str]:
+        """What an examination looks at."""
+        yield "**Rules**: materializing it checks columns, nulls and grain; it stores nothing"

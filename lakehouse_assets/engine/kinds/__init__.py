@@ -1,0 +1,22 @@
+"""The kinds of table: one file each, the same questions answered in each. What a table's file declares is of one."""
+
+from lakehouse_assets.engine.kinds.answer import AnswerTable
+from lakehouse_assets.engine.kinds.drop import DropTable, when_dropped
+from lakehouse_assets.engine.kinds.event import EventTable
+from lakehouse_assets.engine.kinds.kafka import KafkaTable
+from lakehouse_assets.engine.kinds.quarantine import Quarantine
+from lakehouse_assets.engine.kinds.view import View
+from lakehouse_assets.engine.sources.csv_format import Csv
+from lakehouse_assets.engine.table import Table
+
+__all__ = [
+    "AnswerTable",
+    "Csv",
+    "DropTable",
+    "EventTable",
+    "KafkaTable",
+    "Quarantine",
+    "Table",
+    "View",
+    "when_dropped",
+]

@@ -1,0 +1,136 @@
+"""A table of answers, gold: recomputed for each day of its source that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pyspark.sql.functions as F
+from pandera.pyspark import DataFrameModel
+from pyspark.sql import Column, DataFrame
+
+from lakehouse_assets.engine import checks, definitions, own_columns
+from lakehouse_assets.engine.checks import Check
+from lakehouse_assets.engine.contracts import Contract, compile_model, without_quarantine
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.ledger import Ledger
+from lakehouse_assets.engine.history.versions import ANSWERS, code_version
+from lakehouse_assets.engine.kinds.event import EventTable
+from lakehouse_assets.engine.table import Table, Transform
+from lakehouse_assets.engine.writing import answers
+from lakehouse_assets.engine.writing.engine import Batch, Engine
+from lakehouse_assets.engine.writing.publication import Publication
+from lakehouse_assets.engine.writing.rebuilds import Rebuild
+from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import date
+
+
+@dataclass(frozen=True)
+class AnswerTable(Table):
+    """Gold: an answer for each day, recomputed from the days of its source that changed."""
+
+    source: EventTable
+    schema: type[DataFrameModel]
+    transform: Transform
+    """All rows of some days to those days' answers, with `event_date`."""
+    plot: str = ""
+    """The column that a materialization plots, summed by day; none is plotted without."""
+    grain: tuple[str, ...] = ()
+    """Columns that identify an answer, besides event_date; none for one row a day."""
+
+    def __post_init__(self) -> None:
+        """Refuses what could not hold, with a ContractError."""
+        super().__post_init__()
+        definitions.check_answers(self.contract, self.key)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The compiled schema; a broken rule that names no severity fails.
+
+        Raises:
+            ContractError: a check cannot be enforced, or is to set answers aside: they have no record to come back to.
+        """
+        return without_quarantine(compile_model(self.schema, self.key, default="fail"), self.key)
+
+    @cached_property
+    def code_version(self) -> str:
+        """Changes when the table's file or contract does."""
+        return code_version(self.transform, self.contract.version)
+
+    @property
+    def upstreams(self) -> tuple[Table, ...]:
+        """The table that it answers from."""
+        return (self.source,)
+
+    @property
+    def read_as_of(self) -> tuple[Table, ...]:
+        """All of them."""
+        return self.upstreams
+
+    @property
+    def looked_up(self) -> tuple[str, ...]:
+        """Tables of its reference rules."""
+        return self.contract.looked_up
+
+    def increment(self, engine: Engine, batch: Batch) -> Publication | None:
+        """The days that changed in its source since its position."""
+        return answers.recompute(engine, self)
+
+    def is_redone(self, lake: Lake, ledgers: Mapping[str, Ledger]) -> bool:
+        """Whether days that it answered from were computed anew."""
+        own = ledgers[self.key]
+        is_told_more = answers.is_told_more(ledgers[self.source.key], own)
+        return is_told_more and bool(answers.redone_days(lake, self, own))
+
+    def rebuild(self, engine: Engine, days: Sequence[date], tries: Sequence[str] = ()) -> Rebuild:
+        """The days recomputed from its source as it was at its own position."""
+        return answers.redo(engine, self, days, tries)
+
+    @property
+    def whole_commits(self) -> frozenset[str]:
+        """An increment computes whole days, too."""
+        return ANSWERS
+
+    @property
+    def full_grain(self) -> tuple[str, ...]:
+        """The grain with event_date."""
+        return (*self.grain, own_columns.PARTITION_COLUMN)
+
+    @property
+    def grain_rule(self) -> str:
+        """The grain as a rule, e.g. `one row per ProductNo and event_date`."""
+        return f"one row per {' and '.join(self.full_grain)}"
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The grain, and each rule."""
+        once = self.grain_rule
+        whole = Check(checks.check_name(once), frozenset({once}), f"There is {once}", "fail")
+        return (whole, *checks.of_rules(self.contract))
+
+    @property
+    def fatal_rules(self) -> frozenset[str]:
+        """Those of severity `fail`, and the grain."""
+        return super().fatal_rules | {self.grain_rule}
+
+    def told(self) -> Column:
+        """The grain's values."""
+        shown = self.contract.shown()
+        return F.concat_ws(", ", *[F.concat(F.lit(f"{name} "), shown[name]) for name in self.full_grain])
+
+    def rules_said(self) -> Iterator[str]:
+        """The contract."""
+        yield f"**Rules**: {checks.rules_said(self.contract, 'fail', 'a breach publishes nothing')}"
+
+    @property
+    def measure(self) -> str:
+        """The declared one."""
+        return self.plot
+
+    def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame:
+        """The transform's own columns."""
+        return self.transform(inputs[self.source.key])

@@ -1,0 +1,155 @@
+"""A table of events, silver: typed, one row per grain, the lowest or highest coordinate wins; bad rows set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from pandera.pyspark import DataFrameModel
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from lakehouse_assets.engine import checks, definitions, own_columns
+from lakehouse_assets.engine.checks import Check, Drift
+from lakehouse_assets.engine.contracts import Contract, compile_model
+from lakehouse_assets.engine.history import recovery
+from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.history.versions import code_version
+from lakehouse_assets.engine.kinds.quarantine import Quarantine
+from lakehouse_assets.engine.kinds.source import SourceTable
+from lakehouse_assets.engine.table import Table, Transform
+from lakehouse_assets.engine.writing import events, replays
+from lakehouse_assets.engine.writing.deduplication import LOSERS, Precedence
+from lakehouse_assets.engine.writing.engine import Batch, Engine
+from lakehouse_assets.engine.writing.publication import Publication
+from lakehouse_assets.engine.writing.rebuilds import Rebuild
+from lakehouse_assets.engine.writing.verdicts import coordinate, typed_rows, winners
+from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import date
+
+
+@dataclass(frozen=True)
+class EventTable(Table):
+    """Silver: typed events, one row per grain, the lowest or highest coordinate wins; bad rows in quarantine."""
+
+    source: SourceTable
+    schema: type[DataFrameModel]
+    grain: tuple[str, ...]
+    """Columns that identify an event, besides event_date."""
+    transform: Transform
+    """Bronze records to typed rows; keeps the coordinate, adds `unreadable` where a field can't be read."""
+    drift: Drift = "evolve"
+    """What a field does that the transform does not read: is kept in `undeclared`, stops the run, or sets the record
+    aside. A field that is absent stops the run or sets the record aside."""
+    keep: Literal["first", "last"] = "first"
+    """Which record of a grain wins: the one with the lowest or with the highest coordinate."""
+
+    def __post_init__(self) -> None:
+        """Refuses what could not hold, with a ContractError."""
+        super().__post_init__()
+        definitions.check_events(self.contract, self.grain, self.key)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The compiled schema."""
+        return compile_model(self.schema, self.key)
+
+    @cached_property
+    def code_version(self) -> str:
+        """Changes when the table's file or contract does."""
+        return code_version(self.transform, self.contract.version)
+
+    @property
+    def upstreams(self) -> tuple[Table, ...]:
+        """Its source table."""
+        return (self.source,)
+
+    @property
+    def looked_up(self) -> tuple[str, ...]:
+        """Tables of its reference rules."""
+        return self.contract.looked_up
+
+    @property
+    def set_aside(self) -> Quarantine:
+        """Records that cannot be read, or break a rule."""
+        return Quarantine(self.quarantine, self.owner, f"Rows set aside from {self.key}: where, and why.", of=self)
+
+    def increment(self, engine: Engine, batch: Batch) -> Publication | None:
+        """The records of its source beyond its position, at most one batch of them."""
+        return events.refine(engine, self)
+
+    def rebuild(self, engine: Engine, days: Sequence[date], tries: Sequence[str] = ()) -> Rebuild:
+        """The days' records through today's transform and contract."""
+        return events.redo(engine, self, days, tries)
+
+    def replay(self, engine: Engine, days: Sequence[date]) -> Rebuild:
+        """The days' quarantined records through today's transform and contract."""
+        return replays.replay(engine, self, days)
+
+    def recovered(self, lake: Lake) -> Position:
+        """Of its rows and their losers, of whole files by its source; its quarantine may hold what a dead run left."""
+        return recovery.by_rows_of_events(lake, self)
+
+    @property
+    def full_grain(self) -> tuple[str, ...]:
+        """The grain with event_date."""
+        return (*self.grain, own_columns.PARTITION_COLUMN)
+
+    def precedence(self, position: Position) -> Precedence:
+        """By coordinate, in the order of the source."""
+        return Precedence(self.keep, self.source.order(position))
+
+    @property
+    def quarantined_by_day(self) -> bool:
+        """Its records come from bronze, which keeps to the calendar."""
+        return True
+
+    def coordinates(self, rows: str, where: str) -> str:
+        """Those of the rows, and of their losers."""
+        losers = f"SELECT explode({LOSERS}) AS l FROM {rows} WHERE {where}"
+        own = super().coordinates(rows, where)
+        return f"{own} UNION ALL SELECT l.topic_id, l.`partition`, l.`offset` FROM ({losers})"
+
+    @property
+    def columns(self) -> StructType:
+        """Those of the model, and what the engine keeps of the record."""
+        return own_columns.of_events(self.contract.fields)
+
+    @property
+    def readable(self) -> StructType:
+        """The model, the day and the coordinate."""
+        return own_columns.readable_of_events(self.contract.fields)
+
+    def published_schema(self, spark: SparkSession) -> StructType:
+        """As an empty batch would have it."""
+        records = spark.createDataFrame([], self.source.published_schema(spark))
+        return winners(self, typed_rows(self, records), Position()).schema
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Whether records are readable, have the declared fields, and meet each rule."""
+        readable = Check("readable", None, "Each field can be read as its type", "quarantine")
+        return (readable, checks.of_drift(self.drift), *checks.of_rules(self.contract))
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it declares so."""
+        return self.drift == "freeze"
+
+    def told(self) -> Column:
+        """The coordinate."""
+        return coordinate()
+
+    def rules_said(self) -> Iterator[str]:
+        """The contract, and what a field does that comes or goes."""
+        yield f"**Rules**: {checks.rules_said(self.contract, 'quarantine', 'others go to the quarantine')}"
+        yield f"**Drift**: {self.drift}"
+
+    def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame:
+        """The transform's own columns."""
+        return self.transform(inputs[self.source.key])

@@ -1,0 +1,74 @@
+"""Columns that the engine adds to a table or fills itself, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pyspark.sql.types import (
+    ArrayType,
+    DateType,
+    IntegerType,
+    LongType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from lakehouse_assets.engine.payload import UNDECLARED
+from lakehouse_assets.engine.sources.records import RECORD
+from lakehouse_assets.engine.writing.deduplication import CONTENT_HASH, COORDINATE, LOSERS
+
+PARTITION_COLUMN = "event_date"
+MEANING: Final[Mapping[str, str]] = {
+    "topic_id": "The topic by the id that the broker gave it; a version of a file by its time, name and etag",
+    "partition": "Partition of the topic; 0 for a file",
+    "offset": "Offset in the partition; of a file where the row's line begins, in bytes",
+    "timestamp": "Kafka's timestamp of the record, or when the file was dropped, UTC",
+    "key": "The record's key as sent; the file's name",
+    "value": "The record's value as sent; the row as a JSON object of strings",
+    "headers": "The record's headers as sent; null for a file",
+    PARTITION_COLUMN: "UTC day of the event's own time; the Delta partition",
+    CONTENT_HASH: "SHA-256 over the business columns",
+    UNDECLARED: "Fields of the record that the table does not declare, as text, by their names in lower case",
+    LOSERS: "Coordinate and content hash of every other record of the same grain",
+}
+EVENT_DATE: Final = StructField(PARTITION_COLUMN, DateType(), False)
+_COORDINATE: Final = tuple(field for field in RECORD if field.name in COORDINATE)
+_LOSER: Final = StructType(
+    [
+        StructField("topic_id", StringType()),
+        StructField("partition", IntegerType()),
+        StructField("offset", LongType()),
+        StructField(CONTENT_HASH, StringType()),
+    ]
+)
+_OF_EVENTS: Final = (
+    *_COORDINATE,
+    EVENT_DATE,
+    StructField(UNDECLARED, MapType(StringType(), StringType())),
+    StructField(CONTENT_HASH, StringType(), False),
+    StructField(LOSERS, ArrayType(_LOSER), False),
+)
+
+
+def explained(field: StructField) -> StructField:
+    """The field with what it means."""
+    return StructField(field.name, field.dataType, field.nullable, {"comment": MEANING[field.name]})
+
+
+def of_records() -> StructType:
+    """The columns of a source table."""
+    return StructType([explained(field) for field in (*RECORD, EVENT_DATE)])
+
+
+def of_events(model: StructType) -> StructType:
+    """The columns of a table of events with this model."""
+    return StructType([*model, *map(explained, _OF_EVENTS)])
+
+
+def readable_of_events(model: StructType) -> StructType:
+    """The columns that a transform may read of a table of events."""
+    fields = {field.name: field for field in (*_COORDINATE, EVENT_DATE, *model.fields)}
+    return StructType([StructField(field.name, field.dataType, field.nullable) for field in fields.values()])
