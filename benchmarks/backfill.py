@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from lakehouse_assets.demo import producer
+from lakehouse_assets.engine.grids import DAILY
 from lakehouse_assets.engine.orchestration.assets import table_asset
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.spark import SparkConnect, connect, fit
@@ -112,10 +113,10 @@ class Bench:
         """Read, transform, check, deduplicate, replace: what a script would do."""
         engine, table = self.lab.engine(), self.lab.silver
         fit(engine.spark, self.rows)
-        records = delta.read(engine.spark, engine.lake, self.lab.bronze.key, days=self.days)
+        records = delta.read(engine.spark, engine.lake, self.lab.bronze.key, where=DAILY.where(self.days))
         typed = verdicts.typed_rows(table, records).where(F.size(REASONS) == 0)
         rows = verdicts.winners(table, typed, self.lab.position(table))
-        where = {"replaceWhere": delta.in_days(self.days)} if engine.lake.version(self.plain) >= 0 else {}
+        where = {"replaceWhere": DAILY.where(self.days)} if engine.lake.version(self.plain) >= 0 else {}
         writer = rows.write.format("delta").mode("overwrite").partitionBy("event_date").options(**where)
         writer.save(engine.lake.uri(self.plain, "s3a"))
 

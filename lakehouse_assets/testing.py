@@ -60,7 +60,7 @@ def check_events(
     landed = bronze_rows(table, spark, records)
     typed = typed_rows(table, landed).localCheckpoint()
     completeness.check(table.key, landed, typed)
-    counted = audit(typed)
+    counted = audit(typed, table.grid)
     if _is_refused(table, counted, refused, rows):
         return
     aside = typed.where(F.size(REASONS) > 0).orderBy("offset").collect()
@@ -91,16 +91,18 @@ def check_answers(
     nullable = StructType([StructField(field.name, field.dataType) for field in table.source.readable])
     given = spark.createDataFrame([tuple(row.get(name) for name in nullable.names) for row in source], nullable)
     answers = judged(table, given)
-    if not _is_refused(table, audit(answers), refused, rows):
+    if not _is_refused(table, audit(answers, table.grid), refused, rows):
         _same_rows(answers, rows)
 
 
 def bronze_rows(table: EventTable, spark: SparkSession, records: Sequence[Payload]) -> DataFrame:
-    """Records as bronze keeps them: partition 0, offsets from 0, dated by the source's event time."""
+    """Records as bronze keeps them: partition 0, offsets from 0, parted by the source's event time."""
     values = [value if isinstance(value, bytes) else json.dumps(value).encode() for value in records]
     landed = [(TOPIC_ID, 0, offset, _SENT, None, value, None) for offset, value in enumerate(values)]
     event_time = F.coalesce(table.source.event_time(), F.col("timestamp"))
-    return spark.createDataFrame(landed, RECORD).withColumn("event_date", F.to_date(event_time))
+    return spark.createDataFrame(landed, RECORD).withColumns(
+        {name: table.grid.of(event_time) for name in table.grid.columns}
+    )
 
 
 def _is_refused(table: Table, counted: Audit, refused: Sequence[str], rows: Sequence[Row]) -> bool:

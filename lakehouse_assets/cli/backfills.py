@@ -15,8 +15,7 @@ from lakehouse_assets.cli.tables import TABLE, known_table, started
 from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
-    from datetime import date
-
+    from lakehouse_assets.engine.grids import Partition
     from lakehouse_assets.engine.history.lake import Size
     from lakehouse_assets.engine.orchestration.backfills import Preview
     from lakehouse_assets.engine.table import Table
@@ -59,7 +58,7 @@ def backfill(
         return
     if days in (backfills.ALL, backfills.STALE):
         asked_for, held = wanted, backfills.held_by(lake, tables)
-        wanted = backfills.bridged(wanted, held, settings.max_rows_per_piece)
+        wanted = backfills.bridged(asked.grid, wanted, held, settings.max_rows_per_piece)
         if more := len(wanted) - len(asked_for):
             console.print(f"{more} days between them are rebuilt along: that costs less than more runs.")
     console.print(shown([backfills.preview(lake, each, wanted) for each in tables]))
@@ -135,12 +134,14 @@ def amount(size: Size) -> str:
     return f"{size.rows:,} rows, {mebibytes:,.1f} MiB" if mebibytes >= 0.1 else f"{size.rows:,} rows, {size.bytes:,} B"
 
 
-def _task(days: Sequence[date], tables: Sequence[Table]) -> str:
+def _task(days: Sequence[Partition], tables: Sequence[Table]) -> str:
     """What the numbers beside the bar count."""
     return "Days rebuilt" if len(tables) == 1 else f"{len(days)} days of {len(tables)} tables, rebuilt"
 
 
-def _watch(settings: Settings, backfill_id: str, tables: list[Table], days: tuple[date, ...], console: Console) -> bool:
+def _watch(
+    settings: Settings, backfill_id: str, tables: list[Table], days: tuple[Partition, ...], console: Console
+) -> bool:
     """Shows how many days are committed until the backfill ends; whether it succeeded."""
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.orchestration import backfills

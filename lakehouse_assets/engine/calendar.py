@@ -1,4 +1,4 @@
-"""The calendar: which days a record may be dated, as Dagster partitions and as a Spark condition."""
+"""The calendar: when a record may be dated, as Dagster's partitions and as a Spark condition."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ import pyspark.sql.functions as F
 from pyspark.sql import Column
 
 from lakehouse_assets.engine.contracts import without_nulls
+from lakehouse_assets.engine.grids import Grid
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import DailyPartitionsDefinition
+    from dagster import TimeWindowPartitionsDefinition
 
 
-def partitions(settings: Settings) -> DailyPartitionsDefinition:
-    """One partition per UTC day, from the calendar's first day to the last one a record may be dated."""
-    from dagster import DailyPartitionsDefinition
-
-    return DailyPartitionsDefinition(
-        start_date=settings.calendar_start.isoformat(),
-        timezone="UTC",
-        end_offset=1 + settings.calendar_days_ahead,
-    )
+def partitions(settings: Settings, grid: Grid) -> TimeWindowPartitionsDefinition | None:
+    """From the calendar's first day to the last one a record may be dated; None for a table that is not parted."""
+    return grid.dagster(settings.calendar_start, settings.calendar_days_ahead)
 
 
 def last_day(settings: Settings, now: datetime) -> date:
@@ -31,10 +26,9 @@ def last_day(settings: Settings, now: datetime) -> date:
     return now.astimezone(UTC).date() + timedelta(days=settings.calendar_days_ahead)
 
 
-def outside(settings: Settings, now: datetime) -> Column:
-    """array<string>: why `event_date` lies outside of the calendar; empty inside."""
+def outside(settings: Settings, day: Column, now: datetime) -> Column:
+    """array<string>: why a day lies outside of the calendar; empty inside."""
     first, last = settings.calendar_start, last_day(settings, now)
-    day = F.col("event_date")
     return without_nulls(
         [
             F.when(day < F.lit(first), F.lit(f"event_date: before the calendar's first day {first}")),

@@ -13,6 +13,7 @@ from pyspark.sql import Column
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType
 
 from lakehouse_assets.engine.expressions import CHECKS, ordered
+from lakehouse_assets.engine.grids import PARTITION_COLUMNS
 from lakehouse_assets.engine.names import column as named
 from lakehouse_assets.engine.refusals import refusal
 from lakehouse_assets.engine.rules import (
@@ -230,7 +231,7 @@ def _spanning(
 
 def _check_names(contract: Contract, table: str) -> None:
     names = [rule.name for rule in contract.every_rule]
-    known = {*contract.fields.names, "event_date"}
+    known = {*contract.fields.names, *PARTITION_COLUMNS}
     columns = {name for rule in contract.spanning for name in _columns_of(rule)}
     wrong = {name for name in names if names.count(name) > 1} or columns - known
     if wrong:

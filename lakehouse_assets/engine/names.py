@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterable
 import pyspark.sql.functions as F
 from pyspark.sql import Column
 
+from lakehouse_assets.engine.grids import PARTITION_COLUMNS
 from lakehouse_assets.errors import ContractError
 
 OWN = "__lakehouse_"
 """Begins the name of every helper column: no field and no column of a model can have such a name."""
-RECORDS_OWN = frozenset({"topic_id", "partition", "offset", "event_date", "unreadable", "undeclared", "absent"})
+RECORDS_OWN = frozenset({"topic_id", "partition", "offset", "unreadable", "undeclared", "absent"}) | PARTITION_COLUMNS
 """Columns that go from a record to its row beside the fields."""
 EVENTS_OWN = RECORDS_OWN | {"content_hash", "losers", "reasons", "remarks"}
 """Columns of an event table beside those of its model."""

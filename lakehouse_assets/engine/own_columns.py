@@ -7,7 +7,6 @@ from typing import Final
 
 from pyspark.sql.types import (
     ArrayType,
-    DateType,
     IntegerType,
     LongType,
     MapType,
@@ -16,11 +15,11 @@ from pyspark.sql.types import (
     StructType,
 )
 
+from lakehouse_assets.engine.grids import Grid
 from lakehouse_assets.engine.payload import UNDECLARED
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.writing.deduplication import CONTENT_HASH, COORDINATE, LOSERS
 
-PARTITION_COLUMN = "event_date"
 MEANING: Final[Mapping[str, str]] = {
     "topic_id": "The topic by the id that the broker gave it; a version of a file by its time, name and etag",
     "partition": "Partition of the topic; 0 for a file",
@@ -29,12 +28,14 @@ MEANING: Final[Mapping[str, str]] = {
     "key": "The record's key as sent; the file's name",
     "value": "The record's value as sent; the row as a JSON object of strings",
     "headers": "The record's headers as sent; null for a file",
-    PARTITION_COLUMN: "UTC day of the event's own time; the Delta partition",
+    "event_date": "UTC day of the event's own time; the Delta partition",
+    "event_hour": "UTC hour of the event's own time; the Delta partition",
+    "event_week": "Monday of the week of the event's own time, UTC; the Delta partition",
+    "event_month": "First day of the month of the event's own time, UTC; the Delta partition",
     CONTENT_HASH: "SHA-256 over the business columns",
     UNDECLARED: "Fields of the record that the table does not declare, as text, by their names in lower case",
     LOSERS: "Coordinate and content hash of every other record of the same grain",
 }
-EVENT_DATE: Final = StructField(PARTITION_COLUMN, DateType(), False)
 _COORDINATE: Final = tuple(field for field in RECORD if field.name in COORDINATE)
 _LOSER: Final = StructType(
     [
@@ -44,9 +45,7 @@ _LOSER: Final = StructType(
         StructField(CONTENT_HASH, StringType()),
     ]
 )
-_OF_EVENTS: Final = (
-    *_COORDINATE,
-    EVENT_DATE,
+_KEPT: Final = (
     StructField(UNDECLARED, MapType(StringType(), StringType())),
     StructField(CONTENT_HASH, StringType(), False),
     StructField(LOSERS, ArrayType(_LOSER), False),
@@ -58,17 +57,17 @@ def explained(field: StructField) -> StructField:
     return StructField(field.name, field.dataType, field.nullable, {"comment": MEANING[field.name]})
 
 
-def of_records() -> StructType:
+def of_records(grid: Grid) -> StructType:
     """The columns of a source table."""
-    return StructType([explained(field) for field in (*RECORD, EVENT_DATE)])
+    return StructType([*map(explained, (*RECORD, *grid.fields))])
 
 
-def of_events(model: StructType) -> StructType:
+def of_events(model: StructType, grid: Grid) -> StructType:
     """The columns of a table of events with this model."""
-    return StructType([*model, *map(explained, _OF_EVENTS)])
+    return StructType([*model, *map(explained, (*_COORDINATE, *grid.fields, *_KEPT))])
 
 
-def readable_of_events(model: StructType) -> StructType:
+def readable_of_events(model: StructType, grid: Grid) -> StructType:
     """The columns that a transform may read of a table of events."""
-    fields = {field.name: field for field in (*_COORDINATE, EVENT_DATE, *model.fields)}
+    fields = {field.name: field for field in (*_COORDINATE, *grid.fields, *model.fields)}
     return StructType([StructField(field.name, field.dataType, field.nullable) for field in fields.values()])

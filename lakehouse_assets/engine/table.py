@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine.contracts import Contract
+from lakehouse_assets.engine.grids import DAILY, Grid, Partition
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.versions import REBUILDS
 from lakehouse_assets.engine.naming import check_key
@@ -21,8 +22,6 @@ from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from dagster import AssetKey
     from pyspark.sql import Column, DataFrame, SparkSession
 
@@ -129,7 +128,7 @@ class Table(ABC):
         """Whether a rebuild or a replay above changed what it was computed from; `ledgers` by key."""
         return False
 
-    def rebuild(self, engine: Engine, days: Sequence[date], tries: Sequence[str] = ()) -> Rebuild:
+    def rebuild(self, engine: Engine, days: Sequence[Partition], tries: Sequence[str] = ()) -> Rebuild:
         """Some days anew, no further than its own position; `tries` are earlier runs of this one.
 
         Raises:
@@ -137,7 +136,7 @@ class Table(ABC):
         """
         raise self._refused("is not rebuilt")
 
-    def replay(self, engine: Engine, days: Sequence[date]) -> Rebuild:
+    def replay(self, engine: Engine, days: Sequence[Partition]) -> Rebuild:
         """What it set aside on some days, tried once more; what passes now joins it."""
         raise self._refused("has nothing that can be replayed: rebuild it instead")
 
@@ -157,6 +156,11 @@ class Table(ABC):
     # How it is laid out.
 
     @property
+    def grid(self) -> Grid:
+        """How it is parted in time."""
+        return DAILY
+
+    @property
     def append_only(self) -> bool:
         """Whether no row of it is ever changed."""
         return False
@@ -172,8 +176,13 @@ class Table(ABC):
 
     @property
     def quarantined_by_day(self) -> bool:
-        """Whether every row of its quarantine has a day inside the calendar."""
+        """Whether every row of its quarantine has a partition inside the calendar."""
         return False
+
+    @property
+    def quarantine_parted_by(self) -> tuple[str, ...]:
+        """The columns that its quarantine's folders are parted by."""
+        return self.grid.columns if self.quarantined_by_day else ()
 
     def coordinates(self, rows: str, where: str) -> str:
         """SQL: the coordinates that `rows` of it stand for, `topic_id`, `partition` and `offset`."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
 from typing import Any
 
 from dagster import AssetKey, DagsterEventType, DagsterRun, EventLogEntry, EventLogRecord, RunRecord
@@ -19,6 +18,7 @@ from lakehouse_assets.engine.alerts import event_log
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
 from lakehouse_assets.engine.alerts.reasons import is_refusal, why
 from lakehouse_assets.engine.flow import sources
+from lakehouse_assets.engine.grids import DAILY, GRIDS, partition
 from lakehouse_assets.engine.orchestration.hold_checks import is_held
 
 _ASSET_JOB = "__ASSET_JOB"
@@ -41,6 +41,8 @@ class Open:
     """Days it was to rebuild; empty for all."""
     done: tuple[str, ...] = ()
     """Days of these that it, or a later run, has rebuilt."""
+    unit: str = DAILY.unit
+    """What a day of the table is called: on another grid it is an hour, a week or a month."""
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Open:
@@ -50,9 +52,9 @@ class Open:
     @property
     def left(self) -> frozenset[str]:
         """Days that nobody has rebuilt yet."""
-        begin, end = date.fromisoformat(self.first), date.fromisoformat(self.last)
-        days = (begin + timedelta(days=n) for n in range((end - begin).days + 1))
-        return frozenset(day.isoformat() for day in days).difference(self.done)
+        grid = next(grid for grid in GRIDS if grid.unit == self.unit)
+        asked = grid.between(partition(self.first), partition(self.last))
+        return frozenset(map(str, asked)).difference(self.done)
 
 
 def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
@@ -149,8 +151,12 @@ def _failures(scene: Scene, run: DagsterRun, at: float) -> Iterator[tuple[Condit
     for table, reason in (steps if failed else {_suspect(scene, run): "it ended without an error of a step"}).items():
         first, last = _days(run)
         days = "" if not first else first if first == last else f"{first} to {last}"
-        undone = Open(f"run:{run.job_name}:{table}:{days}", run.job_name, table, first, last)
+        undone = Open(f"run:{run.job_name}:{table}:{days}", run.job_name, table, first, last, unit=_unit(scene, table))
         yield _condition(scene, run, undone, days, reason, at), undone
+
+
+def _unit(scene: Scene, key: str) -> str:
+    return next((table.grid.unit for table in scene.tables if table.key == key), DAILY.unit)
 
 
 def _condition(scene: Scene, run: DagsterRun, undone: Open, days: str, reason: str, at: float) -> Condition:

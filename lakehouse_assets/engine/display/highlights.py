@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from dagster import (
@@ -101,7 +100,7 @@ def rows(commit: Written, lake: Lake) -> Facts:
     """A few rows of the newest day that the commit wrote."""
     if commit.log is None:
         return {}
-    newest = max((file.day for file in commit.log.added if file.day), default=date.min)
+    newest = max((file.day for file in commit.log.added if file.day), default=None, key=str)
     files = commit.log.added_on(newest)
     shown = preview.of_files(commit.table, commit_log.storage(lake, commit.table.key), files)
     return {"preview": MetadataValue.md(shown)} if shown else {}
@@ -112,12 +111,13 @@ def picture(commit: Written, lake: Lake) -> Facts:
     table, days = commit.table, commit.publication.statement.days
     if not table.measure or not days:
         return {}
-    totals = plot.daily(lake, table.key, table.measure, commit.version, max(days))
+    totals = plot.totals(lake, table, commit.version, max(days, key=str))
     if not totals:
         return {}
     description = table.columns[table.measure].metadata.get("comment", "")
-    image = plot.png(f"{table.measure.replace('_', ' ').capitalize()} by day", description, totals, days)
-    return {"plot": MetadataValue.md(plot.markdown(image))} if len(image) <= plot.MOST_BYTES else {}
+    title = f"{table.measure.replace('_', ' ').capitalize()} by {table.grid.unit}"
+    image = plot.png(table.grid, title, description, totals, days)
+    return {"plot": MetadataValue.md(plot.markdown(table.grid, image))} if len(image) <= plot.MOST_BYTES else {}
 
 
 def column_lineage(table: Table, spark: SparkSession, lake: Lake, instance: DagsterInstance) -> Facts:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from dagster import AssetMaterialization, DagsterInstance, MetadataValue
@@ -17,6 +16,7 @@ from dagster._core.definitions.data_version import CODE_VERSION_TAG
 from pyspark.sql import SparkSession
 
 from lakehouse_assets.engine.display import highlights, markdown
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history import commit_log
 from lakehouse_assets.engine.history.commit_log import CommitLog, Size
 from lakehouse_assets.engine.history.lake import Lake
@@ -38,12 +38,12 @@ class Report:
     """`plan_seconds` and `commit_seconds`, where measured."""
     log: CommitLog | None = None
     total: Size = field(default_factory=Size)
-    days: Mapping[date, Size] = field(default_factory=dict)
+    days: Mapping[Partition, Size] = field(default_factory=dict)
 
     @property
-    def newest_day(self) -> date | None:
+    def newest_day(self) -> Partition | None:
         """The day whose event carries what is said once a run."""
-        return max(self.publication.statement.days, default=None)
+        return max(self.publication.statement.days, default=None, key=str)
 
 
 def report(lake: Lake, publication: Publication, commit: Commit, seconds: Mapping[str, float], warn: Warn) -> Report:
@@ -64,19 +64,19 @@ def events(found: Report, once: Mapping[str, Any]) -> Iterator[AssetMaterializat
         yield day_materialization(found, day, once if day == found.newest_day else {})
 
 
-def day_materialization(found: Report, day: date, once: Mapping[str, Any] | None = None) -> AssetMaterialization:
+def day_materialization(found: Report, day: Partition, once: Mapping[str, Any] | None = None) -> AssetMaterialization:
     """The event for one touched day."""
     metadata = day_metadata(found, day) | dict(once or {})
     code = found.publication.statement.code
     return AssetMaterialization(
         found.publication.table.asset_key,
-        partition=day.isoformat(),
+        partition=found.publication.table.grid.key(day),
         metadata=metadata,
         tags={CODE_VERSION_TAG: code} if code else {},
     )
 
 
-def day_metadata(found: Report, day: date) -> dict[str, Any]:
+def day_metadata(found: Report, day: Partition) -> dict[str, Any]:
     """The facts of one day: few and small, because a rebuild may touch hundreds of days."""
     publication, held = found.publication, found.days.get(day, Size())
     position = publication.statement.position or publication.before.position
@@ -150,12 +150,16 @@ def quarantine_events(publication: Publication) -> Iterator[AssetMaterialization
     audit, key = publication.audit, [*publication.table.quarantine.split("/")]
     if publication.table.quarantined_by_day:
         for day, rows in audit.bad.items():
-            yield AssetMaterialization(key, partition=str(day), metadata=_quarantine_facts(publication, rows, [day]))
+            yield AssetMaterialization(
+                key,
+                partition=publication.table.grid.key(day) if day else None,
+                metadata=_quarantine_facts(publication, rows, [day]),
+            )
     elif audit.bad_rows:
         yield AssetMaterialization(key, metadata=_quarantine_facts(publication, audit.bad_rows, audit.days()))
 
 
-def _quarantine_facts(publication: Publication, rows: int, days: list[date | None]) -> dict[str, Any]:
+def _quarantine_facts(publication: Publication, rows: int, days: list[Partition | None]) -> dict[str, Any]:
     reasons: Counter[str] = Counter()
     for day in days:
         reasons.update(publication.audit.broken.get(day, {}))

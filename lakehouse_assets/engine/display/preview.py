@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import FileSystem
 
 from lakehouse_assets.engine.display import markdown
+from lakehouse_assets.engine.grids import Grid
 from lakehouse_assets.engine.history.commit_log import AddedFile
 from lakehouse_assets.engine.table import Table
 
@@ -18,7 +19,6 @@ MOST_CHARACTERS = 32
 MASK = "•••"
 
 _READ_AHEAD_BYTES = 65_536
-_BY_DAY = "event_date"
 
 Row = Mapping[str, Any]
 
@@ -28,11 +28,11 @@ def of_files(table: Table, storage: FileSystem, files: Iterable[AddedFile]) -> s
 
     Reads the first pages of as few files as possible; passes over files with rows marked as deleted.
     """
-    rows = [row for _, row in zip(range(MOST_ROWS), _rows(storage, files), strict=False)]
+    rows = [row for _, row in zip(range(MOST_ROWS), _rows(table.grid, storage, files), strict=False)]
     return shown(table, rows) if rows else None
 
 
-def _rows(storage: FileSystem, files: Iterable[AddedFile]) -> Iterator[Row]:
+def _rows(grid: Grid, storage: FileSystem, files: Iterable[AddedFile]) -> Iterator[Row]:
     for file in files:
         if file.has_deletions:
             continue
@@ -40,26 +40,26 @@ def _rows(storage: FileSystem, files: Iterable[AddedFile]) -> Iterator[Row]:
             parquet = pq.ParquetFile(opened, buffer_size=_READ_AHEAD_BYTES, pre_buffer=False)
             batch = next(parquet.iter_batches(batch_size=MOST_ROWS), None)
         for row in batch.to_pylist() if batch else []:
-            yield row if file.day is None else {_BY_DAY: file.day} | row
+            yield dict.fromkeys(grid.columns, file.day) | row
 
 
 def shown(table: Table, rows: Sequence[Row]) -> str:
     """Rows as Markdown: a record of a topic by its coordinate and sizes, any other row by its business columns."""
-    columns = _record_columns() if table.contract is None else _business_columns(table, [*rows[0]])
+    columns = _record_columns(table.grid) if table.contract is None else _business_columns(table, [*rows[0]])
     numbers = [name for name in columns if all(_is_number(columns[name](row)) for row in rows)]
     cells = ([_text(column(row)) for column in columns.values()] for row in rows)
     return markdown.table([*columns], cells, right=numbers)
 
 
-def _record_columns() -> dict[str, Callable[[Row], Any]]:
+def _record_columns(grid: Grid) -> dict[str, Callable[[Row], Any]]:
     """A payload may hold anything, also about persons: its size is all that is shown."""
-    plain = {name: _value(name) for name in (_BY_DAY, "partition", "offset", "timestamp")}
+    plain = {name: _value(name) for name in (*grid.columns, "partition", "offset", "timestamp")}
     sized = {f"{name} bytes": _size(name) for name in ("key", "value")}
     return plain | sized | {"headers": _size("headers")}
 
 
 def _business_columns(table: Table, names: Sequence[str]) -> dict[str, Callable[[Row], Any]]:
-    wanted = [_BY_DAY, *(table.contract.fields.names if table.contract else names)]
+    wanted = [*table.grid.columns, *(table.contract.fields.names if table.contract else names)]
     masked = table.contract.personal if table.contract else frozenset[str]()
     present = [name for name in dict.fromkeys(wanted) if name in names]
     return {name: _mask(name) if name in masked else _value(name) for name in present}

@@ -52,7 +52,7 @@ def record_rules(spark: SparkSession, settings: Settings, table: Table, rules: S
         )
     lake = Lake(settings)
     target = delta.Target(spark, lake, table.key)
-    target.create(table.published_schema(spark))
+    target.create(table.published_schema(spark), by=table.grid.columns)
     said = Statement("acceptance", by, accepted_rules=tuple(rules))
     stating.state(target, said, lake.version(table.key), _APART)
 

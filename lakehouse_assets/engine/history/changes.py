@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
+from lakehouse_assets.engine.grids import Partition, ordered
 from lakehouse_assets.engine.history.ledger import Commit, Statement
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.segments import is_readable
@@ -16,28 +16,28 @@ from lakehouse_assets.engine.history.walking import sound, standing
 class Known:
     """What an answer knows of its source."""
 
-    by_day: Mapping[date, int] = field(default_factory=dict)
+    by_day: Mapping[Partition, int] = field(default_factory=dict)
     """The version of the source that each day was last computed from."""
     of_all: int = -1
     """The version that the answer's position was computed from: older changes of any day are in it."""
 
-    def lacks(self, day: date, version: int) -> bool:
+    def lacks(self, day: Partition, version: int) -> bool:
         """Whether the day was computed before this version of the source."""
         return version > self.by_day.get(day, -1)
 
-    def has_read(self, day: date, version: int, until: int) -> bool:
+    def has_read(self, day: Partition, version: int, until: int) -> bool:
         """Whether the day was last computed from this version or a later one before `until`."""
         return version <= max(self.by_day.get(day, -1), self.of_all) < until
 
 
-def days_since(source: Iterable[Commit], own: Iterable[Commit], position: Position) -> tuple[date, ...] | None:
+def days_since(source: Iterable[Commit], own: Iterable[Commit], position: Position) -> tuple[Partition, ...] | None:
     """Days that commits of the source touched after the one that stated `position`, and that no own commit has read.
 
     A RESTORE touches the days of the commits that it takes back. A restatement of the position ends nothing: what came
     before it counts as well, down to the version that the answer was computed from. None when the source's history
     does not reach that far.
     """
-    known, days = known_by(own, position), set[date]()
+    known, days = known_by(own, position), set[Partition]()
     restore: tuple[int, int] | None = None
     for commit in sound(source):
         said = commit.statement
@@ -46,12 +46,12 @@ def days_since(source: Iterable[Commit], own: Iterable[Commit], position: Positi
             continue
         restore = restore if commit.restored_to is None else (commit.version, commit.restored_to)
         if _is_origin(said, position) or commit.version <= known.of_all:
-            return tuple(sorted(days))
+            return tuple(ordered(days))
         days.update(day for day in _days(said) if known.lacks(day, commit.version))
     return None
 
 
-def _days(said: Statement | None) -> tuple[date, ...]:
+def _days(said: Statement | None) -> tuple[Partition, ...]:
     return said.days if said else ()
 
 
@@ -59,16 +59,16 @@ def _is_origin(said: Statement | None, position: Position) -> bool:
     return said is not None and said.restated is None and said.position == position
 
 
-def days_beyond(source: Iterable[Commit], position: Position) -> tuple[date, ...] | None:
+def days_beyond(source: Iterable[Commit], position: Position) -> tuple[Partition, ...] | None:
     """Days on which commits of a source table put rows that a position does not hold yet, and perhaps some others.
 
     None when the source's history does not reach back to the position.
     """
-    days: set[date] = set()
+    days: set[Partition] = set()
     for commit in standing(sound(source)):
         said = commit.statement
         if said is not None and said.position is not None and _is_within(said.position, position):
-            return tuple(sorted(days))
+            return tuple(ordered(days))
         days.update(_days(said))
     return None
 
@@ -80,7 +80,7 @@ def _is_within(stated: Position, position: Position) -> bool:
 
 def known_by(own: Iterable[Commit], position: Position) -> Known:
     """What the own commits have read since the position was stated."""
-    versions: dict[date, int] = {}
+    versions: dict[Partition, int] = {}
     for commit in standing(sound(own)):
         said = commit.statement
         if said is None:

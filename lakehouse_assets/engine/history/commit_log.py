@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,9 +14,10 @@ from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import FileSystem, PyFileSystem
 
+from lakehouse_assets.engine.grids import WHOLE, Partition, partition
 from lakehouse_assets.engine.history.lake import Lake
 
-_DAY = "partition.event_date"
+_PARTITION = "partition."
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class AddedFile:
 
     path: str
     """Relative to the table."""
-    day: date | None
+    day: Partition | None
     """None where the table is not laid out by day."""
     bytes: int
     rows: int
@@ -44,7 +44,7 @@ class CommitLog:
     """Spark's own measurements, `operationMetrics`."""
     changes_schema: bool
 
-    def added_on(self, day: date) -> tuple[AddedFile, ...]:
+    def added_on(self, day: Partition | None) -> tuple[AddedFile, ...]:
         """The new files of one day; all of them where the table is not laid out by day."""
         return tuple(file for file in self.added if file.day in (day, None))
 
@@ -86,30 +86,31 @@ def parse(lines: Iterable[str]) -> CommitLog:
 
 
 def _added(add: Mapping[str, Any]) -> AddedFile:
-    day = add.get("partitionValues", {}).get("event_date")
+    day = next(iter(add.get("partitionValues", {}).values()), None)
     stats = json.loads(add.get("stats") or "{}")
     return AddedFile(
         path=unquote(add["path"]),
-        day=date.fromisoformat(day) if day else None,
+        day=partition(day) if day else None,
         bytes=add["size"],
         rows=stats.get("numRecords", 0),
         has_deletions=add.get("deletionVector") is not None,
     )
 
 
-def sizes(lake: Lake, key: str, version: int) -> tuple[Size, Mapping[date, Size]]:
+def sizes(lake: Lake, key: str, version: int) -> tuple[Size, Mapping[Partition, Size]]:
     """What the table and each of its days held at a version, from the log's file statistics."""
     table = DeltaTable(lake.uri(key), version=version, storage_options=lake.storage_options())
     files = pa.table(table.get_add_actions(flatten=True))
     total = Size(files.num_rows, _sum(files, "size_bytes"), _sum(files, "num_records"))
-    return total, dict(_by_day(files)) if _DAY in files.column_names else {}
+    return total, dict(_by_day(files, [name for name in files.column_names if name.startswith(_PARTITION)]))
 
 
 def _sum(files: pa.Table, column: str) -> int:
     return int(pc.sum(files[column]).as_py() or 0)
 
 
-def _by_day(files: pa.Table) -> Iterator[tuple[date, Size]]:
-    grouped = files.group_by(_DAY).aggregate([("path", "count"), ("size_bytes", "sum"), ("num_records", "sum")])
+def _by_day(files: pa.Table, parted_by: list[str]) -> Iterator[tuple[Partition, Size]]:
+    grouped = files.group_by(parted_by).aggregate([("path", "count"), ("size_bytes", "sum"), ("num_records", "sum")])
     for row in grouped.to_pylist():
-        yield row[_DAY], Size(row["path_count"], row["size_bytes_sum"], row["num_records_sum"] or 0)
+        size = Size(row["path_count"], row["size_bytes_sum"], row["num_records_sum"] or 0)
+        yield next((row[name] for name in parted_by), WHOLE), size

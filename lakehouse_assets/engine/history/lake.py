@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from deltalake.exceptions import TableNotFoundError
 from pyspark.sql.types import StructType
 
 from lakehouse_assets.access import s3
+from lakehouse_assets.engine.grids import GRIDS, UNPARTED, WHOLE, Grid, Partition, partition
 from lakehouse_assets.engine.history import ledger, segments, walking
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Position
@@ -105,34 +106,43 @@ class Lake:
         done = table.transaction_version(app_id) if table else None
         return -1 if done is None else done
 
-    def days(self, key: str) -> frozenset[date]:
+    def grid(self, key: str) -> Grid:
+        """How a table is parted, by its own folders."""
+        table = self.open(key)
+        parted_by = table.metadata().partition_columns if table else []
+        return next((grid for grid in GRIDS if [*grid.columns] == parted_by), UNPARTED)
+
+    def days(self, key: str) -> frozenset[Partition]:
         """The days that hold rows, from the log alone."""
         table = self.open(key)
         if table is None:
             return frozenset()
-        return frozenset(date.fromisoformat(day) for part in table.partitions() if (day := part["event_date"]))
+        if not table.metadata().partition_columns:
+            return frozenset([WHOLE] if table.count() else [])
+        return frozenset(partition(day) for part in table.partitions() for day in part.values() if day)
 
-    def rows_in(self, key: str, days: Iterable[date]) -> int:
+    def rows_in(self, key: str, days: Iterable[Partition]) -> int:
         """How many rows the table holds in these days, from the log's file statistics."""
         rows = self.rows_by_day(key)
         return sum(rows.get(day, 0) for day in days)
 
-    def rows_by_day(self, key: str) -> dict[date, int]:
+    def rows_by_day(self, key: str) -> dict[Partition, int]:
         """How many rows the table holds by day, from the log's file statistics."""
         return {day: size.rows for day, size in self.sizes(key).items()}
 
-    def sizes(self, key: str) -> dict[date, Size]:
+    def sizes(self, key: str) -> dict[Partition, Size]:
         """What the table holds by day, from the log's file statistics."""
         table = self.open(key)
         if table is None:
             return {}
-        files = pa.table(table.get_add_actions(flatten=True)).group_by("partition.event_date")
-        summed = files.aggregate([("num_records", "sum"), ("size_bytes", "sum"), ("path", "count")]).to_pylist()
+        files = pa.table(table.get_add_actions(flatten=True))
+        parted_by = [f"partition.{name}" for name in table.metadata().partition_columns]
+        summed = files.group_by(parted_by).aggregate([("num_records", "sum"), ("size_bytes", "sum"), ("path", "count")])
         return {
-            each["partition.event_date"]: Size(
+            next((each[name] for name in parted_by), WHOLE): Size(
                 each["num_records_sum"] or 0, each["size_bytes_sum"] or 0, each["path_count"]
             )
-            for each in summed
+            for each in summed.to_pylist()
         }
 
     def schema(self, key: str) -> StructType | None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, Literal
 
+from lakehouse_assets.engine.grids import Partition, partition
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.errors import BrokenContractError
@@ -64,7 +64,7 @@ class Statement:
 
     kind: Kind
     run_id: str
-    days: tuple[date, ...] = ()
+    days: tuple[Partition, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     contract: str = ""
     position: Position | None = None
@@ -94,7 +94,7 @@ class Statement:
             "format": FORMAT,
             "kind": self.kind,
             "run_id": self.run_id,
-            "days": [day.isoformat() for day in self.days],
+            "days": [str(day) for day in self.days],
             "counts": dict(self.counts),
             "contract": self.contract,
             "code": self.code,
@@ -139,7 +139,7 @@ def parse(
     return Statement(
         kind=body["kind"],
         run_id=body["run_id"],
-        days=tuple(date.fromisoformat(day) for day in body["days"]),
+        days=tuple(map(partition, body["days"])),
         counts=body["counts"],
         contract=body["contract"],
         position=read(body["position"]) if "position" in body else None,

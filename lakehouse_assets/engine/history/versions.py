@@ -7,9 +7,9 @@ import hashlib
 import inspect
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.history.walking import standing
 
@@ -32,13 +32,13 @@ def digest(*parts: str) -> str:
 class Stale:
     """Days that another version of the code computed, or may have."""
 
-    other: frozenset[date] = frozenset()
+    other: frozenset[Partition] = frozenset()
     """The history names another version."""
-    unknown: frozenset[date] = frozenset()
+    unknown: frozenset[Partition] = frozenset()
     """The history that would name the version is gone: log clean-up took it."""
 
     @property
-    def days(self) -> tuple[date, ...]:
+    def days(self) -> tuple[Partition, ...]:
         """All of them, in order."""
         return tuple(sorted(self.other | self.unknown))
 
@@ -49,14 +49,14 @@ ANSWERS: Final = frozenset({"rebuild", "increment"})
 """What computes a whole day of a table of answers."""
 
 
-def stale(commits: Iterable[Commit], days: Iterable[date], code: str, whole: Collection[str] = REBUILDS) -> Stale:
+def stale(commits: Iterable[Commit], days: Iterable[Partition], code: str, whole: Collection[str] = REBUILDS) -> Stale:
     """Those of `days` that hold rows of another code version; `commits` is the table's history, newest first.
 
     `whole` are the kinds of commits that compute a whole day; whatever else a commit does adds to it, so that the older
     commits of the day count as well. Where the history ends before the first version, a day that no whole computation
     with this code was found of may have older rows of another one: it is stale.
     """
-    undecided, other, named, oldest = set(days), set[date](), set[date](), -1
+    undecided, other, named, oldest = set(days), set[Partition](), set[Partition](), -1
     for commit in standing(commits):
         statement, oldest = commit.statement, commit.version
         if statement is None or statement.kind == "acceptance":

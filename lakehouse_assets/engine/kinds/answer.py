@@ -11,9 +11,10 @@ import pyspark.sql.functions as F
 from pandera.pyspark import DataFrameModel
 from pyspark.sql import Column, DataFrame
 
-from lakehouse_assets.engine import checks, definitions, own_columns
+from lakehouse_assets.engine import checks, definitions
 from lakehouse_assets.engine.checks import Check
 from lakehouse_assets.engine.contracts import Contract, compile_model, without_quarantine
+from lakehouse_assets.engine.grids import Grid, Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.versions import ANSWERS, code_version
@@ -26,7 +27,7 @@ from lakehouse_assets.engine.writing.rebuilds import Rebuild
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from datetime import date
+    pass
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class AnswerTable(Table):
     source: EventTable
     schema: type[DataFrameModel]
     transform: Transform
-    """All rows of some days to those days' answers, with `event_date`."""
+    """All rows of some days to those days' answers, with their partition."""
     plot: str = ""
     """The column that a materialization plots, summed by day; none is plotted without."""
     grain: tuple[str, ...] = ()
-    """Columns that identify an answer, besides event_date; none for one row a day."""
+    """Columns that identify an answer, besides its partition; none for one row a day."""
 
     def __post_init__(self) -> None:
         """Refuses what could not hold, with a ContractError."""
@@ -86,7 +87,7 @@ class AnswerTable(Table):
         is_told_more = answers.is_told_more(ledgers[self.source.key], own)
         return is_told_more and bool(answers.redone_days(lake, self, own))
 
-    def rebuild(self, engine: Engine, days: Sequence[date], tries: Sequence[str] = ()) -> Rebuild:
+    def rebuild(self, engine: Engine, days: Sequence[Partition], tries: Sequence[str] = ()) -> Rebuild:
         """The days recomputed from its source as it was at its own position."""
         return answers.redo(engine, self, days, tries)
 
@@ -96,9 +97,14 @@ class AnswerTable(Table):
         return ANSWERS
 
     @property
+    def grid(self) -> Grid:
+        """That of its source."""
+        return self.source.grid
+
+    @property
     def full_grain(self) -> tuple[str, ...]:
-        """The grain with event_date."""
-        return (*self.grain, own_columns.PARTITION_COLUMN)
+        """The grain with the partition."""
+        return (*self.grain, *self.grid.columns)
 
     @property
     def grain_rule(self) -> str:

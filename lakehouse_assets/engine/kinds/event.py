@@ -14,6 +14,7 @@ from pyspark.sql.types import StructType
 from lakehouse_assets.engine import checks, definitions, own_columns
 from lakehouse_assets.engine.checks import Check, Drift
 from lakehouse_assets.engine.contracts import Contract, compile_model
+from lakehouse_assets.engine.grids import Grid, Partition
 from lakehouse_assets.engine.history import recovery
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Position
@@ -30,7 +31,7 @@ from lakehouse_assets.engine.writing.verdicts import coordinate, typed_rows, win
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from datetime import date
+    pass
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class EventTable(Table):
     source: SourceTable
     schema: type[DataFrameModel]
     grain: tuple[str, ...]
-    """Columns that identify an event, besides event_date."""
+    """Columns that identify an event, besides its partition."""
     transform: Transform
     """Bronze records to typed rows; keeps the coordinate, adds `unreadable` where a field can't be read."""
     drift: Drift = "evolve"
@@ -83,11 +84,11 @@ class EventTable(Table):
         """The records of its source beyond its position, at most one batch of them."""
         return events.refine(engine, self)
 
-    def rebuild(self, engine: Engine, days: Sequence[date], tries: Sequence[str] = ()) -> Rebuild:
+    def rebuild(self, engine: Engine, days: Sequence[Partition], tries: Sequence[str] = ()) -> Rebuild:
         """The days' records through today's transform and contract."""
         return events.redo(engine, self, days, tries)
 
-    def replay(self, engine: Engine, days: Sequence[date]) -> Rebuild:
+    def replay(self, engine: Engine, days: Sequence[Partition]) -> Rebuild:
         """The days' quarantined records through today's transform and contract."""
         return replays.replay(engine, self, days)
 
@@ -96,9 +97,14 @@ class EventTable(Table):
         return recovery.by_rows_of_events(lake, self)
 
     @property
+    def grid(self) -> Grid:
+        """That of its source."""
+        return self.source.grid
+
+    @property
     def full_grain(self) -> tuple[str, ...]:
-        """The grain with event_date."""
-        return (*self.grain, own_columns.PARTITION_COLUMN)
+        """The grain with the partition."""
+        return (*self.grain, *self.grid.columns)
 
     def precedence(self, position: Position) -> Precedence:
         """By coordinate, in the order of the source."""
@@ -118,12 +124,12 @@ class EventTable(Table):
     @property
     def columns(self) -> StructType:
         """Those of the model, and what the engine keeps of the record."""
-        return own_columns.of_events(self.contract.fields)
+        return own_columns.of_events(self.contract.fields, self.grid)
 
     @property
     def readable(self) -> StructType:
         """The model, the day and the coordinate."""
-        return own_columns.readable_of_events(self.contract.fields)
+        return own_columns.readable_of_events(self.contract.fields, self.grid)
 
     def published_schema(self, spark: SparkSession) -> StructType:
         """As an empty batch would have it."""

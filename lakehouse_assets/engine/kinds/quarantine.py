@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lakehouse_assets.engine.grids import Grid, Partition
 from lakehouse_assets.engine.table import Table
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from dagster import AssetKey
 
     from lakehouse_assets.engine.writing.engine import Engine
@@ -34,10 +33,15 @@ class Quarantine(Table):
         return self.of.asset_deps
 
     @property
+    def grid(self) -> Grid:
+        """That of the table."""
+        return self.of.grid
+
+    @property
     def is_replayed(self) -> bool:
         """Whether what it holds can be tried again, day by day."""
         return self.of.quarantined_by_day
 
-    def rebuild(self, engine: Engine, days: Sequence[date], tries: Sequence[str] = ()) -> Rebuild:
+    def rebuild(self, engine: Engine, days: Sequence[Partition], tries: Sequence[str] = ()) -> Rebuild:
         """A replay: the days' records are tried once more, and join the table where they pass."""
         return self.of.replay(engine, days)

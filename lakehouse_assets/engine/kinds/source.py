@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -14,6 +14,7 @@ from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine import own_columns
 from lakehouse_assets.engine.checks import Check
+from lakehouse_assets.engine.grids import DAILY, Grid, Partition
 from lakehouse_assets.engine.history import recovery
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
@@ -34,8 +35,6 @@ from lakehouse_assets.engine.writing.verdicts import coordinate
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from dagster import AssetKey
 
 _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -47,6 +46,8 @@ class SourceTable(Table):
 
     event_time: Callable[[], Column]
     """Over a record's columns: the event's own time, null where it can't be read (then the timestamp counts)."""
+    grid: Grid = field(default=DAILY, kw_only=True)
+    """How it is parted, and what is made from it unless it says otherwise."""
 
     @property
     @abstractmethod
@@ -115,7 +116,7 @@ class SourceTable(Table):
         """The frozen slices as landed."""
         return ingestion.land(engine, self, batch)
 
-    def rebuild(self, engine: Engine, days: Sequence[date], tries: Sequence[str] = ()) -> Rebuild:
+    def rebuild(self, engine: Engine, days: Sequence[Partition], tries: Sequence[str] = ()) -> Rebuild:
         """A repair: what the source still holds and the table lacks is inserted, nothing is deleted."""
         return ingestion.repair(engine, self, days)
 
@@ -140,11 +141,11 @@ class SourceTable(Table):
     @property
     def columns(self) -> StructType:
         """Those of a record, and its day."""
-        return own_columns.of_records()
+        return own_columns.of_records(self.grid)
 
     def published_schema(self, spark: SparkSession) -> StructType:
         """Those of a record, and its day."""
-        return StructType([*RECORD.fields, StructField(own_columns.PARTITION_COLUMN, own_columns.EVENT_DATE.dataType)])
+        return StructType([*RECORD.fields, *(StructField(each.name, each.dataType) for each in self.grid.fields)])
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -21,8 +21,9 @@ from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine import calendar
 from lakehouse_assets.engine.display import catalog
+from lakehouse_assets.engine.grids import WHOLE, Partition
 from lakehouse_assets.engine.orchestration import checks
-from lakehouse_assets.engine.orchestration.io_manager import partition_days
+from lakehouse_assets.engine.orchestration.io_manager import partitions_of
 from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
 from lakehouse_assets.engine.orchestration.pipelines import engine_of
 from lakehouse_assets.engine.spark import SparkConnect
@@ -56,8 +57,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "owners": [table.owner],
         "description": catalog.about(table),
         "kinds": {"deltalake", "spark", table.layer},
-        "partitions_def": calendar.partitions(settings),
-        "backfill_policy": BackfillPolicy.single_run(),
+        **parted(table, settings),
         "io_manager_key": "delta",
         "check_specs": checks.specs(table),
         "code_version": table.code_version,
@@ -74,9 +74,20 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
     def rebuild(context: AssetExecutionContext, spark: SparkConnect) -> Iterator[Any]:
         with shielded():
             engine, tries = _engine(context, spark), earlier_tries(context)
-            yield from _published(context, table.rebuild(engine, partition_days(context.partition_keys), tries))
+            yield from _published(context, table.rebuild(engine, asked_for(context, table), tries))
 
     return rebuild
+
+
+def parted(table: Table, settings: Settings) -> dict[str, Any]:
+    """How Dagster parts a table, and that a range of partitions is one run."""
+    partitions = calendar.partitions(settings, table.grid)
+    return {"partitions_def": partitions, "backfill_policy": BackfillPolicy.single_run()} if partitions else {}
+
+
+def asked_for(context: AssetExecutionContext, table: Table) -> tuple[Partition, ...]:
+    """The partitions that a run is to rebuild."""
+    return partitions_of(context.partition_keys if context.has_partition_key_range else [WHOLE])
 
 
 def freshness(table: Table) -> FreshnessPolicy | None:
@@ -119,6 +130,5 @@ def _published(context: AssetExecutionContext, rebuild: Rebuild) -> Iterator[Any
         context.log.info(f"{len(rebuild.done)} of {len(rebuild.days)} days are done already")
     yield Output(rebuild)
     whole = together(rebuild.audits)
-    for day in rebuild.days:
-        yield from checks.evaluations(rebuild.table, whole, day)
+    yield from checks.by_partition(rebuild.table, whole, rebuild.days)
     yield from checks.results(rebuild.table, whole)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lakehouse_assets.engine.grids import Grid, Partition, ordered
 from lakehouse_assets.engine.history.lake import Lake, Size
 from lakehouse_assets.engine.history.versions import Stale, stale
 from lakehouse_assets.engine.orchestration import webserver
@@ -31,8 +32,8 @@ class Preview:
     """What a backfill of these days would do."""
 
     table: Table
-    days: tuple[date, ...]
-    runs: tuple[tuple[date, date], ...]
+    days: tuple[Partition, ...]
+    runs: tuple[tuple[Partition, Partition], ...]
     """First and last day of each run: one for each unbroken range."""
     read: Size
     """What the days hold in the layer below; nothing for bronze, which rereads Kafka."""
@@ -65,37 +66,39 @@ class Progress:
         return self.status == "COMPLETED_SUCCESS"
 
 
-def preview(lake: Lake, table: Table, days: Collection[date]) -> Preview:
+def preview(lake: Lake, table: Table, days: Collection[Partition]) -> Preview:
     """What the backfill would touch, from the tables' logs alone."""
-    ordered = tuple(sorted(days))
+    wanted = tuple(ordered(days))
     read = [lake.sizes(each.key) for each in table.upstreams]
-    return Preview(table, ordered, ranges(ordered), _sum(read, ordered), _sum([lake.sizes(table.key)], ordered))
+    return Preview(table, wanted, ranges(table.grid, wanted), _sum(read, wanted), _sum([lake.sizes(table.key)], wanted))
 
 
-def _sum(tables: Iterable[Mapping[date, Size]], days: Sequence[date]) -> Size:
+def _sum(tables: Iterable[Mapping[Partition, Size]], days: Sequence[Partition]) -> Size:
     found = [sizes.get(day, _NOTHING) for sizes in tables for day in days]
     return Size(sum(s.rows for s in found), sum(s.bytes for s in found), sum(s.files for s in found))
 
 
-def ranges(days: Sequence[date]) -> tuple[tuple[date, date], ...]:
-    """Sorted days as unbroken ranges (first, last)."""
-    found: list[tuple[date, date]] = []
+def ranges(grid: Grid, days: Sequence[Partition]) -> tuple[tuple[Partition, Partition], ...]:
+    """Sorted partitions as unbroken ranges (first, last)."""
+    found: list[tuple[Partition, Partition]] = []
     for day in days:
-        if found and day - found[-1][1] == timedelta(days=1):
+        if found and grid.next(found[-1][1]) == day:
             found[-1] = (found[-1][0], day)
         else:
             found.append((day, day))
     return tuple(found)
 
 
-def held_by(lake: Lake, tables: Sequence[Table]) -> list[dict[date, Size]]:
+def held_by(lake: Lake, tables: Sequence[Table]) -> list[dict[Partition, Size]]:
     """What the tables of a backfill hold by day, the first one first, then what those hold that they are made from."""
     above = {up.key: None for each in tables for up in each.upstreams}
     keys = dict.fromkeys(each.key for each in tables) | above
     return [lake.sizes(key) for key in keys]
 
 
-def bridged(days: Sequence[date], held: Sequence[Mapping[date, Size]], most_rows: int) -> tuple[date, ...]:
+def bridged(
+    grid: Grid, days: Sequence[Partition], held: Sequence[Mapping[Partition, Size]], most_rows: int
+) -> tuple[Partition, ...]:
     """The days, and those between them that cost less to rebuild along than one more run for what follows.
 
     A gap is closed where each table holds rows on every day of it, `most_rows` at most in the first table: an empty day
@@ -103,7 +106,7 @@ def bridged(days: Sequence[date], held: Sequence[Mapping[date, Size]], most_rows
     """
     found = list(days[:1])
     for day in days[1:]:
-        gap = [found[-1] + timedelta(days=n) for n in range(1, (day - found[-1]).days)]
+        gap = [*grid.between(found[-1], day)][1:-1]
         filled = all(sizes.get(each, _NOTHING).rows for each in gap for sizes in held)
         if gap and filled and _sum(held[:1], gap).rows <= most_rows:
             found += gap
@@ -111,20 +114,20 @@ def bridged(days: Sequence[date], held: Sequence[Mapping[date, Size]], most_rows
     return tuple(found)
 
 
-def parse_days(text: str, lake: Lake, table: Table) -> tuple[date, ...]:
+def parse_days(text: str, lake: Lake, table: Table) -> tuple[Partition, ...]:
     """The days that a text names: `2017-03-01`, `2017-03-01..2017-03-30`, several by comma, `all` or `stale`.
 
     Raises:
         LakehouseError: the text is none of these.
     """
     if text == ALL:
-        return tuple(sorted(_known_days(lake, table)))
+        return tuple(ordered(_known_days(lake, table)))
     if text == STALE:
         return stale_days(lake, table).days
-    days: set[date] = set()
+    days: set[Partition] = set()
     for part in text.split(","):
-        days.update(_range(part.strip()))
-    return tuple(sorted(days))
+        days.update(_range(table.grid, part.strip()))
+    return tuple(ordered(days))
 
 
 def stale_days(lake: Lake, table: Table) -> Stale:
@@ -132,33 +135,35 @@ def stale_days(lake: Lake, table: Table) -> Stale:
     return stale(lake.commits(table.key), lake.days(table.key), table.code_version, table.whole_commits)
 
 
-def _known_days(lake: Lake, table: Table) -> frozenset[date]:
+def _known_days(lake: Lake, table: Table) -> frozenset[Partition]:
     return lake.days(table.key).union(*(lake.days(each.key) for each in table.upstreams))
 
 
-def _range(text: str) -> list[date]:
+def _range(grid: Grid, text: str) -> list[Partition]:
     first, dots, last = text.partition("..")
     try:
-        begin, end = date.fromisoformat(first), date.fromisoformat(last if dots else first)
+        return [*grid.between(grid.parse(first), grid.parse(last if dots else first))]
     except ValueError as error:
+        today = datetime.now(UTC)
+        example = grid.at(today)
         raise LakehouseError(
-            f"cannot read {text!r} as days",
-            where="days",
-            do="Give 2017-03-01, 2017-03-01..2017-03-30, several of them by comma, `all` or `stale`",
+            f"cannot read {text!r} as {grid.unit}s",
+            where=f"{grid.unit}s",
+            do=f"Give {example}, {grid.at(grid.span(example)[0] - timedelta(days=9))}..{example}, several of them by"
+            " comma, `all` or `stale`",
         ) from error
-    return [begin + timedelta(days=n) for n in range((end - begin).days + 1)]
 
 
-def rebuilt(lake: Lake, table: Table, run_ids: Collection[str]) -> frozenset[date]:
+def rebuilt(lake: Lake, table: Table, run_ids: Collection[str]) -> frozenset[Partition]:
     """Days of a table that these runs have committed."""
-    days: set[date] = set()
+    days: set[Partition] = set()
     for commit in lake.commits(table.key):
         if commit.statement and commit.statement.kind == "rebuild" and commit.statement.run_id in run_ids:
             days.update(commit.statement.days)
     return frozenset(days)
 
 
-def launch(settings: Settings, tables: Sequence[Table], days: Sequence[date]) -> str:
+def launch(settings: Settings, tables: Sequence[Table], days: Sequence[Partition]) -> str:
     """Starts the backfill in the running Dagster; its id.
 
     Raises:
@@ -167,7 +172,7 @@ def launch(settings: Settings, tables: Sequence[Table], days: Sequence[date]) ->
     """
     params: dict[str, Any] = {
         "assetSelection": [{"path": table.key.split("/")} for table in tables],
-        "partitionNames": [day.isoformat() for day in days],
+        "partitionNames": [*map(str, days)],
     }
     said = webserver.ask(settings.dagster_url, _LAUNCH, {"params": params})["launchPartitionBackfill"]
     if "backfillId" not in said:

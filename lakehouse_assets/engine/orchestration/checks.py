@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
 
 from dagster import (
     AssetCheckEvaluation,
@@ -15,6 +14,7 @@ from dagster import (
 )
 
 from lakehouse_assets.engine.checks import DECLARED, Check
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.audits import MOST_SAMPLES, Audit, Sample
 from lakehouse_assets.engine.writing.drift import is_drift
@@ -41,7 +41,9 @@ def severity_of(check: Check) -> AssetCheckSeverity:
 TO_GO_ON = "to go on"
 
 
-def evaluations(table: Table, audit: Audit, day: date | None = None, do: str = "") -> Iterator[AssetCheckEvaluation]:
+def evaluations(
+    table: Table, audit: Audit, day: Partition | None = None, do: str = ""
+) -> Iterator[AssetCheckEvaluation]:
     """One verdict per check: over a day, or over all that the audit looked at. `do` is said of what refused a batch."""
     for check in table.checks:
         days = audit.days() if day is None else [day]
@@ -55,8 +57,15 @@ def evaluations(table: Table, audit: Audit, day: date | None = None, do: str = "
             metadata={**counted, **said, "severity": check.severity, **_samples(table, check, audit, days)},
             severity=severity_of(check),
             description=check.description,
-            partition=day.isoformat() if day else None,
+            partition=table.grid.key(day) if day else None,
         )
+
+
+def by_partition(table: Table, audit: Audit, days: Iterable[Partition]) -> Iterator[AssetCheckEvaluation]:
+    """One verdict per check and partition; none for a table that is not parted."""
+    for day in days:
+        if table.grid.key(day) is not None:
+            yield from evaluations(table, audit, day)
 
 
 def results(table: Table, audit: Audit) -> Iterator[AssetCheckResult]:
@@ -71,14 +80,14 @@ def results(table: Table, audit: Audit) -> Iterator[AssetCheckResult]:
         )
 
 
-def _counted(table: Table, check: Check, audit: Audit, days: Iterable[date | None]) -> Mapping[str, int | float]:
+def _counted(table: Table, check: Check, audit: Audit, days: Iterable[Partition | None]) -> Mapping[str, int | float]:
     looked_at = [*days]
     rows = audit.rows(looked_at)
     breaking = sum(audit.breaking(rule, looked_at) for rule in _reasons(table, check, audit))
     return {"rows": rows, "rows_breaking": breaking, "share": round(breaking / rows, 6) if rows else 0.0}
 
 
-def _samples(table: Table, check: Check, audit: Audit, days: Sequence[date | None]) -> dict[str, MetadataValue]:
+def _samples(table: Table, check: Check, audit: Audit, days: Sequence[Partition | None]) -> dict[str, MetadataValue]:
     """Rows that broke it, at most twenty, with the value of its column where it has one."""
     rules = sorted(_reasons(table, check, audit))
     found = [(day, rule, each) for day in days for rule in rules for each in audit.samples.get((day, rule), ())]

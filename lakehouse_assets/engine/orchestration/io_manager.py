@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date
 
 from dagster import (
     AssetMaterialization,
@@ -17,6 +16,7 @@ from dagster import (
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.display import highlights, metadata
+from lakehouse_assets.engine.grids import Partition, partition
 from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.orchestration import checks, hold_checks, holding, pipeline_log
@@ -41,10 +41,11 @@ class DeltaIOManager(ConfigurableIOManager):
 
     def load_input(self, context: InputContext) -> DataFrame:
         """The upstream table: the run's days of it, or all."""
-        days = partition_days(context.asset_partition_keys) if context.has_asset_partitions else None
-        key = context.asset_key.to_user_string()
+        days = partitions_of(context.asset_partition_keys) if context.has_asset_partitions else None
+        key, lake = context.asset_key.to_user_string(), Lake(load())
         with shielded():
-            return delta.read(self.spark.spark_session, Lake(load()), key, days=days)
+            where = "" if days is None else lake.grid(key).where(days)
+            return delta.read(self.spark.spark_session, lake, key, where=where)
 
     def handle_output(  # type: ignore[override]  # Dagster takes a generator of events as well
         self, context: OutputContext, obj: Publication | Rebuild | None
@@ -86,13 +87,20 @@ class DeltaIOManager(ConfigurableIOManager):
             once = metadata.run_metadata(report, self.spark.spark_session, lake, instance, warn)
         events = [*metadata.events(report, once)]
         for event in events:
-            if context.has_asset_partitions:
-                context.step_context.add_asset_metadata(event.metadata, partition_key=event.partition)
-            else:
-                context.log_event(event)
+            _tell(context, event)
         for event in metadata.quarantine_events(publication):
             context.log_event(event)
         return events
+
+
+def _tell(context: OutputContext, event: AssetMaterialization) -> None:
+    """What an asset's own run materializes Dagster reports by itself; of that it wants the metadata."""
+    if context.has_asset_partitions:
+        context.step_context.add_asset_metadata(event.metadata, partition_key=event.partition)
+    elif context.has_asset_key:
+        context.add_output_metadata(event.metadata)
+    else:
+        context.log_event(event)
 
 
 def _recorded(settings: Settings, publication: Publication) -> AbstractContextManager[None]:
@@ -116,10 +124,8 @@ def _told(
     """The days that were published although others were refused, and each day's verdicts."""
     for event in committed:
         context.log_event(event)
-    for day in rebuild.days:
-        for verdict in checks.evaluations(rebuild.table, error.audit, day):
-            yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
-    for verdict in checks.evaluations(rebuild.table, error.audit):
+    by_partition = checks.by_partition(rebuild.table, error.audit, rebuild.days)
+    for verdict in (*by_partition, *checks.evaluations(rebuild.table, error.audit)):
         yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
 
 
@@ -127,9 +133,9 @@ def _is_last(rebuild: object, publication: Publication) -> bool:
     return isinstance(rebuild, Rebuild) and publication.statement.days == rebuild.pieces[-1]
 
 
-def partition_days(keys: Sequence[str]) -> tuple[date, ...]:
-    """Partition keys as dates."""
-    return tuple(date.fromisoformat(key) for key in keys)
+def partitions_of(keys: Sequence[str]) -> tuple[Partition, ...]:
+    """Dagster's partition keys as partitions."""
+    return tuple(map(partition, keys))
 
 
 def _seconds(context: OutputContext, planned: float) -> dict[str, float]:

@@ -13,7 +13,6 @@ from dagster import (
     AssetsDefinition,
     AssetSelection,
     AssetSpec,
-    BackfillPolicy,
     DefaultScheduleStatus,
     Definitions,
     MaterializeResult,
@@ -23,11 +22,10 @@ from dagster import (
     multi_asset_check,
 )
 
-from lakehouse_assets.engine import calendar
 from lakehouse_assets.engine.display import metadata
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.orchestration import pipeline_log
-from lakehouse_assets.engine.orchestration.io_manager import partition_days
+from lakehouse_assets.engine.orchestration.assets import asked_for, parted
 from lakehouse_assets.engine.orchestration.pipelines import engine_of
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing.engine import Engine
@@ -79,8 +77,7 @@ def quarantine_asset(quarantine: "Quarantine", settings: Settings) -> AssetsDefi
 def _replayable(quarantine: "Quarantine", common: dict[str, Any], settings: Settings) -> AssetsDefinition:
     @asset(
         description=f"{quarantine.description}{_REPLAY}\n\n{_COLUMNS}",
-        partitions_def=calendar.partitions(settings),
-        backfill_policy=BackfillPolicy.single_run(),
+        **parted(quarantine, settings),
         hooks={pipeline_log.failures_of(quarantine.key)},
         **common,
     )
@@ -88,7 +85,7 @@ def _replayable(quarantine: "Quarantine", common: dict[str, Any], settings: Sett
         merged = 0
         with shielded():
             engine = engine_of(context, spark)
-            for publication in quarantine.rebuild(engine, partition_days(context.partition_keys)):
+            for publication in quarantine.rebuild(engine, asked_for(context, quarantine)):
                 merged += _publish(context, engine, publication)
             left = engine.lake.rows(quarantine.key)
         context.log.info(f"{merged} rows meet the contract now; {left} stay set aside")

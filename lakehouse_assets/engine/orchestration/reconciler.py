@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import date
 from typing import Any
 
 from dagster import (
@@ -20,6 +19,7 @@ from dagster import (
 )
 
 from lakehouse_assets.engine.display.metadata import commit_metadata
+from lakehouse_assets.engine.grids import Partition, ordered
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.history.position import Position
@@ -86,7 +86,7 @@ def _first_look(instance: DagsterInstance, lake: Lake, table: Table) -> tuple[li
     """Without a memory (a new or deleted Dagster home) the table's own days are the truth."""
     version = lake.version(table.key)
     known = instance.get_materialized_partitions(table.asset_key)
-    days = sorted(day for day in lake.days(table.key) if day.isoformat() not in known)
+    days = ordered(day for day in lake.days(table.key) if table.grid.key(day) not in known)
     ledger = lake.ledger(table.key)
     commit = Commit(ledger.version, 0, "", None)
     events = [_event(table, commit, ledger.position, day) for day in days]
@@ -112,13 +112,13 @@ def _unreported(table: Table, commit: Commit, reported: Iterable[tuple[int, str]
     statement = commit.statement
     if statement is None:
         return []
-    days = [day for day in statement.days if (commit.version, day.isoformat()) not in reported]
+    days = [day for day in statement.days if (commit.version, str(table.grid.key(day))) not in reported]
     return [_event(table, commit, statement.position or Position(), day) for day in days]
 
 
-def _event(table: Table, commit: Commit, position: Position, day: date) -> AssetMaterialization:
+def _event(table: Table, commit: Commit, position: Position, day: Partition) -> AssetMaterialization:
     metadata = commit_metadata(commit, position) | {"reported_by": "reconciler"}
-    return AssetMaterialization(table.asset_key, partition=day.isoformat(), metadata=metadata)
+    return AssetMaterialization(table.asset_key, partition=table.grid.key(day), metadata=metadata)
 
 
 def _reported(instance: DagsterInstance, key: AssetKey, after: int) -> tuple[set[tuple[int, str]], int]:

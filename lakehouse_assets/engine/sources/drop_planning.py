@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources.file_versions import FileVersion, name_in, parse, quoted
 
@@ -90,7 +91,7 @@ def whole_files(slices: Iterable[Slice], most_bytes: int, most_files: int = MOST
     return tuple(taken)
 
 
-def still_held(listing: Listing, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+def still_held(listing: Listing, position: Position, days: Collection[Partition]) -> tuple[Slice, ...]:
     """The slices of a position dropped on these days whose content is still there, not deleted and not replaced."""
     current = {(file.version.name, file.version.etag) for file in listing.files}
     return tuple(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources import drop_planning, landing
@@ -87,7 +87,7 @@ class DropSource:
         """As it is: a file version's name says what it is."""
         return position
 
-    def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+    def held(self, position: Position, days: Collection[Partition]) -> tuple[Slice, ...]:
         """The files dropped on these days that still have the content that was taken."""
         return drop_planning.still_held(self._listing(), position, days)
 

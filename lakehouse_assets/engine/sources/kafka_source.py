@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, SparkSession
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history import position
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
@@ -90,7 +90,7 @@ class KafkaSource:
         }
         planning.check_cut(self.table.key, state, {at: end for at, end in asked.items() if end is not None})
 
-    def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+    def held(self, position: Position, days: Collection[Partition]) -> tuple[Slice, ...]:
         """What retention has left; any offset can be of any day."""
         return planning.still_held(self._look(), position)
 

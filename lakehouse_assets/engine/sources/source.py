@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date
 from typing import Protocol
 
 from pyspark.sql import Column, DataFrame, SparkSession
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources.planning import Acceptance, Waits
@@ -50,7 +50,7 @@ class Source(Protocol):
     def marked(self, position: Position) -> Position:
         """A position just read, with what tells later whether its coordinates still are the same records."""
 
-    def held(self, position: Position, days: Collection[date]) -> tuple[Slice, ...]:
+    def held(self, position: Position, days: Collection[Partition]) -> tuple[Slice, ...]:
         """What the source still holds of the records in a position that can be of these days, for a repair."""
 
     def lags(self, positions: Sequence[Position]) -> list[int]:

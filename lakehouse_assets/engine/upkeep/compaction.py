@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.settings import Settings
@@ -24,7 +24,7 @@ TRIES = 3
 class DayFiles:
     """The small files of one day; `day` is None in a table without days."""
 
-    day: date | None
+    day: Partition | None
     files: int
     size_bytes: int
 
@@ -33,7 +33,7 @@ class DayFiles:
 class Compacted:
     """What one compaction did: days, files before and after; `gave_up` says why nothing was done."""
 
-    days: tuple[date | None, ...]
+    days: tuple[Partition | None, ...]
     removed: int = 0
     added: int = 0
     gave_up: str = ""
@@ -44,13 +44,14 @@ def crowded(lake: Lake, key: str, settings: Settings) -> tuple[DayFiles, ...]:
     table = lake.open(key)
     if table is None:
         return ()
-    small: dict[date | None, list[int]] = defaultdict(list)
+    small: dict[Partition | None, list[int]] = defaultdict(list)
+    parted_by = [f"partition.{name}" for name in table.metadata().partition_columns]
     for entry in pa.table(table.get_add_actions(flatten=True)).to_pylist():
         if entry["size_bytes"] < settings.compact_small_mb * BYTES_PER_MB:
-            small[entry.get(f"partition.{delta.PARTITION_COLUMN}")].append(entry["size_bytes"])
+            small[next((entry[name] for name in parted_by), None)].append(entry["size_bytes"])
     found = [DayFiles(day, len(sizes), sum(sizes)) for day, sizes in small.items()]
     crowds = [each for each in found if each.files >= settings.compact_min_files]
-    return tuple(sorted(crowds, key=lambda each: each.day or date.min))
+    return tuple(sorted(crowds, key=lambda each: str(each.day or "")))
 
 
 def compact(target: delta.Target, crowds: Sequence[DayFiles]) -> Iterator[Compacted]:
@@ -59,9 +60,9 @@ def compact(target: delta.Target, crowds: Sequence[DayFiles]) -> Iterator[Compac
         yield _compact(target, tuple(each.day for each in crowds[start : start + DAYS_PER_COMMIT]))
 
 
-def _compact(target: delta.Target, days: tuple[date | None, ...]) -> Compacted:
+def _compact(target: delta.Target, days: tuple[Partition | None, ...]) -> Compacted:
     known = [day for day in days if day is not None]
-    where = f" WHERE {delta.in_days(known)}" if known else ""
+    where = f" WHERE {target.lake.grid(target.key).where(known)}" if known else ""
     for _ in range(TRIES):
         try:
             metrics = target.spark.sql(f"OPTIMIZE {target.sql}{where}").select("metrics.*").collect()[0]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.changes import days_since
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
@@ -58,7 +58,7 @@ def recompute(engine: Engine, table: AnswerTable) -> Publication | None:
     )
 
 
-def redone_days(lake: Lake, table: AnswerTable, ledger: Ledger) -> tuple[date, ...]:
+def redone_days(lake: Lake, table: AnswerTable, ledger: Ledger) -> tuple[Partition, ...]:
     """The days that a rebuild or a replay of the source changed since the table read them, at the table's position.
 
     All of them where something was said since and the source's history no longer tells on which.
@@ -74,31 +74,31 @@ def is_told_more(source: Ledger, ledger: Ledger) -> bool:
     return not source.complete or source.stated_version > max(source.position_version, ledger.source_version)
 
 
-def changed_days(lake: Lake, table: AnswerTable, ledger: Ledger) -> tuple[date, ...]:
+def changed_days(lake: Lake, table: AnswerTable, ledger: Ledger) -> tuple[Partition, ...]:
     """The days of the source that the table does not show as they are now; all of them where the history ends."""
     named = days_since(lake.commits(table.source.key), lake.commits(table.key), ledger.position)
     return _every_day(lake, table) if named is None else named
 
 
-def _every_day(lake: Lake, table: AnswerTable) -> tuple[date, ...]:
+def _every_day(lake: Lake, table: AnswerTable) -> tuple[Partition, ...]:
     return tuple(sorted(lake.days(table.source.key) | lake.days(table.key)))
 
 
-def answered(engine: Engine, table: AnswerTable, days: tuple[date, ...], version: int) -> tuple[DataFrame, Audit]:
+def answered(engine: Engine, table: AnswerTable, days: tuple[Partition, ...], version: int) -> tuple[DataFrame, Audit]:
     """The table's rows for these days, from its source as of a version, with `remarks`; and their audit."""
-    source = delta.read(engine.spark, engine.lake, table.source.key, days=days, version=version)
+    source = delta.read(engine.spark, engine.lake, table.source.key, where=table.grid.where(days), version=version)
     checked, counted = judging.answered(engine, table, source, days)
-    over_all = spanning.audit(engine.spark, engine.lake, table.contract, checked, days)
+    over_all = spanning.audit(engine.spark, engine.lake, table, checked, days)
     return checked.drop(REASONS, REMARKS), together([counted, over_all])
 
 
-def redo(engine: Engine, table: AnswerTable, days: Sequence[date], tries: Collection[str] = ()) -> Rebuild:
+def redo(engine: Engine, table: AnswerTable, days: Sequence[Partition], tries: Collection[str] = ()) -> Rebuild:
     """Gold: the days recomputed from its source as it was at the table's own position."""
 
     return in_pieces(engine, table, table.source.key, days, tries, partial(_redo, engine, table))
 
 
-def _redo(engine: Engine, table: AnswerTable, days: Sequence[date], audits: list[Audit]) -> Publication | None:
+def _redo(engine: Engine, table: AnswerTable, days: Sequence[Partition], audits: list[Audit]) -> Publication | None:
     ledger = standing_ledger(engine.lake, table)
     version = version_at(engine.lake, table.source.key, ledger.position)
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
@@ -110,7 +110,7 @@ def _redo(engine: Engine, table: AnswerTable, days: Sequence[date], audits: list
     return Publication(
         table=table,
         mode="replace",
-        rows=rows.where(delta.in_days(passed)),
+        rows=rows.where(table.grid.where(passed)),
         change=drift.change(engine.lake, table, table.contract.fields, ledger.accepted_rules),
         statement=rebuild_statement(engine, table, passed, source_version=version),
         before=ledger,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, Window
+
+from lakehouse_assets.engine.grids import Grid, Partition, ordered
 
 REASONS = "reasons"
 """array<string>: the name of every rule for which the row is set aside; empty for a good row."""
@@ -25,7 +26,7 @@ NOT_DECLARED = ": not declared"
 FURTHER_FIELDS = "further fields"
 """Stands for the undeclared fields that are not named: a source may send any number of them."""
 
-Broken = Mapping[date | None, Mapping[str, int]]
+Broken = Mapping[Partition | None, Mapping[str, int]]
 """Rows by day and broken rule; a row that breaks two rules counts for both. None: a date that no calendar holds."""
 
 
@@ -47,7 +48,7 @@ class Sampling:
     """map<string,string>: its fields as people may see them."""
 
 
-Samples = Mapping[tuple[date | None, str], Sequence[Sample]]
+Samples = Mapping[tuple[Partition | None, str], Sequence[Sample]]
 """By day and rule."""
 
 
@@ -55,9 +56,9 @@ Samples = Mapping[tuple[date | None, str], Sequence[Sample]]
 class Audit:
     """The verdict over a batch."""
 
-    good: Mapping[date, int] = field(default_factory=dict)
+    good: Mapping[Partition, int] = field(default_factory=dict)
     """Rows that are not set aside, by day."""
-    bad: Mapping[date | None, int] = field(default_factory=dict)
+    bad: Mapping[Partition | None, int] = field(default_factory=dict)
     """Rows set aside, by day."""
     broken: Broken = field(default_factory=dict)
     samples: Samples = field(default_factory=dict)
@@ -72,11 +73,11 @@ class Audit:
         """All rows set aside."""
         return sum(self.bad.values())
 
-    def rows(self, days: Iterable[date | None]) -> int:
+    def rows(self, days: Iterable[Partition | None]) -> int:
         """Rows looked at on these days."""
         return sum((self.good.get(day, 0) if day else 0) + self.bad.get(day, 0) for day in days)
 
-    def breaking(self, rule: str, days: Iterable[date | None]) -> int:
+    def breaking(self, rule: str, days: Iterable[Partition | None]) -> int:
         """Rows of these days that break a rule."""
         return sum(self.broken.get(day, {}).get(rule, 0) for day in days)
 
@@ -85,12 +86,12 @@ class Audit:
         """Every rule that any row breaks."""
         return frozenset(rule for names in self.broken.values() for rule in names)
 
-    def breaks(self, counts: Callable[[str], bool]) -> dict[date | None, list[str]]:
+    def breaks(self, counts: Callable[[str], bool]) -> dict[Partition | None, list[str]]:
         """The broken rules that count, by day, in the order of the days."""
         found = {day: [rule for rule in names if counts(rule)] for day, names in self.broken.items()}
         return {day: found[day] for day in sorted(found, key=str) if found[day]}
 
-    def without(self, days: Collection[date | None]) -> Audit:
+    def without(self, days: Collection[Partition | None]) -> Audit:
         """All but some days."""
 
         def kept(by_day: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -99,9 +100,9 @@ class Audit:
         samples = {key: found for key, found in self.samples.items() if key[0] not in days}
         return Audit(kept(self.good), kept(self.bad), kept(self.broken), samples)
 
-    def days(self) -> list[date | None]:
+    def days(self) -> list[Partition | None]:
         """Every day that any row is dated, or that a rule speaks of."""
-        days: dict[date | None, None] = {**dict.fromkeys(self.bad)}
+        days: dict[Partition | None, None] = {**dict.fromkeys(self.bad)}
         return [*(days | dict.fromkeys(self.good) | dict.fromkeys(self.broken))]
 
 
@@ -110,19 +111,19 @@ def no_remarks() -> Column:
     return F.array().cast("array<string>")
 
 
-def audit(rows: DataFrame, sampling: Sampling | None = None) -> Audit:
-    """Counts `rows`, which have `event_date`, `reasons` and `remarks`; keeps samples of those that broke a rule."""
-    counted = rows.groupBy(day_of(), REASONS, REMARKS).count().limit(MOST_GROUPS + 1).collect()
+def audit(rows: DataFrame, grid: Grid, sampling: Sampling | None = None) -> Audit:
+    """Counts `rows`, which have their partition, `reasons` and `remarks`; keeps samples of those that broke a rule."""
+    counted = rows.groupBy(day_of(grid), REASONS, REMARKS).count().limit(MOST_GROUPS + 1).collect()
     if len(counted) > MOST_GROUPS:
         rows = with_few_names(rows)
-        counted = rows.groupBy(day_of(), REASONS, REMARKS).count().collect()
+        counted = rows.groupBy(day_of(grid), REASONS, REMARKS).count().collect()
     found = gather((row["day"], row[REASONS], row[REMARKS], row["count"]) for row in counted)
     if sampling is None or not found.broken:
         return found
     rules = F.explode(F.concat(REASONS, REMARKS)).alias("rule")
     breaking = rows.where(F.size(REASONS) + F.size(REMARKS) > 0)
     shown = (sampling.at.alias("at"), sampling.shown.alias("shown"))
-    return replace(found, samples=sampled(breaking.select(day_of(), rules, *shown)))
+    return replace(found, samples=sampled(breaking.select(day_of(grid), rules, *shown)))
 
 
 def with_few_names(rows: DataFrame) -> DataFrame:
@@ -138,27 +139,26 @@ def with_few_names(rows: DataFrame) -> DataFrame:
     return rows.withColumns({each: F.array_distinct(F.transform(each, few)) for each in (REASONS, REMARKS)})
 
 
-def day_of() -> Column:
-    """`day`: the event_date, null for one that no Python date holds."""
-    shown = F.col("event_date").between(F.lit(date.min), F.lit(date.max))
-    return F.when(shown, F.col("event_date")).alias("day")
+def day_of(grid: Grid) -> Column:
+    """`day`: a row's partition, null for one that Python cannot hold."""
+    return grid.shown().alias("day")
 
 
 def sampled(breaking: DataFrame) -> Samples:
     """The first rows of each rule and day, of a frame with `day`, `rule`, `at` and `shown`."""
     first = Window.partitionBy("day", "rule").orderBy("at")
     kept = breaking.withColumn("rank", F.row_number().over(first)).where(F.col("rank") <= MOST_SAMPLES)
-    found: dict[tuple[date | None, str], list[Sample]] = {}
+    found: dict[tuple[Partition | None, str], list[Sample]] = {}
     for row in kept.orderBy("day", "rule", "rank").collect():
         found.setdefault((row["day"], row["rule"]), []).append(Sample(row["at"], row["shown"] or {}))
     return found
 
 
-def gather(counted: Iterable[tuple[date | None, Iterable[str], Iterable[str], int]]) -> Audit:
+def gather(counted: Iterable[tuple[Partition | None, Iterable[str], Iterable[str], int]]) -> Audit:
     """An audit from (day, rules for which it is set aside, other broken rules, rows)."""
-    good: Counter[date] = Counter()
-    bad: Counter[date | None] = Counter()
-    broken: dict[date | None, Counter[str]] = {}
+    good: Counter[Partition] = Counter()
+    bad: Counter[Partition | None] = Counter()
+    broken: dict[Partition | None, Counter[str]] = {}
     for day, reasons, remarks, count in counted:
         names = [*reasons]
         if day is not None and not names:
@@ -167,15 +167,15 @@ def gather(counted: Iterable[tuple[date | None, Iterable[str], Iterable[str], in
             bad[day] += count
         for name in (*names, *remarks):
             broken.setdefault(day, Counter())[name] += count
-    return Audit(dict(sorted(good.items())), dict(bad), broken)
+    return Audit({day: good[day] for day in ordered(good)}, dict(bad), broken)
 
 
 def together(audits: Iterable[Audit]) -> Audit:
     """Several audits as one."""
-    good: Counter[date] = Counter()
-    bad: Counter[date | None] = Counter()
-    broken: dict[date | None, Counter[str]] = {}
-    samples: dict[tuple[date | None, str], Sequence[Sample]] = {}
+    good: Counter[Partition] = Counter()
+    bad: Counter[Partition | None] = Counter()
+    broken: dict[Partition | None, Counter[str]] = {}
+    samples: dict[tuple[Partition | None, str], Sequence[Sample]] = {}
     for each in audits:
         good.update(each.good)
         bad.update(each.bad)
@@ -183,4 +183,4 @@ def together(audits: Iterable[Audit]) -> Audit:
             broken.setdefault(day, Counter()).update(names)
         for key, found in each.samples.items():
             samples[key] = [*samples.get(key, ()), *found][:MOST_SAMPLES]
-    return Audit(dict(sorted(good.items())), dict(bad), broken, samples)
+    return Audit({day: good[day] for day in ordered(good)}, dict(bad), broken, samples)

@@ -94,7 +94,7 @@ def _rewritten(
         said = {"userMetadata": lake.said(table.key, statement), "overwriteSchema": "true"}
         guard = {"txnAppId": table.key, "txnVersion": str(max(ledger.transaction_version, ledger.stated_version) + 1)}
         rows = change(delta.read(spark, lake, table.key, version=ledger.version))
-        writer = rows.write.format("delta").mode("overwrite").partitionBy(delta.PARTITION_COLUMN)
+        writer = rows.write.format("delta").mode("overwrite").partitionBy(*table.grid.columns)
         writer.options(**said, **guard).save(lake.uri(table.key, "s3a"))
         return _own(lake, table, ledger.version, names)
 

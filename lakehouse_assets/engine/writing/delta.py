@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 
 import pyspark.sql.functions as F
 from pyspark.errors import PySparkException
@@ -20,7 +19,6 @@ from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import JOINED, LET_GO, Change
 from lakehouse_assets.errors import SupersededError
 
-PARTITION_COLUMN = "event_date"
 WRITE_TRIES = 3
 _PROPERTIES = {
     "delta.isolationLevel": "Serializable",
@@ -57,33 +55,38 @@ class Target:
         """What a commit to it says."""
         return self.lake.said(self.key, statement)
 
+    @property
+    def parted_by(self) -> list[str]:
+        """The columns that its folders are parted by."""
+        table = self.lake.open(self.key)
+        return table.metadata().partition_columns if table else []
+
     def exists(self) -> bool:
         """Whether the table has been created."""
         return self.lake.version(self.key) >= 0
 
-    def create(self, schema: StructType, *, append_only: bool = False, partitioned: bool = True) -> None:
-        """Creates the table where there is none."""
+    def create(self, schema: StructType, *, by: Sequence[str], append_only: bool = False) -> None:
+        """Creates the table where there is none, parted `by` columns."""
         if self.exists():
             return
         retention = {"delta.logRetentionDuration": f"interval {self.lake.settings.log_retention_days} days"}
         properties = _PROPERTIES | retention | ({"delta.appendOnly": "true"} if append_only else {})
         shown = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
-        by_day = f"PARTITIONED BY ({PARTITION_COLUMN})" if partitioned else ""
+        parted = f"PARTITIONED BY ({', '.join(by)})" if by else ""
         self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.sql} ({ddl(schema)}) USING delta {by_day} TBLPROPERTIES ({shown})"
+            f"CREATE TABLE IF NOT EXISTS {self.sql} ({ddl(schema)}) USING delta {parted} TBLPROPERTIES ({shown})"
         )
         if not self.exists():
-            self._create_anew(schema, properties, partitioned)
+            self._create_anew(schema, properties, by)
 
-    def _create_anew(self, schema: StructType, properties: Mapping[str, str], partitioned: bool) -> None:
+    def _create_anew(self, schema: StructType, properties: Mapping[str, str], by: Sequence[str]) -> None:
         """Creates a table that Spark remembers though it was deleted: its SQL then believes that it exists."""
         marks = {
             each.name: each.metadata if each.metadata.get("comment") in (JOINED, LET_GO) else {} for each in schema
         }
         fields = [StructField(each.name, each.dataType, metadata=marks[each.name]) for each in schema]
         nothing = self.spark.createDataFrame([], StructType(fields))
-        by_day = [PARTITION_COLUMN] if partitioned else []
-        writer = nothing.write.format("delta").mode("append").partitionBy(*by_day).options(**properties)
+        writer = nothing.write.format("delta").mode("append").partitionBy(*by).options(**properties)
         writer.save(self.lake.uri(self.key, "s3a"))
 
     def alter(self, change: Change, said: Statement, transaction: Transaction) -> None:
@@ -100,7 +103,7 @@ class Target:
             options = {"userMetadata": self.said(said), "overwriteSchema": "true"} | _options(transaction)
             rows = self.spark.read.format("delta").load(uri)
             wider = rows.withColumns({name: F.col(name).cast(wanted) for name, wanted in change.widened.items()})
-            wider.write.format("delta").mode("overwrite").partitionBy(PARTITION_COLUMN).options(**options).save(uri)
+            wider.write.format("delta").mode("overwrite").partitionBy(*self.parted_by).options(**options).save(uri)
 
 
 def ddl(schema: StructType) -> str:
@@ -114,29 +117,22 @@ def _column(field: StructField) -> str:
     return f"`{field.name}` {field.dataType.simpleString()}{marked}"
 
 
-def in_days(days: Iterable[date], alias: str = "") -> str:
-    """A SQL condition that prunes to these days; false for none."""
-    dot = f"{alias}." if alias else ""
-    shown = ", ".join(f"DATE'{day.isoformat()}'" for day in sorted(days))
-    return f"{dot}{PARTITION_COLUMN} IN ({shown})" if shown else "FALSE"
-
-
 def read(
     spark: SparkSession,
     lake: Lake,
     key: str,
     *,
-    days: Iterable[date] | None = None,
+    where: str = "",
     slices: Iterable[Slice] | None = None,
     version: int | None = None,
 ) -> DataFrame:
-    """A table, lazily: all of it, or pruned to days, to coordinates, or as of a version."""
+    """A table, lazily: all of it, or pruned by a condition, to coordinates, or as of a version."""
     reader = spark.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)
     rows = reader.load(lake.uri(key, "s3a"))
-    if days is not None:
-        rows = rows.where(in_days(days))
+    if where:
+        rows = rows.where(where)
     if slices is not None:
         rows = rows.where(predicate(slices))
     return rows
@@ -146,20 +142,21 @@ def append(
     target: Target,
     rows: DataFrame,
     slices: Sequence[Slice],
+    where: str,
     statement: Statement,
     transaction: Transaction | None,
 ) -> None:
     """Inserts the rows whose coordinate the table lacks; looks only at files that can hold these slices.
 
-    The rows of an increment lie on the days that it states; those of a repair may have been filed on other days before.
+    `where` prunes the table `t`: the rows of an increment lie in the partitions that it states; those of a repair may
+    have been filed in others before.
     """
     rows.createOrReplaceTempView("batch")
-    pruned = f" AND {in_days(statement.days, 't')}" if statement.kind == "increment" else ""
     with _committing(target.spark, target.said(statement), transaction):
         target.spark.sql(
             f"MERGE INTO {target.sql} t USING batch s"
             " ON t.topic_id = s.topic_id AND t.`partition` = s.`partition` AND t.`offset` = s.`offset`"
-            f" AND {predicate(slices, 't')}{pruned} WHEN NOT MATCHED THEN INSERT *"
+            f" AND {predicate(slices, 't')} AND {where} WHEN NOT MATCHED THEN INSERT *"
         ).collect()
 
 
@@ -167,19 +164,19 @@ def merge(
     target: Target,
     winners: DataFrame,
     grain: Sequence[str],
-    days: Iterable[date],
+    where: str,
     precedence: Precedence,
     statement: Statement,
     transaction: Transaction | None,
 ) -> None:
-    """Brings in one row per grain: one coordinate wins, every other one joins the winner's losers."""
+    """Brings in one row per grain: one coordinate wins, every other one joins its losers; `where` prunes `t`."""
     winners.createOrReplaceTempView("batch")
     same_grain = " AND ".join(f"t.`{name}` = s.`{name}`" for name in grain)
     columns = [name for name in winners.columns if name != deduplication.LOSERS]
     taken_over = ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
     with _committing(target.spark, target.said(statement), transaction):
         target.spark.sql(
-            f"MERGE INTO {target.sql} t USING batch s ON {in_days(days, 't')} AND {same_grain}"
+            f"MERGE INTO {target.sql} t USING batch s ON {where} AND {same_grain}"
             f" WHEN MATCHED AND {precedence.wins('s', 't')} THEN UPDATE SET {taken_over},"
             f" t.losers = {deduplication.losers_of('s', 't')}"
             f" WHEN MATCHED THEN UPDATE SET t.losers = {deduplication.losers_of('t', 's')}"
@@ -194,16 +191,17 @@ def replace(
     statement: Statement,
     transaction: Transaction | None = None,
     *,
+    by: Sequence[str] = (),
     new_columns: bool = False,
 ) -> None:
     """Puts `rows` in the place of those that meet `where`; a row outside of it is refused by Delta.
 
-    A day's rows are brought together first, or each task would write a file of its own for each day; a MERGE does so
-    by itself. With `new_columns` the table gets those that it lacks.
+    The rows are brought together `by` columns first, or each task would write a file of its own for each partition; a
+    MERGE does so by itself. With `new_columns` the table gets those that it lacks.
     """
     options = {"replaceWhere": where, "userMetadata": target.said(statement), "mergeSchema": str(new_columns).lower()}
     options |= _options(transaction)
-    gathered = rows.hint("rebalance", PARTITION_COLUMN)
+    gathered = rows.hint("rebalance", *by)
     gathered.write.format("delta").mode("overwrite").options(**options).save(target.lake.uri(target.key, "s3a"))
 
 

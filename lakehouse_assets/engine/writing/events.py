@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, Window
 
 from lakehouse_assets.engine import names
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.changes import days_beyond
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, predicate
@@ -44,7 +44,8 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     position = ledger.position.advance(slices)
     fit(engine.spark, source.records(slices))
     touched = days_beyond(engine.lake.commits(table.source.key), ledger.position)
-    records = delta.read(engine.spark, engine.lake, table.source.key, slices=slices, days=touched)
+    where = "" if touched is None else table.grid.where(touched)
+    records = delta.read(engine.spark, engine.lake, table.source.key, slices=slices, where=where)
     found = judging.typed(engine, table, records, slices, ledger.accepted_rules)
     counted = found.audit
     rows = winners(table, found.rows, position, columns(engine, table, ledger))
@@ -74,44 +75,48 @@ def columns(engine: Engine, table: EventTable, ledger: Ledger) -> Columns:
     return drift.columns_of(engine.lake, table, ledger.accepted_rules)
 
 
-def over_table(engine: Engine, table: EventTable, rows: DataFrame, position: Position, days: Collection[date]) -> Audit:
+def over_table(
+    engine: Engine, table: EventTable, rows: DataFrame, position: Position, days: Collection[Partition]
+) -> Audit:
     """The verdict of the rules over several rows, on the days as they will be."""
     if spanning.looks_at_table(table.contract.spanning) and engine.lake.version(table.key) >= 0:
-        wanted = [*table.contract.fields.names, "event_date", *COORDINATE]
-        held = delta.read(engine.spark, engine.lake, table.key, days=days)
+        wanted = [*table.contract.fields.names, *table.grid.columns, *COORDINATE]
+        held = delta.read(engine.spark, engine.lake, table.key, where=table.grid.where(days))
         known = [name for name in held.columns if name in wanted]
         both = rows.select(*wanted).unionByName(held.select(*known), allowMissingColumns=True)
         first = Window.partitionBy(*table.full_grain).orderBy(*table.precedence(position).ordering())
         rows = both.withColumn(own("rank"), F.row_number().over(first)).where(names.column(own("rank")) == 1)
-    return spanning.audit(engine.spark, engine.lake, table.contract, rows, days)
+    return spanning.audit(engine.spark, engine.lake, table, rows, days)
 
 
-def redo(engine: Engine, table: EventTable, days: Sequence[date], tries: Collection[str] = ()) -> Rebuild:
+def redo(engine: Engine, table: EventTable, days: Sequence[Partition], tries: Collection[str] = ()) -> Rebuild:
     """Silver: the days' bronze records through today's transform and contract. `tries` are earlier runs of this one."""
 
     return in_pieces(engine, table, table.source.key, days, tries, partial(_redo, engine, table))
 
 
-def _redo(engine: Engine, table: EventTable, days: Sequence[date], audits: list[Audit]) -> Publication | None:
+def _redo(engine: Engine, table: EventTable, days: Sequence[Partition], audits: list[Audit]) -> Publication | None:
     ledger = settled_ledger(engine, table)
-    held = held_on(engine.lake, ledger.position, days, (table.source.key, table.quarantine))
+    held = held_on(engine.lake, ledger.position, table.grid.where(days), (table.source.key, table.quarantine))
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
-    records = delta.read(engine.spark, engine.lake, table.source.key, days=days)
+    records = delta.read(engine.spark, engine.lake, table.source.key, where=table.grid.where(days))
     found = judging.typed(engine, table, records, held, ledger.accepted_rules, failing.known(engine.lake, table))
     rows = winners(table, found.rows, ledger.position, columns(engine, table, ledger))
-    counted = together([found.audit, spanning.audit(engine.spark, engine.lake, table.contract, rows, days)])
+    counted = together([found.audit, spanning.audit(engine.spark, engine.lake, table, rows, days)])
     audits.append(counted)
     passed = passed_days(table, counted, days, ledger)
     if not passed:
         return None
-    rows = rows.where(delta.in_days(passed))
+    rows = rows.where(table.grid.where(passed))
     published = counted.without({*days} - {*passed})
     had, bad = (
         engine.lake.rows_in(table.quarantine, passed),
-        with_failing(set_aside(table, found.rows), found).where(delta.in_days(passed)),
+        with_failing(set_aside(table, found.rows), found).where(table.grid.where(passed)),
     )
     if had:
-        bad = quarantine.kept(delta.read(engine.spark, engine.lake, table.quarantine, days=passed, slices=held), bad)
+        bad = quarantine.kept(
+            delta.read(engine.spark, engine.lake, table.quarantine, where=table.grid.where(passed), slices=held), bad
+        )
     return Publication(
         table=table,
         mode="replace",
@@ -120,7 +125,7 @@ def _redo(engine: Engine, table: EventTable, days: Sequence[date], audits: list[
         before=ledger,
         audit=published,
         quarantined=bad if had or published.bad_rows else None,
-        quarantine_where=f"{delta.in_days(passed)} AND {predicate(held)}",
+        quarantine_where=f"{table.grid.where(passed)} AND {predicate(held)}",
         change=drift.change(engine.lake, table, rows.schema, ledger.accepted_rules),
         settle=passed if had else (),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
+from lakehouse_assets.engine.grids import Grid
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.table import Table
@@ -30,7 +31,7 @@ def events(table: Table, bronze: DataFrame, failing: Sequence[Failing]) -> DataF
     """The quarantine's rows of failing records, from bronze."""
     return bronze.where(predicate([each.part for each in failing])).select(
         *COORDINATE,
-        "event_date",
+        *table.grid.columns,
         _reasons(failing).alias(REASONS),
         F.lit(table.contract_version).alias("contract_version"),
         F.lit(None).cast("map<string,string>").alias("fields"),
@@ -44,7 +45,7 @@ def records(table: Table, read: DataFrame, failing: Sequence[Failing]) -> DataFr
     known = F.col(REASONS) if REASONS in read.columns else F.array().cast("array<string>")
     return read.withColumns(
         {
-            "event_date": F.lit(None).cast("date"),
+            **{each.name: F.lit(None).cast(each.dataType) for each in table.grid.fields},
             REASONS: F.concat(known, _reasons(failing)),
             "set_aside_at": F.current_timestamp(),
             FAILED_CODE: F.lit(table.code_version),
@@ -58,12 +59,12 @@ def _reasons(failing: Sequence[Failing]) -> Column:
     return F.array(F.coalesce(*cases))
 
 
-def audited(rows: DataFrame | None) -> Audit:
+def audited(rows: DataFrame | None, grid: Grid) -> Audit:
     """The audit of failing records, by their days; one small query, and none where nothing fails."""
     if rows is None:
         return Audit()
-    found = rows.select("event_date", F.explode(REASONS).alias("reason")).collect()
-    return gather((row["event_date"], [row["reason"]], (), 1) for row in found)
+    found = rows.select(grid.shown().alias("day"), F.explode(REASONS).alias("reason")).collect()
+    return gather((row["day"], [row["reason"]], (), 1) for row in found)
 
 
 def known(lake: Lake, table: Table) -> tuple[Slice, ...]:

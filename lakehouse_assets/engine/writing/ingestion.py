@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Slice, without
 from lakehouse_assets.engine.sessions import fit
@@ -48,7 +49,7 @@ def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None
     return Publication(
         table=table,
         mode="append",
-        rows=found.rows.where(F.size(REASONS) == 0).select(*RECORD.names, "event_date"),
+        rows=found.rows.where(F.size(REASONS) == 0).select(*RECORD.names, *table.grid.columns),
         statement=increment_statement(engine, table, source.marked(ledger.position.advance(found.slices)), found.audit),
         before=ledger,
         audit=found.audit,
@@ -87,21 +88,21 @@ def _resume(acceptance: Acceptance) -> dict[tuple[str, int], int]:
     return {(acceptance.topic_id, partition): offset for partition, offset in acceptance.resume.items()}
 
 
-def repair(engine: Engine, table: SourceTable, days: Sequence[date]) -> Rebuild:
+def repair(engine: Engine, table: SourceTable, days: Sequence[Partition]) -> Rebuild:
     """Bronze: rereads what the source still holds below the position and inserts what is missing; deletes nothing."""
 
     return Rebuild(table, tuple(days), frozenset(), (tuple(days),), partial(_repair, engine, table), engine.settings)
 
 
-def _repair(engine: Engine, table: SourceTable, days: Sequence[date], audits: list[Audit]) -> Publication:
+def _repair(engine: Engine, table: SourceTable, days: Sequence[Partition], audits: list[Audit]) -> Publication:
     ledger = settled_ledger(engine, table)
     source = table.reader(engine.settings)
     slices = without(source.held(ledger.position, days), failing.known(engine.lake, table))
     fit(engine.spark, source.records(slices))
     found = judging.landed(engine, table, source, slices, datetime.now(UTC))
-    of_days = found.rows.where(F.col("event_date").isin([*days]))
-    checked = of_days.where(F.size(REASONS) == 0).select(*RECORD.names, "event_date", REASONS, REMARKS)
-    audits.append(audit(checked))
+    of_days = found.rows.where(table.grid.where(days))
+    checked = of_days.where(F.size(REASONS) == 0).select(*RECORD.names, *table.grid.columns, REASONS, REMARKS)
+    audits.append(audit(checked, table.grid))
     return Publication(
         table=table,
         mode="append",

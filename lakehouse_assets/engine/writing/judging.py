@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
@@ -12,9 +12,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine import calendar
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.position import Slice, halve, predicate, without
 from lakehouse_assets.engine.sources.source import Source
-from lakehouse_assets.engine.writing import completeness, delta, failing, narrowing
+from lakehouse_assets.engine.writing import completeness, failing, narrowing
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
 from lakehouse_assets.engine.writing.failing import FAILED_CODE
 from lakehouse_assets.engine.writing.narrowing import Failing
@@ -68,7 +69,7 @@ def landed(engine: Engine, table: SourceTable, source: Source, slices: Sequence[
     (rows, counted), found = narrowing.evaluated(attempt, few, source.halve, most, table.key)
     unread = rows.withColumn(FAILED_CODE, F.when(F.col("timestamp").isNull(), failing.ANY_CODE))
     aside = _beginnings(engine, table, source, found)
-    return Judged(unread, together([counted, failing.audited(aside)]), few, aside)
+    return Judged(unread, together([counted, failing.audited(aside, table.grid)]), few, aside)
 
 
 def _beginnings(engine: Engine, table: SourceTable, source: Source, found: Sequence[Failing]) -> DataFrame | None:
@@ -81,20 +82,21 @@ def _dated(
     engine: Engine, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
 ) -> tuple[DataFrame, Audit]:
     dated = date_records(engine.settings, table, records, now, faults).localCheckpoint(eager=False)
-    return dated, audit(dated, Sampling(coordinate(), F.create_map().cast("map<string,string>")))
+    return dated, audit(dated, table.grid, Sampling(coordinate(), F.create_map().cast("map<string,string>")))
 
 
 def date_records(
     settings: Settings, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
 ) -> DataFrame:
-    """Records with `event_date` (UTC date of the event's own time, else of the record's), `reasons` and `remarks`.
+    """Records with their partition (of the event's own time, else of the record's), `reasons` and `remarks`.
 
     The reasons are the source's own `faults`, where it finds any, and the calendar's; there are no remarks.
     """
-    event_date = F.to_date(F.coalesce(table.event_time(), F.col("timestamp")))
-    outside = calendar.outside(settings, now)
+    moment = F.coalesce(table.event_time(), F.col("timestamp"))
+    outside = calendar.outside(settings, F.to_date(moment), now)
     reasons = outside if faults is None else F.concat(faults, outside)
-    return records.withColumn("event_date", event_date).withColumns({REASONS: reasons, REMARKS: no_remarks()})
+    dated = {name: table.grid.of(moment) for name in table.grid.columns}
+    return records.withColumns(dated | {REASONS: reasons, REMARKS: no_remarks()})
 
 
 def typed(
@@ -114,17 +116,19 @@ def typed(
 
     def attempt(parts: Sequence[Slice]) -> tuple[DataFrame, Audit]:
         rows = typed_rows(table, records.where(predicate(parts)), accepted).localCheckpoint(eager=False)
-        return rows, audit(rows, sampling(table))
+        return rows, audit(rows, table.grid, sampling(table))
 
     kept = without(slices, left_out)
     most = engine.settings.most_failing_records
     (rows, counted), found = narrowing.evaluated(attempt, kept, halve, most, table.key)
     completeness.check(table.key, records.where(predicate(without(kept, [each.part for each in found]))), rows)
     aside = failing.events(table, records, found) if found else None
-    return Judged(rows, together([counted, failing.audited(aside)]), tuple(slices), aside)
+    return Judged(rows, together([counted, failing.audited(aside, table.grid)]), tuple(slices), aside)
 
 
-def answered(engine: Engine, table: AnswerTable, source: DataFrame, days: Sequence[date]) -> tuple[DataFrame, Audit]:
+def answered(
+    engine: Engine, table: AnswerTable, source: DataFrame, days: Sequence[Partition]
+) -> tuple[DataFrame, Audit]:
     """The answers of some days from the rows of their source, with `reasons` and `remarks`, and their audit.
 
     Raises:
@@ -133,7 +137,7 @@ def answered(engine: Engine, table: AnswerTable, source: DataFrame, days: Sequen
 
     def attempt(rows: DataFrame) -> tuple[DataFrame, Audit]:
         checked = judged(table, rows).localCheckpoint(eager=False)
-        return checked, audit(checked, sampling(table))
+        return checked, audit(checked, table.grid, sampling(table))
 
     try:
         return attempt(source)
@@ -145,18 +149,18 @@ def answered(engine: Engine, table: AnswerTable, source: DataFrame, days: Sequen
 
 
 def _fault(
-    table: AnswerTable, attempt: Callable[[DataFrame], object], source: DataFrame, days: Sequence[date]
+    table: AnswerTable, attempt: Callable[[DataFrame], object], source: DataFrame, days: Sequence[Partition]
 ) -> AnswerFailsError | None:
     """The first day on which the function fails, and the row that makes it; None where no day fails by itself."""
 
-    def on_days(part: Sequence[date]) -> object:
-        return attempt(source.where(delta.in_days(part)))
+    def on_days(part: Sequence[Partition]) -> object:
+        return attempt(source.where(table.grid.where(part)))
 
     found = next(narrowing.search(narrowing.fails(on_days), tuple(days), _halve_days), None)
     if found is None:
         return None
     (day,), error = found
-    where = _row(attempt, source.where(delta.in_days([day])))
+    where = _row(attempt, source.where(table.grid.where([day])))
     return AnswerFailsError(
         f"its function fails on {day} ({error}), on rows of {table.source.key}{where}; nothing was published",
         where=table.key,
@@ -174,7 +178,7 @@ def _row(attempt: Callable[[DataFrame], object], rows: DataFrame) -> str:
     return f" at partition {alone[0][0].partition} offset {alone[0][0].start}" if alone else ""
 
 
-def _halve_days(days: Sequence[date]) -> tuple[Sequence[date], Sequence[date]] | None:
+def _halve_days(days: Sequence[Partition]) -> tuple[Sequence[Partition], Sequence[Partition]] | None:
     middle = len(days) // 2
     return (days[:middle], days[middle:]) if middle else None
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from itertools import takewhile
 from typing import Final, Literal
 
 from pyspark.sql import DataFrame, SparkSession
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice
@@ -51,7 +52,7 @@ class Publication:
     """Rows set aside; None when there are none."""
     quarantine_where: str = "FALSE"
     """Which quarantined rows these take the place of."""
-    settle: tuple[date, ...] = ()
+    settle: tuple[Partition, ...] = ()
     """Days on which the quarantine held rows before: those that the table holds afterwards are taken out of it."""
     change: Change = field(default_factory=Change)
     """What the table's columns need first."""
@@ -63,7 +64,7 @@ class Publication:
     """Plans it again, in a new turn, where another commit came first."""
 
     @property
-    def rows_by_day(self) -> Mapping[date, int]:
+    def rows_by_day(self) -> Mapping[Partition, int]:
         """Good rows of the batch by day."""
         return self.audit.good
 
@@ -169,7 +170,7 @@ def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commi
     _require_standing(lake, publication)
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
-    target.create(publication.rows.schema, append_only=publication.mode == "append")
+    target.create(publication.rows.schema, by=publication.table.grid.columns, append_only=publication.mode == "append")
     if publication.change:
         _alter(target, publication)
     delta.past_compaction(lambda: _write(target, publication), lambda: _is_next(lake, publication), target.key)
@@ -241,7 +242,7 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
         return
     rows, target = publication.quarantined, delta.Target(spark, lake, publication.table.quarantine)
     if rows is not None:
-        target.create(rows.schema, partitioned=publication.table.quarantined_by_day)
+        target.create(rows.schema, by=publication.table.quarantine_parted_by)
     said = replace(publication.statement, planned_from=lake.version(target.key), quarantine_transaction=-1)
     said = quarantine.open_statement(said) if publication.opens else said
     quarantine.write(target, rows, publication.quarantine_where, said, publication.quarantine_transaction)
@@ -254,15 +255,18 @@ def _is_next(lake: Lake, publication: Publication) -> bool:
 
 
 def _write(target: delta.Target, publication: Publication) -> None:
-    statement, transaction = publication.statement, publication.transaction
+    statement, transaction, grid = publication.statement, publication.transaction, publication.table.grid
     if publication.mode == "append":
-        delta.append(target, publication.rows, publication.slices, statement, transaction)
+        where = grid.where(statement.days, "t") if statement.kind == "increment" else "TRUE"
+        delta.append(target, publication.rows, publication.slices, where, statement, transaction)
     elif publication.mode == "merge":
         grain = publication.table.full_grain
         precedence = publication.table.precedence(statement.position or publication.before.position)
-        delta.merge(target, publication.rows, grain, statement.days, precedence, statement, transaction)
+        where = grid.where(statement.days, "t")
+        delta.merge(target, publication.rows, grain, where, precedence, statement, transaction)
     elif statement.days:
-        delta.replace(target, publication.rows, delta.in_days(statement.days), statement, transaction)
+        where = grid.where(statement.days)
+        delta.replace(target, publication.rows, where, statement, transaction, by=grid.columns)
     else:
         delta.state(target, statement, transaction)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from itertools import takewhile
 
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession, Window
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
@@ -84,14 +84,14 @@ def last_write(lake: Lake, table: Table) -> LastWrite:
     return LastWrite(number, next(said, None))
 
 
-def unsettled_days(lake: Lake, table: Table) -> tuple[date, ...]:
+def unsettled_days(lake: Lake, table: Table) -> tuple[Partition, ...]:
     """The days on which the quarantine may hold rows that its table holds as well."""
     said = last_write(lake, table).said
     return said.days if said and said.counts.get(UNSETTLED) else ()
 
 
 def settle(
-    spark: SparkSession, lake: Lake, table: Table, days: Sequence[date] | None, settled: Statement, number: int
+    spark: SparkSession, lake: Lake, table: Table, days: Sequence[Partition] | None, settled: Statement, number: int
 ) -> None:
     """Takes out of the quarantine what its table holds on these days, as a row or among its losers; None for all days.
 
@@ -148,9 +148,9 @@ def _is_free(lake: Lake, transaction: delta.Transaction) -> bool:
     return lake.transaction_version(transaction.app_id, transaction.app_id) < transaction.version
 
 
-def _settling(lake: Lake, table: Table, target: delta.Target, days: Sequence[date] | None) -> str:
-    where = "TRUE" if days is None else delta.in_days(days)
+def _settling(lake: Lake, table: Table, target: delta.Target, days: Sequence[Partition] | None) -> str:
+    where = "TRUE" if days is None else table.grid.where(days)
     held = table.coordinates(f"delta.`{lake.uri(table.key, 's3a')}`", where)
-    pruned = "TRUE" if days is None else delta.in_days(days, "q")
+    pruned = "TRUE" if days is None else table.grid.where(days, "q")
     on = f"{pruned} AND {table.same_record}"
     return f"MERGE INTO {target.sql} q USING ({held}) h ON {on} WHEN MATCHED THEN DELETE"

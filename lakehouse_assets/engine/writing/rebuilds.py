@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import partial
 
+from lakehouse_assets.engine.grids import Partition, ordered
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Position
@@ -22,7 +22,7 @@ from lakehouse_assets.engine.writing.verdicts import fatal, refuse_broken
 from lakehouse_assets.errors import PlanError
 from lakehouse_assets.settings import Settings
 
-Plan = Callable[[Sequence[date], list[Audit]], Publication | None]
+Plan = Callable[[Sequence[Partition], list[Audit]], Publication | None]
 """What to publish of some days, None when every one is refused; adds their audit to the list."""
 
 
@@ -31,10 +31,10 @@ class Rebuild:
     """The days asked for, and what is left of them to publish, piece by piece."""
 
     table: Table
-    days: tuple[date, ...]
-    done: frozenset[date]
+    days: tuple[Partition, ...]
+    done: frozenset[Partition]
     """Days that an earlier try of the same run has committed."""
-    pieces: tuple[tuple[date, ...], ...]
+    pieces: tuple[tuple[Partition, ...], ...]
     plan: Plan
     settings: Settings
     accepted: frozenset[str] = frozenset()
@@ -54,7 +54,7 @@ class Rebuild:
                 yield planned
         refuse_broken(self.table, together(self.audits), self.accepted)
 
-    def _plan(self, days: Sequence[date], known: int) -> Publication | None:
+    def _plan(self, days: Sequence[Partition], known: int) -> Publication | None:
         """A piece that is planned anew is audited anew."""
         del self.audits[known:]
         return self.plan(days, self.audits)
@@ -64,7 +64,7 @@ def in_pieces(
     engine: Engine,
     table: Table,
     source: str,
-    days: Sequence[date],
+    days: Sequence[Partition],
     tries: Collection[str],
     plan: Plan,
 ) -> Rebuild:
@@ -77,11 +77,11 @@ def in_pieces(
     return Rebuild(table, tuple(days), done & {*days}, pieces, plan, engine.settings, accepted)
 
 
-def pieces_of(days: Sequence[date], sizes: Mapping[date, int], most: int) -> Iterator[tuple[date, ...]]:
+def pieces_of(days: Sequence[Partition], sizes: Mapping[Partition, int], most: int) -> Iterator[tuple[Partition, ...]]:
     """Days in order, cut so that a piece holds at most `most` rows of the source, or one day."""
-    piece: list[date] = []
+    piece: list[Partition] = []
     rows = 0
-    for day in sorted(days):
+    for day in ordered(days):
         if piece and rows + sizes.get(day, 0) > most:
             yield tuple(piece)
             piece, rows = [], 0
@@ -91,9 +91,9 @@ def pieces_of(days: Sequence[date], sizes: Mapping[date, int], most: int) -> Ite
         yield tuple(piece)
 
 
-def committed_days(lake: Lake, table: Table, run_ids: Collection[str]) -> frozenset[date]:
+def committed_days(lake: Lake, table: Table, run_ids: Collection[str]) -> frozenset[Partition]:
     """Days that these runs have rebuilt with today's code since the table's newest other rebuild."""
-    done: set[date] = set()
+    done: set[Partition] = set()
     for commit in lake.commits(table.key):
         statement = commit.statement
         if statement is None or statement.kind == "acceptance":
@@ -105,13 +105,13 @@ def committed_days(lake: Lake, table: Table, run_ids: Collection[str]) -> frozen
     return frozenset(done)
 
 
-def passed_days(table: Table, counted: Audit, days: Sequence[date], ledger: Ledger) -> tuple[date, ...]:
+def passed_days(table: Table, counted: Audit, days: Sequence[Partition], ledger: Ledger) -> tuple[Partition, ...]:
     """Those of the days that break no fatal rule."""
     refused = counted.breaks(fatal(table, ledger.accepted_rules))
     return tuple(day for day in days if day not in refused)
 
 
-def rebuild_statement(engine: Engine, table: Table, days: Sequence[date], source_version: int = -1) -> Statement:
+def rebuild_statement(engine: Engine, table: Table, days: Sequence[Partition], source_version: int = -1) -> Statement:
     """What a rebuild of some days says; `source_version` is that of the table it was computed from."""
     return Statement(
         "rebuild",

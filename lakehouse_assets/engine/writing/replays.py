@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.engine.sessions import fit
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lakehouse_assets.engine.kinds.event import EventTable
 
 
-def replay(engine: Engine, table: EventTable, days: Sequence[date]) -> Rebuild:
+def replay(engine: Engine, table: EventTable, days: Sequence[Partition]) -> Rebuild:
     """Silver: the days' quarantined records through today's transform and contract; those that pass now are merged.
 
     A record that breaks a `fail` rule stays set aside. A second replay finds nothing more to do.
@@ -42,11 +42,11 @@ def row_rules(table: EventTable) -> frozenset[str]:
     return frozenset(rule.name for rule in table.contract.rules)
 
 
-def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: list[Audit]) -> Publication | None:
+def _replay(engine: Engine, table: EventTable, days: Sequence[Partition], audits: list[Audit]) -> Publication | None:
     ledger = settled_ledger(engine, table)
-    held = held_on(engine.lake, ledger.position, days, (table.source.key, table.quarantine))
-    aside = delta.read(engine.spark, engine.lake, table.quarantine, days=days, slices=held)
-    bronze = delta.read(engine.spark, engine.lake, table.source.key, days=days, slices=held)
+    held = held_on(engine.lake, ledger.position, table.grid.where(days), (table.source.key, table.quarantine))
+    aside = delta.read(engine.spark, engine.lake, table.quarantine, where=table.grid.where(days), slices=held)
+    bronze = delta.read(engine.spark, engine.lake, table.source.key, where=table.grid.where(days), slices=held)
     fit(engine.spark, engine.lake.rows_in(table.source.key, days))
     records = bronze.join(aside.select(*COORDINATE), on=[*COORDINATE], how="left_semi")
     found = judging.typed(engine, table, records, held, row_rules(table), failing.known(engine.lake, table))
@@ -62,12 +62,12 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[date], audits: lis
     return Publication(
         table=table,
         mode="merge",
-        rows=rows.where(delta.in_days(passed)),
+        rows=rows.where(table.grid.where(passed)),
         statement=Statement("replay", engine.run_id, passed, contract=table.contract.version, code=table.code_version),
         before=ledger,
         audit=counted.without({*days} - {*passed}),
-        quarantined=quarantine.kept(aside, bad).where(delta.in_days(passed)),
-        quarantine_where=f"{delta.in_days(passed)} AND {predicate(held)}",
+        quarantined=quarantine.kept(aside, bad).where(table.grid.where(passed)),
+        quarantine_where=f"{table.grid.where(passed)} AND {predicate(held)}",
         settle=passed,
         change=drift.change(engine.lake, table, rows.schema, ledger.accepted_rules),
     )

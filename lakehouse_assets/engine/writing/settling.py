@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from pyspark.sql import SparkSession
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.table import Table
@@ -28,7 +29,7 @@ FINISH_SECONDS = 2.0
 """How long another writer is left to commit what it has begun."""
 _POLL_SECONDS = 0.1
 
-Settled = tuple[date, ...] | None
+Settled = tuple[Partition, ...] | None
 """Days to settle; None for all of them."""
 
 
@@ -83,7 +84,7 @@ def _has_followed(lake: Lake, table: Table, ahead_of: int) -> bool:
 def _fence(spark: SparkSession, lake: Lake, table: Table, ahead_of: int, run_id: str) -> None:
     """Loses to the writer's own commit where that comes first: then its fate is known as well."""
     target = delta.Target(spark, lake, table.key)
-    target.create(table.published_schema(spark), append_only=table.append_only)
+    target.create(table.published_schema(spark), by=table.grid.columns, append_only=table.append_only)
     ledger = lake.ledger(table.key)
     number = max(ahead_of, ledger.transaction_version + 1, ledger.stated_version + 1)
     said = Statement("fence", run_id, planned_from=ledger.version, at=datetime.now(UTC).isoformat(), transaction=number)

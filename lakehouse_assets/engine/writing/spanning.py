@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date
 from functools import reduce
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, SparkSession
 
-from lakehouse_assets.engine.contracts import MASK, Contract
+from lakehouse_assets.engine.contracts import MASK
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.rules import ReferenceRule, SpanningRule, UniqueRule, VolumeRule
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.audits import Audit, Samples, day_of, sampled
 
@@ -21,37 +22,38 @@ def looks_at_table(rules: Iterable[SpanningRule]) -> bool:
     return any(not isinstance(rule, ReferenceRule) for rule in rules)
 
 
-def audit(spark: SparkSession, lake: Lake, contract: Contract, rows: DataFrame, days: Collection[date]) -> Audit:
-    """The verdict of a contract's spanning rules over `rows`: all that the days will hold, with `event_date`.
+def audit(spark: SparkSession, lake: Lake, table: Table, rows: DataFrame, days: Collection[Partition]) -> Audit:
+    """The verdict of a table's spanning rules over `rows`: all that the days will hold, with their partition.
 
     One Spark query for all rules, another one for samples when any is broken.
     """
-    found = [(rule, _groups(spark, lake, contract, rule, rows)) for rule in contract.spanning]
+    rules = table.contract.spanning if table.contract else ()
+    found = [(rule, _groups(spark, lake, table, rule, rows)) for rule in rules]
     if not found:
         return Audit()
     summed = [groups.groupBy("day", "rule").agg(F.sum("rows").alias("rows")) for _, groups in found]
     counted = reduce(DataFrame.unionByName, summed).collect()
     counts = {(row["day"], row["rule"]): int(row["rows"]) for row in counted}
-    volumes = [rule for rule in contract.spanning if isinstance(rule, VolumeRule)]
+    volumes = [rule for rule in rules if isinstance(rule, VolumeRule)]
     broken = {key: count for key, count in counts.items() if key[1] not in {rule.name for rule in volumes}}
     broken |= {key: rows for rule in volumes for key, rows in _volumes(rule, counts, days)}
     return Audit(broken=_by_day(broken), samples=_samples(found, {rule for _, rule in broken}))
 
 
-def _groups(spark: SparkSession, lake: Lake, contract: Contract, rule: SpanningRule, rows: DataFrame) -> DataFrame:
+def _groups(spark: SparkSession, lake: Lake, table: Table, rule: SpanningRule, rows: DataFrame) -> DataFrame:
     """`day`, `rule`, `at`, `rows`: groups of rows that break the rule; of a volume rule the size of each day."""
     if isinstance(rule, VolumeRule):
         columns: Sequence[str] = ()
     else:
         columns = rule.columns if isinstance(rule, UniqueRule) else (rule.column,)
-    grouped = rows.groupBy(day_of(), *[F.col(name) for name in columns if name != "event_date"]).agg(
-        F.count("*").alias("rows")
-    )
+    columns = [name for name in columns if name not in table.grid.columns]
+    grouped = rows.groupBy(day_of(table.grid), *map(F.col, columns)).agg(F.count("*").alias("rows"))
     if isinstance(rule, UniqueRule):
         grouped = grouped.where(F.col("rows") > 1)
     if isinstance(rule, ReferenceRule):
         grouped = _unknown(spark, lake, rule, grouped)
-    at = [_shown(name, name in contract.personal) for name in columns if name != "event_date"]
+    personal = table.contract.personal if table.contract else frozenset[str]()
+    at = [_shown(name, name in personal) for name in columns]
     return grouped.select("day", F.lit(rule.name).alias("rule"), F.concat_ws(", ", *at).alias("at"), "rows")
 
 
@@ -69,15 +71,15 @@ def _shown(name: str, personal: bool) -> Column:
 
 
 def _volumes(
-    rule: VolumeRule, counts: dict[tuple[date, str], int], days: Collection[date]
-) -> list[tuple[tuple[date, str], int]]:
+    rule: VolumeRule, counts: dict[tuple[Partition, str], int], days: Collection[Partition]
+) -> list[tuple[tuple[Partition, str], int]]:
     """Days with too few or too many rows; an empty day counts as one."""
     sizes = {day: counts.get((day, rule.name), 0) for day in days}
     return [((day, rule.name), max(1, rows)) for day, rows in sizes.items() if not rule.holds_for(rows)]
 
 
-def _by_day(broken: dict[tuple[date, str], int]) -> dict[date | None, dict[str, int]]:
-    found: dict[date | None, dict[str, int]] = {}
+def _by_day(broken: dict[tuple[Partition, str], int]) -> dict[Partition | None, dict[str, int]]:
+    found: dict[Partition | None, dict[str, int]] = {}
     for (day, rule), rows in broken.items():
         found.setdefault(day, {})[rule] = rows
     return found

@@ -33,7 +33,7 @@ _UNREADABLE, _BROKEN, _REMARKS, _DRIFT = own("unreadable"), own("broken"), own("
 
 
 def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] = ()) -> DataFrame:
-    """The table's columns, the coordinate, event_date, `reasons`, `remarks`, and what came instead of what those name.
+    """The table's columns, the coordinate, partition, `reasons`, `remarks`, and what came instead of what those name.
 
     `reasons` are the fields that cannot be read or are not there, or else the broken rules that set the row aside:
     those of severity `quarantine`, and of the `fail` rules those whose breach was `accepted`. `remarks` are the other
@@ -43,7 +43,7 @@ def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] 
         ContractError: the transform leaves out a column of the contract.
     """
     rows = table.transform(records)
-    columns, wanted = rows.columns, [*table.contract.fields.names, "event_date", *COORDINATE]
+    columns, wanted = rows.columns, [*table.contract.fields.names, *table.grid.columns, *COORDINATE]
     if missing := [name for name in wanted if name not in columns]:
         raise ContractError(
             f"the transform yields no column {', '.join(missing)}",
@@ -79,7 +79,7 @@ def winners(table: EventTable, typed: DataFrame, position: Position, columns: Co
 
 
 def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
-    """The bad rows: coordinate, event_date, reasons, contract_version, `fields` and `set_aside_at`.
+    """The bad rows: coordinate, partition, reasons, contract_version, `fields` and `set_aside_at`.
 
     A reason goes on with what came instead, where that can be said. `fields` (map<string,string>) are those that could
     be read. Personal values are masked. The raw record stays in bronze.
@@ -87,7 +87,7 @@ def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
     version = F.lit(table.contract.version).alias("contract_version")
     seen = (table.contract.shown().alias("fields"), F.current_timestamp().alias("set_aside_at"))
     bad = typed.where(F.size(REASONS) > 0)
-    return bad.select(*COORDINATE, "event_date", _told(table).alias(REASONS), version, *seen)
+    return bad.select(*COORDINATE, *table.grid.columns, _told(table).alias(REASONS), version, *seen)
 
 
 def _told(table: EventTable) -> Column:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import matplotlib.image
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 from deltalake import write_deltalake
 
 from lakehouse_assets.engine.display import plot
+from lakehouse_assets.engine.grids import DAILY
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.local_lake import LocalLake
 
@@ -34,16 +36,16 @@ def lake(tmp_path) -> LocalLake:
 
 def test_a_measure_is_summed_by_day_over_the_last_days_of_the_version(lake):
     """Also where a table has more than one row a day; a newer commit is not looked at."""
-    totals = plot.daily(lake, "t", "Amount", 0, DAYS[-1])
+    totals = plot.totals(lake, SimpleNamespace(key="t", measure="Amount", grid=DAILY), 0, DAYS[-1])
 
     assert totals == {day: 2.0 * number + 1 for number, day in enumerate(DAYS) if number >= 30}
 
 
 def test_a_touched_day_that_lies_further_back_is_still_shown():
     """The window then ends with it."""
-    assert plot.window(DAYS, DAYS[31]) == (DAYS[30], DAYS[-1])
-    assert plot.window(DAYS, DAYS[29]) == (DAYS[29] - timedelta(days=89), DAYS[29])
-    assert plot.window([], MARCH_1)[1] == MARCH_1
+    assert plot.window(DAILY, DAYS, DAYS[31]) == (DAYS[30], DAYS[-1])
+    assert plot.window(DAILY, DAYS, DAYS[29]) == (DAYS[29] - timedelta(days=89), DAYS[29])
+    assert plot.window(DAILY, [], MARCH_1)[1] == MARCH_1
 
 
 def strong_dots(image: bytes) -> int:
@@ -55,7 +57,7 @@ def test_the_picture_is_small_and_the_touched_days_stand_out():
     """The more days are touched, the more of it is dark."""
     totals = {day: 12_345.6 for day in DAYS[:90]}
 
-    none, one, many = (plot.png("Revenue by day", "in USD", totals, days) for days in ([], DAYS[:1], DAYS[:40]))
+    none, one, many = (plot.png(DAILY, "Revenue by day", "in USD", totals, days) for days in ([], DAYS[:1], DAYS[:40]))
 
     assert strong_dots(none) < strong_dots(one) < strong_dots(many)
     assert max(map(len, (none, one, many))) < plot.MOST_BYTES
@@ -64,7 +66,7 @@ def test_the_picture_is_small_and_the_touched_days_stand_out():
 
 def test_one_day_alone_can_be_drawn():
     """As after the first batch."""
-    assert plot.markdown(plot.png("Revenue", "", {MARCH_1: -3.0}, {MARCH_1})).startswith(
+    assert plot.markdown(DAILY, plot.png(DAILY, "Revenue", "", {MARCH_1: -3.0}, {MARCH_1})).startswith(
         "![last 90 days](data:image/png"
     )
 

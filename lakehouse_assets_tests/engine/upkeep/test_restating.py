@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 from pyarrow.fs import FileSelector
 
+from lakehouse_assets.engine.grids import DAILY
 from lakehouse_assets.engine.history import commit_log
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.recovery import ledger_of
@@ -154,9 +155,9 @@ def test_a_restatement_keeps_a_quarantine_unsettled(lab: Lab):
     newest = next(lab.lake.commits(lab.silver.quarantine))
     assert newest.planned_from == newest.version - 1, "of the quarantine's own versions"
     target = delta.Target(lab.spark, lab.lake, lab.silver.quarantine)
-    rows = delta.read(lab.spark, lab.lake, lab.silver.quarantine, days=[MARCH_1])
+    rows = delta.read(lab.spark, lab.lake, lab.silver.quarantine, where=DAILY.where([MARCH_1]))
     opened = quarantine.open_statement(Statement("replay", "dead", (MARCH_1,)))
-    delta.replace(target, rows.localCheckpoint(), delta.in_days([MARCH_1]), opened)
+    delta.replace(target, rows.localCheckpoint(), DAILY.where([MARCH_1]), opened)
 
     assert restate(target, lab.silver, "maintenance")
 

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from pyspark.errors.exceptions.connect import SparkConnectException
 
+from lakehouse_assets.engine.grids import DAILY
 from lakehouse_assets.engine.history import walking
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.writing import delta
@@ -17,8 +18,8 @@ MARCH_1, MARCH_2 = date(2017, 3, 1), date(2017, 3, 2)
 
 def test_days_are_pruned_by_literals():
     """Delta skips the files of other days; without days nothing is touched, never everything."""
-    assert delta.in_days([MARCH_2, MARCH_1], "t") == "t.event_date IN (DATE'2017-03-01', DATE'2017-03-02')"
-    assert delta.in_days([]) == "FALSE"
+    assert DAILY.where([MARCH_2, MARCH_1], "t") == "t.event_date IN (DATE'2017-03-01', DATE'2017-03-02')"
+    assert DAILY.where([]) == "FALSE"
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def target(lab: Lab) -> delta.Target:
     """A table of two days, one row each."""
     target = delta.Target(lab.spark, lab.lake, lab.gold.key)
     rows = days(lab, MARCH_1, MARCH_2)
-    target.create(rows.schema)
+    target.create(rows.schema, by=DAILY.columns)
     delta.replace(target, rows, "TRUE", Statement("increment", "run-1"))
     return target
 
@@ -41,7 +42,7 @@ def test_a_row_outside_of_the_days_to_be_replaced_is_refused(lab: Lab, target: d
     before = (lab.lake.version(lab.gold.key), lab.rows(lab.gold.key))
 
     with pytest.raises(SparkConnectException, match="DELTA_REPLACE_WHERE_MISMATCH"):
-        delta.replace(target, days(lab, MARCH_1, MARCH_2), delta.in_days([MARCH_1]), Statement("rebuild", "run-2"))
+        delta.replace(target, days(lab, MARCH_1, MARCH_2), DAILY.where([MARCH_1]), Statement("rebuild", "run-2"))
 
     assert (lab.lake.version(lab.gold.key), lab.rows(lab.gold.key)) == before
 
@@ -50,7 +51,7 @@ def test_a_row_outside_of_the_days_to_be_replaced_is_refused(lab: Lab, target: d
 def test_replacing_a_day_leaves_the_others_and_says_who_did_it(lab: Lab, target: delta.Target):
     """Rows and statement are one commit; a day replaced by nothing is gone."""
     said = Statement("rebuild", "run-2", (MARCH_1,), {"good": 0})
-    delta.replace(target, days(lab), delta.in_days([MARCH_1]), said)
+    delta.replace(target, days(lab), DAILY.where([MARCH_1]), said)
 
     assert [row["event_date"] for row in lab.rows(lab.gold.key)] == [MARCH_2]
     assert next(iter(lab.lake.commits(lab.gold.key))).statement == said

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.contracts import Contract
+from lakehouse_assets.engine.grids import DAILY
 from lakehouse_assets.engine.rules import SpanningRule, UniqueRule, VolumeRule
 from lakehouse_assets.engine.writing import spanning
 
@@ -43,7 +45,8 @@ def rows(spark) -> DataFrame:
 
 def broken(rows: DataFrame, *rules: SpanningRule, days=(MARCH_1, MARCH_2)) -> dict[date, dict[str, int]]:
     contract = Contract(rows.drop("event_date").schema, (), "", spanning=rules)
-    return spanning.audit(rows.sparkSession, None, contract, rows, days).broken
+    table = SimpleNamespace(contract=contract, grid=DAILY)
+    return spanning.audit(rows.sparkSession, None, table, rows, days).broken
 
 
 def key(row: tuple[Any, ...], columns: tuple[str, ...]) -> tuple[Any, ...]:
