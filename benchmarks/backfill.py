@@ -34,6 +34,7 @@ from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.spark import SparkConnect, connect, fit
 from lakehouse_assets.engine.writing import delta, verdicts
 from lakehouse_assets.engine.writing.audits import REASONS
+from lakehouse_assets.engine.writing.events import precedence_of
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab
@@ -114,8 +115,8 @@ class Bench:
         engine, table = self.lab.engine(), self.lab.silver
         fit(engine.spark, self.rows)
         records = delta.read(engine.spark, engine.lake, self.lab.bronze.key, where=DAILY.where(self.days))
-        typed = verdicts.typed_rows(table, records).where(F.size(REASONS) == 0)
-        rows = verdicts.winners(table, typed, self.lab.position(table))
+        typed = verdicts.typed_rows(table, [records]).where(F.size(REASONS) == 0)
+        rows = verdicts.winners(table, typed, precedence_of(engine.lake, table))
         where = {"replaceWhere": DAILY.where(self.days)} if engine.lake.version(self.plain) >= 0 else {}
         writer = rows.write.format("delta").mode("overwrite").partitionBy("event_date").options(**where)
         writer.save(engine.lake.uri(self.plain, "s3a"))

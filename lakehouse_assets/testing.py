@@ -18,13 +18,12 @@ import pyspark.sql.functions as F
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructField, StructType
 
-from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.kinds import AnswerTable, EventTable, Table
 from lakehouse_assets.engine.sessions import activate
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.writing import completeness
 from lakehouse_assets.engine.writing.audits import REASONS, Audit, audit
-from lakehouse_assets.engine.writing.deduplication import COORDINATE
+from lakehouse_assets.engine.writing.deduplication import COORDINATE, Precedence
 from lakehouse_assets.engine.writing.verdicts import fatal, judged, refuse_broken, typed_rows, winners
 
 Row = Mapping[str, Any]
@@ -58,7 +57,7 @@ def check_events(
     """
     activate(spark)
     landed = bronze_rows(table, spark, records)
-    typed = typed_rows(table, landed).localCheckpoint()
+    typed = typed_rows(table, [landed]).localCheckpoint()
     completeness.check(table.key, landed, typed)
     counted = audit(typed, table.grid)
     if _is_refused(table, counted, refused, rows):
@@ -68,8 +67,7 @@ def check_events(
     if reported is not None:
         names = counted.broken_rules - {name for row in aside for name in row[REASONS]}
         _same("reported", {name: counted.breaking(name, counted.days()) for name in names}, dict(reported))
-    position = Position({TOPIC_ID: {0: ((0, len(records)),)}})
-    _same_rows(winners(table, typed, position), rows)
+    _same_rows(winners(table, typed, Precedence(table.keep)), rows)
 
 
 def check_answers(
@@ -88,18 +86,23 @@ def check_answers(
         RefusedError: an answer breaks the table's contract or grain, and `refused` names none.
     """
     activate(spark)
-    nullable = StructType([StructField(field.name, field.dataType) for field in table.source.readable])
-    given = spark.createDataFrame([tuple(row.get(name) for name in nullable.names) for row in source], nullable)
-    answers = judged(table, given)
+    [above] = table.lives_on
+    answers = judged(table, [rows_of(above.table, spark, source)])
     if not _is_refused(table, audit(answers, table.grid), refused, rows):
         _same_rows(answers, rows)
+
+
+def rows_of(table: Table, spark: SparkSession, rows: Sequence[Row]) -> DataFrame:
+    """Rows of a table as another one's transform reads them; a column not given is null."""
+    nullable = StructType([StructField(field.name, field.dataType) for field in table.readable])
+    return spark.createDataFrame([tuple(row.get(name) for name in nullable.names) for row in rows], nullable)
 
 
 def bronze_rows(table: EventTable, spark: SparkSession, records: Sequence[Payload]) -> DataFrame:
     """Records as bronze keeps them: partition 0, offsets from 0, parted by the source's event time."""
     values = [value if isinstance(value, bytes) else json.dumps(value).encode() for value in records]
     landed = [(TOPIC_ID, 0, offset, _SENT, None, value, None) for offset, value in enumerate(values)]
-    event_time = F.coalesce(table.source.event_time(), F.col("timestamp"))
+    event_time = F.coalesce(table.sources[0].event_time(), F.col("timestamp"))
     return spark.createDataFrame(landed, RECORD).withColumns(
         {name: table.grid.of(event_time) for name in table.grid.columns}
     )

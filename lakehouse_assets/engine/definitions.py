@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lakehouse_assets.engine import names
 from lakehouse_assets.engine.contracts import Contract
 from lakehouse_assets.engine.rules import VolumeRule
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import ContractError
 
 _RENAME = "Give the field of the model another name"
@@ -28,6 +29,24 @@ def check_events(contract: Contract, grain: Sequence[str], table: str) -> None:
                 where=table,
                 do='Give it severity="warn", or only at_most',
             )
+
+
+def check_sources(table: Table) -> None:
+    """Lets a table of events pass whose records come from source tables, parted alike.
+
+    Raises:
+        ContractError: names what is wrong.
+    """
+    others = [each.key for each in table.upstreams if each not in table.sources]
+    if others or not table.upstreams:
+        raise ContractError(
+            f"its records come from {', '.join(others) or 'nowhere'}, which holds no records of a source",
+            where=table.key,
+            do="Give bronze tables as its source; what is only looked up as Upstream(table, looked_up=True)",
+        )
+    if len({each.grid for each in table.upstreams}) > 1:
+        units = " and ".join(f"{each.key} by the {each.grid.unit}" for each in table.upstreams)
+        raise ContractError(f"its sources are parted otherwise: {units}", where=table.key, do="Part them alike")
 
 
 def check_answers(contract: Contract, table: str) -> None:

@@ -19,6 +19,7 @@ from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.versions import REBUILDS
 from lakehouse_assets.engine.naming import check_key
 from lakehouse_assets.engine.sources.planning import Acceptance
+from lakehouse_assets.engine.upstreams import Upstream
 from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from lakehouse_assets.engine.history.ledger import Ledger
     from lakehouse_assets.engine.kinds.quarantine import Quarantine
     from lakehouse_assets.engine.kinds.source import SourceTable
-    from lakehouse_assets.engine.writing.deduplication import Precedence
     from lakehouse_assets.engine.writing.engine import Batch, Engine
     from lakehouse_assets.engine.writing.publication import Publication
     from lakehouse_assets.engine.writing.rebuilds import Rebuild
@@ -80,9 +80,19 @@ class Table(ABC):
     # What it lives on.
 
     @property
-    def upstreams(self) -> tuple[Table, ...]:
-        """The tables that its rows are made from."""
+    def lives_on(self) -> tuple[Upstream, ...]:
+        """The tables that its rows are made from, and how partitions of theirs mean partitions of its own."""
         return ()
+
+    @property
+    def upstreams(self) -> tuple[Table, ...]:
+        """The tables whose changes make its rows."""
+        return tuple(each.table for each in self.lives_on if not each.looked_up)
+
+    @property
+    def references(self) -> tuple[Table, ...]:
+        """The tables that its code looks values up in."""
+        return tuple(each.table for each in self.lives_on if each.looked_up)
 
     @property
     def sources(self) -> tuple[SourceTable, ...]:
@@ -92,12 +102,12 @@ class Table(ABC):
     @property
     def made_from(self) -> tuple[str, ...]:
         """What its rows are made from, in words: keys of tables, or a source."""
-        return tuple(each.key for each in self.upstreams)
+        return tuple(each.table.key for each in self.lives_on)
 
     @property
     def asset_deps(self) -> tuple[AssetKey, ...]:
         """The assets above it in Dagster's graph."""
-        return tuple(each.asset_key for each in self.upstreams)
+        return tuple(each.table.asset_key for each in self.lives_on)
 
     @property
     def read_as_of(self) -> tuple[Table, ...]:
@@ -106,8 +116,9 @@ class Table(ABC):
 
     @property
     def looked_up(self) -> tuple[str, ...]:
-        """Keys of tables that its rules look values up in."""
-        return ()
+        """Keys of tables that its code or its rules look values up in."""
+        ruled = self.contract.looked_up if self.contract else ()
+        return tuple(dict.fromkeys([*(each.key for each in self.references), *ruled]))
 
     @property
     def set_aside(self) -> Quarantine | None:
@@ -124,9 +135,10 @@ class Table(ABC):
         """
         raise self._refused("takes no increments")
 
-    def is_redone(self, lake: Lake, ledgers: Mapping[str, Ledger]) -> bool:
-        """Whether a rebuild or a replay above changed what it was computed from; `ledgers` by key."""
-        return False
+    def is_behind(self, lake: Lake, ledgers: Mapping[str, Ledger]) -> bool:
+        """Whether an increment would find something; `ledgers`, by key, are its own and those of its upstreams."""
+        own = ledgers[self.key].position
+        return any(not ledgers[each.key].position.is_within(own) for each in self.upstreams)
 
     def rebuild(self, engine: Engine, days: Sequence[Partition], tries: Sequence[str] = ()) -> Rebuild:
         """Some days anew, no further than its own position; `tries` are earlier runs of this one.
@@ -169,10 +181,6 @@ class Table(ABC):
     def full_grain(self) -> tuple[str, ...]:
         """Columns that identify a row."""
         return ()
-
-    def precedence(self, position: Position) -> Precedence:
-        """Which of two records of a grain wins."""
-        raise self._refused("has records that never meet")
 
     @property
     def quarantined_by_day(self) -> bool:
@@ -261,7 +269,7 @@ class Table(ABC):
 
     def inputs(self) -> Mapping[str, StructType]:
         """By asset, as `layer/domain/table`: the columns that its code reads."""
-        return {each.key: each.readable for each in self.upstreams}
+        return {each.table.key: each.table.readable for each in self.lives_on}
 
     def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame | None:
         """Its columns from frames of its inputs, lazily; None where no code makes them."""
@@ -278,5 +286,5 @@ class Table(ABC):
         return LakehouseError(f"this table {what}", where=self.key, do="Give another table")
 
 
-Transform = Callable[["DataFrame"], "DataFrame"]
-"""A table's function: rows of what it is made from to its own."""
+Transform = Callable[..., "DataFrame"]
+"""A table's function: a frame of each table that it lives on, in their order, to its own rows."""

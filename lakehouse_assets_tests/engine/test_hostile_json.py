@@ -59,7 +59,7 @@ def row_of(found: Any) -> dict[str, Any]:
 
 def assert_each_has_its_row_or_its_reason(spark, records: list[bytes]) -> None:
     table = anything(silver.table)
-    typed = typed_rows(table, bronze_rows(table, spark, records)).localCheckpoint()
+    typed = typed_rows(table, [bronze_rows(table, spark, records)]).localCheckpoint()
     plain = typed.where(F.size(REASONS) == 0).withColumn("at", F.col("at").cast("timestamp_ntz"))
     rows = {row["offset"]: row_of(row) for row in plain.collect()}
     aside = {row["offset"]: row["reasons"] for row in set_aside(table, typed).collect()}
@@ -99,7 +99,7 @@ def test_a_reason_tells_what_is_beyond_the_parser_and_shows_what_nobody_can_see(
     odd = record("x", count='"a\u202eb\u0085\u00a0\U000e0001 c"').replace(b"\\u202e", "\u202e".encode())
     deep = record("x", other="[" * 999 + "]" * 999)
     table = anything(silver.table)
-    typed = typed_rows(table, bronze_rows(table, spark, [long_name, long_number, deep, deep[:-1], odd]))
+    typed = typed_rows(table, [bronze_rows(table, spark, [long_name, long_number, deep, deep[:-1], odd])])
 
     beyond = [BEYOND]
     found = [row["reasons"] for row in set_aside(table, typed).orderBy("offset").collect()]

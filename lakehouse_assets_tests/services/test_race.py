@@ -56,7 +56,7 @@ def two_drivers(monkeypatch, request, tmp_path):
         s3._chain.cache_clear()
         second = running.enter_context(lakehouse("spark"))
         assert "s3" in second.elsewhere
-        yield load(), [load(home=each.home) for each in (first, second)]
+        yield load(), [load(home=each.home.root) for each in (first, second)]
 
 
 def race(settings, servers) -> tuple[int, int]:

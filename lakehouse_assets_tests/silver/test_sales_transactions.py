@@ -68,7 +68,7 @@ def test_the_quarantine_says_what_came_and_hides_persons(spark):
         sale("6\r"),
         b'{"Price":1,"Country":"K\xf8benhavn"}',
     ]
-    aside = set_aside(table, typed_rows(table, bronze_rows(table, spark, records))).orderBy("offset").collect()
+    aside = set_aside(table, typed_rows(table, [bronze_rows(table, spark, records)])).orderBy("offset").collect()
 
     assert [row["reasons"] for row in aside] == [
         ['Price: not a decimal(18,2): "2"'],
@@ -91,7 +91,7 @@ def test_what_came_is_hidden_where_the_transform_renames_it(spark):
 
     other = replace(table, transform=renamed)
     records = [sale(1, CustomerNo="Smith", Price="2"), sale(2, date="01/03/2017")]
-    aside = set_aside(other, typed_rows(other, bronze_rows(other, spark, records))).orderBy("offset").collect()
+    aside = set_aside(other, typed_rows(other, [bronze_rows(other, spark, records)])).orderBy("offset").collect()
 
     assert [sorted(row["reasons"]) for row in aside] == [
         ["CustomerNo: not a bigint: •••", 'Price: not a decimal(18,2): "2"'],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lakehouse_assets.engine.grids import Partition, ordered
@@ -11,10 +11,13 @@ from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.segments import is_readable
 from lakehouse_assets.engine.history.walking import sound, standing
 
+Days = tuple[Partition, ...]
+Touched = Callable[[Partition], Iterable[Partition]]
+
 
 @dataclass(frozen=True)
 class Known:
-    """What an answer knows of its source."""
+    """What an answer knows of a table that it is computed from."""
 
     by_day: Mapping[Partition, int] = field(default_factory=dict)
     """The version of the source that each day was last computed from."""
@@ -30,24 +33,25 @@ class Known:
         return version <= max(self.by_day.get(day, -1), self.of_all) < until
 
 
-def days_since(source: Iterable[Commit], own: Iterable[Commit], position: Position) -> tuple[Partition, ...] | None:
-    """Days that commits of the source touched after the one that stated `position`, and that no own commit has read.
+def days_since(source: Iterable[Commit], known: Known, position: Position, touched: Touched) -> Days | None:
+    """Partitions of an answer for which commits of a source count that came after what the answer knows of it.
 
-    A RESTORE touches the days of the commits that it takes back. A restatement of the position ends nothing: what came
-    before it counts as well, down to the version that the answer was computed from. None when the source's history
-    does not reach that far.
+    Those after the one that stated `position`, as far as no own commit has read them; `touched` says which partitions
+    of the answer one of the source's is needed for. A RESTORE touches the partitions of the commits that it takes back.
+    A restatement of the position ends nothing: what came before it counts as well, down to the version that the answer
+    was computed from. None when the source's history does not reach that far.
     """
-    known, days = known_by(own, position), set[Partition]()
+    days = set[Partition]()
     restore: tuple[int, int] | None = None
     for commit in sound(source):
-        said = commit.statement
+        own = {each for day in _days(commit.statement) for each in touched(day)}
         if restore and commit.version > restore[1]:
-            days.update(day for day in _days(said) if known.has_read(day, commit.version, until=restore[0]))
+            days.update(day for day in own if known.has_read(day, commit.version, until=restore[0]))
             continue
         restore = restore if commit.restored_to is None else (commit.version, commit.restored_to)
-        if _is_origin(said, position) or commit.version <= known.of_all:
+        if _is_origin(commit.statement, position) or commit.version <= known.of_all:
             return tuple(ordered(days))
-        days.update(day for day in _days(said) if known.lacks(day, commit.version))
+        days.update(day for day in own if known.lacks(day, commit.version))
     return None
 
 
@@ -78,17 +82,17 @@ def _is_within(stated: Position, position: Position) -> bool:
     return len(stated) <= len(position) and is_readable(stated) and stated.is_within(position)
 
 
-def known_by(own: Iterable[Commit], position: Position) -> Known:
-    """What the own commits have read since the position was stated."""
+def known_by(own: Iterable[Commit], key: str, position: Position) -> Known:
+    """What the own commits have read of a table since the position was stated."""
     versions: dict[Partition, int] = {}
     for commit in standing(sound(own)):
         said = commit.statement
         if said is None:
             continue
         for day in said.days:
-            versions.setdefault(day, said.source_version)
-        if said.position == position and said.source_version >= 0:
-            return Known(versions, said.source_version)
+            versions.setdefault(day, said.version_of(key))
+        if said.position == position and said.version_of(key) >= 0:
+            return Known(versions, said.version_of(key))
         if said.position not in (None, position):
             break
     return Known(versions)

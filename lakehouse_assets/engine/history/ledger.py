@@ -21,6 +21,7 @@ FORMAT = 1
 SEALED_FORMAT = 2
 """Of a statement whose position names segments: older releases do not take it for another position."""
 ENVELOPE = "lakehouse"
+_UNNAMED = ""
 
 Kind = Literal["increment", "rebuild", "replay", "settled", "widened", "fence", "acceptance", "restatement"]
 
@@ -71,8 +72,8 @@ class Statement:
     acceptance: Acceptance | None = None
     code: str = ""
     """Version of the code that computed the rows."""
-    source_version: int = -1
-    """For an answer: the Delta version of its source that it was computed from."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """By key: the Delta versions of other tables that the rows were computed from."""
     columns: tuple[str, ...] = ()
     """Columns that joined the table with this commit, were widened, or were let go."""
     accepted_rules: tuple[str, ...] = ()
@@ -87,6 +88,10 @@ class Statement:
     """Number of the table's transaction that stated it; in a quarantine, of the one that it was written ahead of."""
     quarantine_transaction: int = -1
     """For a table: its quarantine's newest transaction that this one wrote or found settled; -1 for none."""
+
+    def version_of(self, key: str) -> int:
+        """The version of another table that the rows were computed from; -1 where nothing says so."""
+        return version_of(self.versions, key)
 
     def to_json(self, said: Callable[[Position], list[dict[str, Any]]] = Position.to_json) -> str:
         """The commit's `userMetadata`; `said` puts its position into words, see `segments.state`."""
@@ -107,7 +112,7 @@ class Statement:
 
     def _optional(self) -> dict[str, Any]:
         return {
-            "source_version": self.source_version if self.source_version >= 0 else None,
+            "versions": dict(self.versions) or None,
             "acceptance": None if self.acceptance is None else _acceptance_to_json(self.acceptance),
             "columns": list(self.columns),
             "accepted_rules": list(self.accepted_rules),
@@ -145,7 +150,7 @@ def parse(
         position=read(body["position"]) if "position" in body else None,
         acceptance=_acceptance_from_json(body["acceptance"]) if "acceptance" in body else None,
         code=body.get("code", ""),
-        source_version=body.get("source_version", -1),
+        versions=body.get("versions") or _of_older_releases(body),
         columns=tuple(body.get("columns", ())),
         accepted_rules=tuple(body.get("accepted_rules", ())),
         planned_from=body.get("planned_from"),
@@ -154,6 +159,15 @@ def parse(
         transaction=body.get("transaction"),
         quarantine_transaction=body.get("quarantine_transaction", -1),
     )
+
+
+def version_of(versions: Mapping[str, int], key: str) -> int:
+    """The version of a table; statements of older releases know one table, which they do not name. -1 for none."""
+    return versions.get(key, versions.get(_UNNAMED, -1))
+
+
+def _of_older_releases(body: Mapping[str, Any]) -> Mapping[str, int]:
+    return {_UNNAMED: body["source_version"]} if "source_version" in body else {}
 
 
 def _envelope(user_metadata: str | None) -> dict[str, Any] | None:
@@ -220,8 +234,8 @@ class Ledger:
     """False when the history ended before a position was found: it must be recovered from the rows."""
     held_version: int = -1
     """The version whose log entry holds the position: the newest restatement, or the one that stated it."""
-    source_version: int = -1
-    """For an answer: the version of its source that its position was computed from."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """By key: the versions of other tables that its position was computed from."""
     transaction_version: int = -1
     """The newest transaction of the table's writers that Delta knows; it outlives the log."""
     position_transaction: int = -1

@@ -6,7 +6,7 @@ table has taken in so far: for each topic id, in the order they were accepted, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +80,10 @@ class Position:
     def led(self, topic_id: str, leader_epochs: Mapping[int, int]) -> Position:
         """This position, read at these leader epochs by partition."""
         return Position(self.epochs, {topic_id: dict(leader_epochs)} if leader_epochs else {})
+
+    def only(self, topic_ids: Collection[str]) -> Position:
+        """What it says of these topic ids."""
+        return Position({topic_id: parts for topic_id, parts in self.epochs.items() if topic_id in topic_ids})
 
     def since(self, older: Position) -> tuple[Slice, ...]:
         """What this position holds beyond `older`, where `older` is a prefix of it."""

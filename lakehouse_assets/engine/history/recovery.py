@@ -6,7 +6,7 @@ much: what is taken again is there already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,10 +47,10 @@ def of_quarantine(lake: Lake, key: str) -> Ledger:
     return replace(ledger, position=Position().advance(sorted(_ranges(lake, key, OWN))))
 
 
-def by_rows(lake: Lake, source: SourceTable, coordinates: Mapping[str, str]) -> Position:
-    """One range for each partition, of the `coordinates` in tables by key; `source` tells the order of topic ids."""
+def by_rows(lake: Lake, sources: Sequence[SourceTable], coordinates: Mapping[str, str]) -> Position:
+    """One range for each partition, of the `coordinates` in tables by key; `sources` tell the order of topic ids."""
     found = [part for key, query in coordinates.items() for part in _ranges(lake, key, query)]
-    return _merged(found, _order(lake, source))
+    return _merged(found, _order(lake, sources))
 
 
 def by_rows_of_events(lake: Lake, table: EventTable) -> Position:
@@ -58,8 +58,8 @@ def by_rows_of_events(lake: Lake, table: EventTable) -> Position:
 
     Its quarantine does not count: it may hold rows that a dead run left there.
     """
-    held = by_rows(lake, table.source, {table.key: f"{OWN} UNION ALL {_LOSERS}"})
-    taken = ledger_of(lake, table.source).position.epochs
+    held = by_rows(lake, table.sources, {table.key: f"{OWN} UNION ALL {_LOSERS}"})
+    taken = {each: parts for source in table.sources for each, parts in ledger_of(lake, source).position.epochs.items()}
     return Position({each: taken.get(each, parts) if name_in(each) else parts for each, parts in held.epochs.items()})
 
 
@@ -81,8 +81,8 @@ def _ranges(lake: Lake, key: str, coordinates: str) -> Iterator[Slice]:
         yield Slice(row["topic_id"], row["partition"], row["first"], row["last"] + 1)
 
 
-def _order(lake: Lake, source: SourceTable) -> dict[str, int]:
+def _order(lake: Lake, sources: Sequence[SourceTable]) -> dict[str, int]:
     """The place of each topic id, oldest first: by the time of their records in bronze."""
     query = "SELECT topic_id, min(timestamp) AS since FROM t GROUP BY topic_id"
-    found = [*lake.query(source.key, query), *lake.query(source.quarantine, query)]
+    found = [row for each in sources for key in (each.key, each.quarantine) for row in lake.query(key, query)]
     return {row["topic_id"]: place for place, row in enumerate(sorted(found, key=lambda row: row["since"]))}

@@ -91,7 +91,7 @@ class _Reading:
             accepted_rules=frozenset(self.rules),
             complete=said is not None or self.oldest <= 0,
             held_version=held,
-            source_version=said.source_version if said else -1,
+            versions=said.versions if said else {},
             position_transaction=-1 if said is None or said.transaction is None else said.transaction,
             quarantine_transaction=self.quarantine_transaction,
         )
@@ -149,7 +149,7 @@ def restate(known: Ledger, run_id: str) -> Statement:
         "restatement",
         run_id,
         position=known.position,
-        source_version=known.source_version,
+        versions=known.versions,
         accepted_rules=tuple(sorted(known.accepted_rules)),
         planned_from=known.version,
         restated=Restated(

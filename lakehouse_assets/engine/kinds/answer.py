@@ -1,9 +1,9 @@
-"""A table of answers, gold: recomputed for each day of its source that changed."""
+"""A table of answers, gold: recomputed for each partition whose sources changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,12 @@ from pyspark.sql import Column, DataFrame
 from lakehouse_assets.engine import checks, definitions
 from lakehouse_assets.engine.checks import Check
 from lakehouse_assets.engine.contracts import Contract, compile_model, without_quarantine
-from lakehouse_assets.engine.grids import Grid, Partition
+from lakehouse_assets.engine.grids import DAILY, Grid, Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.versions import ANSWERS, code_version
-from lakehouse_assets.engine.kinds.event import EventTable
 from lakehouse_assets.engine.table import Table, Transform
+from lakehouse_assets.engine.upstreams import Upstream, upstreams
 from lakehouse_assets.engine.writing import answers
 from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication
@@ -32,16 +32,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AnswerTable(Table):
-    """Gold: an answer for each day, recomputed from the days of its source that changed."""
+    """Gold: an answer for each partition, recomputed where its sources changed."""
 
-    source: EventTable
+    source: Table | Upstream | Sequence[Table | Upstream]
+    """What it answers from: a table, or several, in the order in which the transform takes them."""
     schema: type[DataFrameModel]
     transform: Transform
-    """All rows of some days to those days' answers, with their partition."""
+    """A frame of each source, with all that some partitions need, to those partitions' answers."""
     plot: str = ""
     """The column that a materialization plots, summed by day; none is plotted without."""
     grain: tuple[str, ...] = ()
-    """Columns that identify an answer, besides its partition; none for one row a day."""
+    """Columns that identify an answer, besides its partition; none for one row a partition."""
+    grid: Grid = field(default=DAILY, kw_only=True)
+    """How it is parted."""
 
     def __post_init__(self) -> None:
         """Refuses what could not hold, with a ContractError."""
@@ -62,44 +65,32 @@ class AnswerTable(Table):
         """Changes when the table's file or contract does."""
         return code_version(self.transform, self.contract.version)
 
-    @property
-    def upstreams(self) -> tuple[Table, ...]:
-        """The table that it answers from."""
-        return (self.source,)
+    @cached_property
+    def lives_on(self) -> tuple[Upstream, ...]:
+        """Its sources."""
+        return upstreams(self.source)
 
     @property
     def read_as_of(self) -> tuple[Table, ...]:
         """All of them."""
         return self.upstreams
 
-    @property
-    def looked_up(self) -> tuple[str, ...]:
-        """Tables of its reference rules."""
-        return self.contract.looked_up
-
     def increment(self, engine: Engine, batch: Batch) -> Publication | None:
-        """The days that changed in its source since its position."""
+        """The partitions that changed above it since its position."""
         return answers.recompute(engine, self)
 
-    def is_redone(self, lake: Lake, ledgers: Mapping[str, Ledger]) -> bool:
-        """Whether days that it answered from were computed anew."""
-        own = ledgers[self.key]
-        is_told_more = answers.is_told_more(ledgers[self.source.key], own)
-        return is_told_more and bool(answers.redone_days(lake, self, own))
+    def is_behind(self, lake: Lake, ledgers: Mapping[str, Ledger]) -> bool:
+        """Whether its sources have met further on, or partitions that it answered from were computed anew."""
+        return answers.is_behind(lake, self, ledgers)
 
     def rebuild(self, engine: Engine, days: Sequence[Partition], tries: Sequence[str] = ()) -> Rebuild:
-        """The days recomputed from its source as it was at its own position."""
+        """The partitions recomputed from its sources as they were at its own position."""
         return answers.redo(engine, self, days, tries)
 
     @property
     def whole_commits(self) -> frozenset[str]:
         """An increment computes whole days, too."""
         return ANSWERS
-
-    @property
-    def grid(self) -> Grid:
-        """That of its source."""
-        return self.source.grid
 
     @property
     def full_grain(self) -> tuple[str, ...]:
@@ -139,4 +130,4 @@ class AnswerTable(Table):
 
     def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame:
         """The transform's own columns."""
-        return self.transform(inputs[self.source.key])
+        return self.transform(*(inputs[each.table.key] for each in self.lives_on))

@@ -20,8 +20,8 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.versions import code_version
 from lakehouse_assets.engine.kinds.quarantine import Quarantine
-from lakehouse_assets.engine.kinds.source import SourceTable
 from lakehouse_assets.engine.table import Table, Transform
+from lakehouse_assets.engine.upstreams import Upstream, upstreams
 from lakehouse_assets.engine.writing import events, replays
 from lakehouse_assets.engine.writing.deduplication import LOSERS, Precedence
 from lakehouse_assets.engine.writing.engine import Batch, Engine
@@ -38,12 +38,14 @@ if TYPE_CHECKING:
 class EventTable(Table):
     """Silver: typed events, one row per grain, the lowest or highest coordinate wins; bad rows in quarantine."""
 
-    source: SourceTable
+    source: Table | Upstream | Sequence[Table | Upstream]
+    """The source table that its records come from, or several; and after them the tables that are looked up."""
     schema: type[DataFrameModel]
     grain: tuple[str, ...]
     """Columns that identify an event, besides its partition."""
     transform: Transform
-    """Bronze records to typed rows; keeps the coordinate, adds `unreadable` where a field can't be read."""
+    """Frames of the sources, and of what is looked up, to typed rows; keeps the coordinate, adds `unreadable` where a
+    field can't be read."""
     drift: Drift = "evolve"
     """What a field does that the transform does not read: is kept in `undeclared`, stops the run, or sets the record
     aside. A field that is absent stops the run or sets the record aside."""
@@ -53,6 +55,7 @@ class EventTable(Table):
     def __post_init__(self) -> None:
         """Refuses what could not hold, with a ContractError."""
         super().__post_init__()
+        definitions.check_sources(self)
         definitions.check_events(self.contract, self.grain, self.key)
 
     @cached_property
@@ -65,15 +68,10 @@ class EventTable(Table):
         """Changes when the table's file or contract does."""
         return code_version(self.transform, self.contract.version)
 
-    @property
-    def upstreams(self) -> tuple[Table, ...]:
-        """Its source table."""
-        return (self.source,)
-
-    @property
-    def looked_up(self) -> tuple[str, ...]:
-        """Tables of its reference rules."""
-        return self.contract.looked_up
+    @cached_property
+    def lives_on(self) -> tuple[Upstream, ...]:
+        """Its sources, and what it looks up."""
+        return upstreams(self.source)
 
     @property
     def set_aside(self) -> Quarantine:
@@ -98,17 +96,13 @@ class EventTable(Table):
 
     @property
     def grid(self) -> Grid:
-        """That of its source."""
-        return self.source.grid
+        """That of its sources."""
+        return self.sources[0].grid
 
     @property
     def full_grain(self) -> tuple[str, ...]:
         """The grain with the partition."""
         return (*self.grain, *self.grid.columns)
-
-    def precedence(self, position: Position) -> Precedence:
-        """By coordinate, in the order of the source."""
-        return Precedence(self.keep, self.source.order(position))
 
     @property
     def quarantined_by_day(self) -> bool:
@@ -133,8 +127,8 @@ class EventTable(Table):
 
     def published_schema(self, spark: SparkSession) -> StructType:
         """As an empty batch would have it."""
-        records = spark.createDataFrame([], self.source.published_schema(spark))
-        return winners(self, typed_rows(self, records), Position()).schema
+        frames = [spark.createDataFrame([], each.readable) for each in (*self.upstreams, *self.references)]
+        return winners(self, typed_rows(self, frames), Precedence()).schema
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -158,4 +152,4 @@ class EventTable(Table):
 
     def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame:
         """The transform's own columns."""
-        return self.transform(inputs[self.source.key])
+        return self.transform(*(inputs[each.table.key] for each in self.lives_on))

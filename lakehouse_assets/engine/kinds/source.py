@@ -122,7 +122,7 @@ class SourceTable(Table):
 
     def recovered(self, lake: Lake) -> Position:
         """Of its rows and those of its quarantine."""
-        return recovery.by_rows(lake, self, {self.key: recovery.OWN, self.quarantine: recovery.OWN})
+        return recovery.by_rows(lake, self.sources, {self.key: recovery.OWN, self.quarantine: recovery.OWN})
 
     def acceptance(self, settings: Settings, ledger: Ledger) -> Acceptance:
         """That it goes on from the source as it is now."""
@@ -140,12 +140,17 @@ class SourceTable(Table):
 
     @property
     def columns(self) -> StructType:
-        """Those of a record, and its day."""
+        """Those of a record, and its partition."""
         return own_columns.of_records(self.grid)
 
-    def published_schema(self, spark: SparkSession) -> StructType:
-        """Those of a record, and its day."""
+    @property
+    def readable(self) -> StructType:
+        """The same, without what they mean."""
         return StructType([*RECORD.fields, *(StructField(each.name, each.dataType) for each in self.grid.fields)])
+
+    def published_schema(self, spark: SparkSession) -> StructType:
+        """Those of a record, and its partition."""
+        return self.readable
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -11,6 +11,7 @@ from pandera.pyspark import DataFrameModel
 from lakehouse_assets.engine.contracts import Contract, compile_model
 from lakehouse_assets.engine.history.versions import digest
 from lakehouse_assets.engine.table import Table
+from lakehouse_assets.engine.upstreams import Upstream, upstreams
 from lakehouse_assets.errors import ContractError
 
 
@@ -51,10 +52,10 @@ class View(Table):
         """Changes when the SQL or the contract does."""
         return digest(self.sql, self.contract.version)
 
-    @property
-    def upstreams(self) -> tuple[Table, ...]:
+    @cached_property
+    def lives_on(self) -> tuple[Upstream, ...]:
         """What it is over."""
-        return self.over
+        return upstreams(self.over)
 
     @property
     def full_grain(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from dagster import (
     sensor,
 )
 
-from lakehouse_assets.engine.flow import below, chain
+from lakehouse_assets.engine.flow import below
 from lakehouse_assets.engine.history import segments
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
@@ -124,10 +124,9 @@ def look(
     """
     lake = Lake(settings)
     ledger = standing_ledger(lake, source)
-    ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in below(source, tables)}
-    pairs = [(up, down) for up, down in chain(source, tables) if down.key not in held]
-    behind = any(not ledgers[up.key].position.is_within(ledgers[down.key].position) for up, down in pairs)
-    behind = behind or (not rebuilding and _is_redone(lake, ledgers, pairs))
+    ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in _known(below(source, tables))}
+    waiting = [table for table in below(source, tables) if table.key not in held]
+    behind = any(table.is_behind(lake, ledgers) for table in waiting if not (rebuilding and _is_level(table, ledgers)))
     slices: tuple[Slice, ...] = ()
     try:
         slices = () if source.key in held else (origin or source.reader(settings)).plan(ledger)
@@ -137,9 +136,15 @@ def look(
     return Work(slices, _digest(ledgers)) if slices or behind else None
 
 
-def _is_redone(lake: Lake, ledgers: Mapping[str, Ledger], pairs: Iterable[tuple[Table, Table]]) -> bool:
-    """Whether a rebuild or a replay changed days that an answer was computed from."""
-    return any(down.is_redone(lake, ledgers) for down in dict.fromkeys(down for _, down in pairs))
+def _known(tables: Sequence[Table]) -> dict[Table, None]:
+    """Tables, and all that they live on."""
+    return dict.fromkeys(each for table in tables for each in (*table.upstreams, table))
+
+
+def _is_level(table: Table, ledgers: Mapping[str, Ledger]) -> bool:
+    """Whether its upstreams hold nothing beyond it: then only what is rebuilt could be missing."""
+    above = (ledgers[each.key].position for each in table.upstreams if each.key in ledgers)
+    return all(each.is_within(ledgers[table.key].position) for each in above)
 
 
 def request(

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.meeting import at
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta
-from lakehouse_assets.engine.writing.rebuilds import version_at
 from lakehouse_assets.errors import LakehouseError, PlanError
 from lakehouse_assets.settings import Settings
 
@@ -57,7 +57,7 @@ def still_needed(lake: Lake, table: Table, reader: Table) -> timedelta:
     By the store's clock alone: the commits' own times are those of whichever machine wrote them.
     """
     try:
-        version = version_at(lake, table.key, lake.ledger(reader.key).position)
+        version = at(lake, reader, lake.ledger(reader.key).position).versions[table.key]
     except PlanError:
         return _NOTHING
     replaced = None

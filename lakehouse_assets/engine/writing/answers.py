@@ -1,24 +1,33 @@
-"""Answers: days recomputed from the table below, whole; what an answer says never depends on how records came."""
+"""Answers: partitions recomputed whole from other tables; what they say never depends on how records came."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
 
-from lakehouse_assets.engine.grids import Partition
-from lakehouse_assets.engine.history.changes import days_since
+from lakehouse_assets.engine.grids import UNPARTED, WHOLE, Partition, ordered
+from lakehouse_assets.engine.history.changes import days_since, known_by
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.history.ledger import Ledger, Statement
+from lakehouse_assets.engine.history.ledger import Ledger, version_of
+from lakehouse_assets.engine.history.meeting import Meeting, at, meet
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.sessions import fit
+from lakehouse_assets.engine.upstreams import Upstream
 from lakehouse_assets.engine.writing import delta, drift, judging, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, together
-from lakehouse_assets.engine.writing.engine import Engine, standing_ledger
+from lakehouse_assets.engine.writing.engine import Engine, increment_statement, standing_ledger
 from lakehouse_assets.engine.writing.publication import Publication
-from lakehouse_assets.engine.writing.rebuilds import Rebuild, in_pieces, passed_days, rebuild_statement, version_at
+from lakehouse_assets.engine.writing.rebuilds import (
+    Rebuild,
+    in_pieces,
+    passed_days,
+    rebuild_statement,
+    rows_needed,
+)
 from lakehouse_assets.engine.writing.verdicts import refuse_broken
 
 if TYPE_CHECKING:
@@ -26,30 +35,25 @@ if TYPE_CHECKING:
 
 
 def recompute(engine: Engine, table: AnswerTable) -> Publication | None:
-    """Gold: the days that changed in its source since the table's position."""
-    ledger = standing_ledger(engine.lake, table)
-    source = ledger_of(engine.lake, table.source)
-    if source.position.since(ledger.position):
-        days = changed_days(engine.lake, table, ledger)
-    elif not (days := redone_days(engine.lake, table, ledger)):
+    """Gold: the partitions that changed above it since its position, up to where its sources meet."""
+    ledger, meeting = standing_ledger(engine.lake, table), meet(engine.lake, table)
+    if meeting is None:
         return None
-    fit(engine.spark, engine.lake.rows_in(table.source.key, days))
-    rows, counted = answered(engine, table, days, source.version)
+    days = changed(engine.lake, table, ledger, meeting)
+    if not days and not meeting.position.since(ledger.position):
+        return None
+    rows, counted = answered(engine, table, days, meeting.versions)
     refuse_broken(table, counted, ledger.accepted_rules)
     change = drift.change(engine.lake, table, table.contract.fields, ledger.accepted_rules)
     return Publication(
         table=table,
         mode="replace",
         rows=rows,
-        statement=Statement(
-            "increment",
-            engine.run_id,
-            days,
-            {},
-            table.contract.version,
-            source.position,
-            code=table.code_version,
-            source_version=source.version,
+        statement=replace(
+            increment_statement(engine, table, meeting.position, counted),
+            days=days,
+            counts={},
+            versions=_read(engine, table, meeting),
             columns=change.columns,
         ),
         before=ledger,
@@ -58,51 +62,99 @@ def recompute(engine: Engine, table: AnswerTable) -> Publication | None:
     )
 
 
-def redone_days(lake: Lake, table: AnswerTable, ledger: Ledger) -> tuple[Partition, ...]:
-    """The days that a rebuild or a replay of the source changed since the table read them, at the table's position.
+def is_behind(lake: Lake, table: AnswerTable, ledgers: Mapping[str, Ledger]) -> bool:
+    """Whether an increment would find something."""
+    own = ledgers[table.key]
+    above = {each.key: ledgers.get(each.key) or ledger_of(lake, each) for each in table.upstreams}
+    is_moved = any(not each.position.is_within(own.position) for each in above.values())
+    if not is_moved and not any(is_told_more(each, own, key) for key, each in above.items()):
+        return False
+    meeting = meet(lake, table)
+    if meeting is None:
+        return False
+    return bool(meeting.position.since(own.position) or changed(lake, table, own, meeting))
 
-    All of them where something was said since and the source's history no longer tells on which.
+
+def is_told_more(above: Ledger, own: Ledger, key: str) -> bool:
+    """Whether a table says, or may have said, more than its position since another one read it."""
+    return not above.complete or above.stated_version > max(above.position_version, version_of(own.versions, key))
+
+
+def changed(lake: Lake, table: AnswerTable, ledger: Ledger, meeting: Meeting) -> tuple[Partition, ...]:
+    """The partitions that the table does not show as they are where its sources meet.
+
+    All of them where something was said since it read a source and that one's history no longer tells of which.
     """
-    named = days_since(lake.commits(table.source.key), lake.commits(table.key), ledger.position)
-    if named is None and is_told_more(ledger_of(lake, table.source), ledger):
-        return _every_day(lake, table)
-    return named or ()
+    found: set[Partition] = set()
+    every = ordered(_every(lake, table))
+    for each in table.lives_on:
+        if each.looked_up:
+            continue
+        key = each.table.key
+        known = known_by(lake.commits(table.key), key, ledger.position)
+        newer = lake.commits(key, meeting.versions[key])
+        named = days_since(newer, known, ledger.position, partial(_touched, table, each, every))
+        above = ledger_of(lake, each.table)
+        if named is None and (is_told_more(above, ledger, key) or above.position.since(ledger.position)):
+            return tuple(every)
+        found.update(named or ())
+    return tuple(ordered(found))
 
 
-def is_told_more(source: Ledger, ledger: Ledger) -> bool:
-    """Whether a source says, or may have said, more than its position since a table read it."""
-    return not source.complete or source.stated_version > max(source.position_version, ledger.source_version)
+def _touched(table: AnswerTable, above: Upstream, every: Sequence[Partition], day: Partition) -> Iterable[Partition]:
+    return above.touched(table.grid, day, every)
 
 
-def changed_days(lake: Lake, table: AnswerTable, ledger: Ledger) -> tuple[Partition, ...]:
-    """The days of the source that the table does not show as they are now; all of them where the history ends."""
-    named = days_since(lake.commits(table.source.key), lake.commits(table.key), ledger.position)
-    return _every_day(lake, table) if named is None else named
+def _every(lake: Lake, table: AnswerTable) -> set[Partition]:
+    """All partitions that the table has, or could have."""
+    found = {*lake.days(table.key)}
+    for each in table.lives_on:
+        if not each.is_read_whole:
+            found.update(part for day in lake.days(each.table.key) for part in each.touched(table.grid, day, ()))
+    return found if found or table.grid != UNPARTED else {WHOLE}
 
 
-def _every_day(lake: Lake, table: AnswerTable) -> tuple[Partition, ...]:
-    return tuple(sorted(lake.days(table.source.key) | lake.days(table.key)))
+def _read(engine: Engine, table: AnswerTable, meeting: Meeting) -> dict[str, int]:
+    """The versions that a commit states: of its sources where they meet, of what it looks up as that is now."""
+    return {**meeting.versions, **{each.key: engine.lake.version(each.key) for each in table.references}}
 
 
-def answered(engine: Engine, table: AnswerTable, days: tuple[Partition, ...], version: int) -> tuple[DataFrame, Audit]:
-    """The table's rows for these days, from its source as of a version, with `remarks`; and their audit."""
-    source = delta.read(engine.spark, engine.lake, table.source.key, where=table.grid.where(days), version=version)
-    checked, counted = judging.answered(engine, table, source, days)
+def answered(
+    engine: Engine, table: AnswerTable, days: tuple[Partition, ...], versions: Mapping[str, int]
+) -> tuple[DataFrame, Audit]:
+    """The table's rows for these partitions, from its sources as of versions, with `remarks`; and their audit."""
+    fit(engine.spark, sum(rows_needed(engine.lake, table, days).values()))
+    checked, counted = judging.answered(engine, table, partial(_frames, engine, table, versions), days)
     over_all = spanning.audit(engine.spark, engine.lake, table, checked, days)
     return checked.drop(REASONS, REMARKS), together([counted, over_all])
 
 
-def redo(engine: Engine, table: AnswerTable, days: Sequence[Partition], tries: Collection[str] = ()) -> Rebuild:
-    """Gold: the days recomputed from its source as it was at the table's own position."""
+def _frames(
+    engine: Engine, table: AnswerTable, versions: Mapping[str, int], days: Sequence[Partition]
+) -> list[DataFrame]:
+    """What some partitions are computed from, source by source; of one that does not exist yet no rows."""
+    return [_frame(engine, table, each, versions.get(each.table.key), days) for each in table.lives_on]
 
-    return in_pieces(engine, table, table.source.key, days, tries, partial(_redo, engine, table))
+
+def _frame(
+    engine: Engine, table: AnswerTable, above: Upstream, version: int | None, days: Sequence[Partition]
+) -> DataFrame:
+    key = above.table.key
+    if version == -1 or (version is None and engine.lake.version(key) < 0):
+        return engine.spark.createDataFrame([], above.table.readable)
+    return delta.read(engine.spark, engine.lake, key, where=above.needed(table.grid, days), version=version)
+
+
+def redo(engine: Engine, table: AnswerTable, days: Sequence[Partition], tries: Collection[str] = ()) -> Rebuild:
+    """Gold: the partitions recomputed from its sources as they were at the table's own position."""
+
+    return in_pieces(engine, table, days, tries, partial(_redo, engine, table))
 
 
 def _redo(engine: Engine, table: AnswerTable, days: Sequence[Partition], audits: list[Audit]) -> Publication | None:
     ledger = standing_ledger(engine.lake, table)
-    version = version_at(engine.lake, table.source.key, ledger.position)
-    fit(engine.spark, engine.lake.rows_in(table.source.key, days))
-    rows, counted = answered(engine, table, tuple(days), version)
+    meeting = at(engine.lake, table, ledger.position)
+    rows, counted = answered(engine, table, tuple(days), meeting.versions)
     audits.append(counted)
     passed = passed_days(table, counted, days, ledger)
     if not passed:
@@ -112,7 +164,7 @@ def _redo(engine: Engine, table: AnswerTable, days: Sequence[Partition], audits:
         mode="replace",
         rows=rows.where(table.grid.where(passed)),
         change=drift.change(engine.lake, table, table.contract.fields, ledger.accepted_rules),
-        statement=rebuild_statement(engine, table, passed, source_version=version),
+        statement=rebuild_statement(engine, table, passed, _read(engine, table, meeting)),
         before=ledger,
         audit=counted.without({*days} - {*passed}),
     )

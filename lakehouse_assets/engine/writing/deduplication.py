@@ -35,17 +35,18 @@ class Precedence:
 
     keep: Literal["first", "last"] = "first"
     topic_ids: tuple[str, ...] | None = None
-    """Topic ids in their order; None where they sort by themselves."""
+    """Topic ids in their order, after all that are not named and sort by themselves; None where all do."""
 
     def ordering(self) -> list[Column]:
         """The winner comes first."""
-        columns = [self._epoch(), F.col("partition"), F.col("offset")]
+        columns = [*self._epoch(), F.col("partition"), F.col("offset")]
         return [column.asc() if self.keep == "first" else column.desc() for column in columns]
 
-    def _epoch(self) -> Column:
+    def _epoch(self) -> list[Column]:
         if self.topic_ids is None:
-            return F.col("topic_id")
-        return F.array_position(F.array(*[F.lit(name) for name in self.topic_ids]), F.col("topic_id"))
+            return [F.col("topic_id")]
+        named = F.array(*map(F.lit, self.topic_ids)).cast("array<string>")
+        return [F.array_position(named, F.col("topic_id")), F.col("topic_id")]
 
     def wins(self, challenger: str, holder: str) -> str:
         """SQL: the challenger's coordinate comes before the holder's."""
@@ -55,7 +56,7 @@ class Precedence:
         epoch = f"{alias}.topic_id"
         if self.topic_ids is not None:
             ids = ", ".join(f"'{name}'" for name in self.topic_ids)
-            epoch = f"array_position(array({ids}), {alias}.topic_id)"
+            epoch = f"array_position(CAST(array({ids}) AS array<string>), {alias}.topic_id), {epoch}"
         return f"struct({epoch}, {alias}.`partition`, {alias}.`offset`)"
 
 

@@ -12,11 +12,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine import calendar
-from lakehouse_assets.engine.grids import Partition
+from lakehouse_assets.engine.grids import Grid, Partition
 from lakehouse_assets.engine.history.position import Slice, halve, predicate, without
 from lakehouse_assets.engine.sources.source import Source
 from lakehouse_assets.engine.writing import completeness, failing, narrowing
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
+from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.failing import FAILED_CODE
 from lakehouse_assets.engine.writing.narrowing import Failing
 from lakehouse_assets.engine.writing.verdicts import coordinate, judged, sampling, typed_rows
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lakehouse_assets.engine.kinds.event import EventTable
     from lakehouse_assets.engine.kinds.source import SourceTable
     from lakehouse_assets.engine.writing.engine import Engine
+    from lakehouse_assets.engine.writing.raw import Records
 
 
 class AnswerFailsError(ContractError):
@@ -102,7 +104,7 @@ def date_records(
 def typed(
     engine: Engine,
     table: EventTable,
-    records: DataFrame,
+    records: Records,
     slices: Sequence[Slice],
     accepted: Collection[str],
     left_out: Sequence[Slice] = (),
@@ -115,67 +117,90 @@ def typed(
     """
 
     def attempt(parts: Sequence[Slice]) -> tuple[DataFrame, Audit]:
-        rows = typed_rows(table, records.where(predicate(parts)), accepted).localCheckpoint(eager=False)
+        rows = typed_rows(table, records.where(predicate(parts)).frames, accepted).localCheckpoint(eager=False)
         return rows, audit(rows, table.grid, sampling(table))
 
     kept = without(slices, left_out)
     most = engine.settings.most_failing_records
     (rows, counted), found = narrowing.evaluated(attempt, kept, halve, most, table.key)
-    completeness.check(table.key, records.where(predicate(without(kept, [each.part for each in found]))), rows)
-    aside = failing.events(table, records, found) if found else None
+    kept_records = records.where(predicate(without(kept, [each.part for each in found])))
+    completeness.check(table.key, kept_records.together(*COORDINATE), rows)
+    aside = failing.events(table, records.together(*COORDINATE, *table.grid.columns), found) if found else None
     return Judged(rows, together([counted, failing.audited(aside, table.grid)]), tuple(slices), aside)
 
 
-def answered(
-    engine: Engine, table: AnswerTable, source: DataFrame, days: Sequence[Partition]
-) -> tuple[DataFrame, Audit]:
-    """The answers of some days from the rows of their source, with `reasons` and `remarks`, and their audit.
+Frames = Callable[[Sequence[Partition]], Sequence[DataFrame]]
+"""What some partitions of an answer are computed from, source by source."""
+
+
+def answered(engine: Engine, table: AnswerTable, frames: Frames, days: Sequence[Partition]) -> tuple[DataFrame, Audit]:
+    """The answers of some partitions from the rows of their sources, with `reasons` and `remarks`, and their audit.
+
+    Rows that the table's function makes of other partitions are left out: a source may hold more than was needed.
 
     Raises:
-        AnswerFailsError: the table's function fails on a row; names its day and coordinate.
+        AnswerFailsError: the table's function fails on a row; names its partition and coordinate.
     """
 
-    def attempt(rows: DataFrame) -> tuple[DataFrame, Audit]:
-        checked = judged(table, rows).localCheckpoint(eager=False)
+    def attempt(rows: Sequence[DataFrame], parts: Sequence[Partition]) -> tuple[DataFrame, Audit]:
+        checked = judged(table, rows).where(_among(table.grid, parts)).localCheckpoint(eager=False)
         return checked, audit(checked, table.grid, sampling(table))
 
     try:
-        return attempt(source)
+        return attempt(frames(days), days)
     except PySparkException as error:
         if not narrowing.may_be_a_record(error):
             raise
-        fault = _fault(table, attempt, source, days)
+        fault = _fault(table, attempt, frames, days)
         raise fault or error from error
 
 
+def _among(grid: Grid, parts: Sequence[Partition]) -> str:
+    """Of these partitions, or of none that could be told: that breaks a rule."""
+    return " OR ".join([grid.where(parts), *(f"{name} IS NULL" for name in grid.columns)])
+
+
 def _fault(
-    table: AnswerTable, attempt: Callable[[DataFrame], object], source: DataFrame, days: Sequence[Partition]
+    table: AnswerTable,
+    attempt: Callable[[Sequence[DataFrame], Sequence[Partition]], object],
+    frames: Frames,
+    days: Sequence[Partition],
 ) -> AnswerFailsError | None:
-    """The first day on which the function fails, and the row that makes it; None where no day fails by itself."""
+    """The first partition on which the function fails, and the row that makes it; None where none fails by itself."""
 
     def on_days(part: Sequence[Partition]) -> object:
-        return attempt(source.where(table.grid.where(part)))
+        return attempt(frames(part), part)
 
     found = next(narrowing.search(narrowing.fails(on_days), tuple(days), _halve_days), None)
     if found is None:
         return None
     (day,), error = found
-    where = _row(attempt, source.where(table.grid.where([day])))
+    where = _row(table, attempt, frames([day]), day)
     return AnswerFailsError(
-        f"its function fails on {day} ({error}), on rows of {table.source.key}{where}; nothing was published",
+        f"its function fails on {day} ({error}), on rows of {where}; nothing was published",
         where=table.key,
         do=f"Mend the function or the record; or run `lakehouse accept {table.key} --retry` to have it tried again",
     )
 
 
-def _row(attempt: Callable[[DataFrame], object], rows: DataFrame) -> str:
-    """Where the row is that makes the function fail alone; empty where none does."""
+def _row(
+    table: AnswerTable,
+    attempt: Callable[[Sequence[DataFrame], Sequence[Partition]], object],
+    frames: Sequence[DataFrame],
+    day: Partition,
+) -> str:
+    """The source, and where in it the row is that makes the function fail alone; all sources where none does."""
+    for at, (above, frame) in enumerate(zip(table.lives_on, frames, strict=True)):
+        if not {*COORDINATE} <= {*frame.columns}:
+            continue
 
-    def on_rows(part: Sequence[Slice]) -> object:
-        return attempt(rows.where(predicate(part)))
+        def on_rows(part: Sequence[Slice], at: int = at, frame: DataFrame = frame) -> object:
+            return attempt([*frames[:at], frame.where(predicate(part)), *frames[at + 1 :]], [day])
 
-    alone = next(narrowing.search(narrowing.fails(on_rows), _coordinates(rows), halve), None)
-    return f" at partition {alone[0][0].partition} offset {alone[0][0].start}" if alone else ""
+        alone = next(narrowing.search(narrowing.fails(on_rows), _coordinates(frame), halve), None)
+        if alone:
+            return f"{above.table.key} at partition {alone[0][0].partition} offset {alone[0][0].start}"
+    return " and ".join(each.table.key for each in table.lives_on)
 
 
 def _halve_days(days: Sequence[Partition]) -> tuple[Sequence[Partition], Sequence[Partition]] | None:

@@ -19,6 +19,7 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
+from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.engine.writing.turns import Turn
 from lakehouse_assets.errors import ContractError, LossError, SupersededError
@@ -58,6 +59,8 @@ class Publication:
     """What the table's columns need first."""
     audit: Audit = field(default_factory=Audit)
     """How many rows broke which rule on which day."""
+    precedence: Precedence | None = None
+    """Which record of a grain wins, where rows are merged."""
     turn: Turn | None = None
     """The writer's turn at the table, given back after the commit."""
     anew: Callable[[], Publication | None] | None = None
@@ -261,7 +264,7 @@ def _write(target: delta.Target, publication: Publication) -> None:
         delta.append(target, publication.rows, publication.slices, where, statement, transaction)
     elif publication.mode == "merge":
         grain = publication.table.full_grain
-        precedence = publication.table.precedence(statement.position or publication.before.position)
+        precedence = publication.precedence or Precedence()
         where = grid.where(statement.days, "t")
         delta.merge(target, publication.rows, grain, where, precedence, statement, transaction)
     elif statement.days:

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
+from typing import Final
 
 from lakehouse_assets.engine.grids import Partition, ordered
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
-from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.engine import Engine
 from lakehouse_assets.engine.writing.publication import Publication, in_turn
 from lakehouse_assets.engine.writing.verdicts import fatal, refuse_broken
-from lakehouse_assets.errors import PlanError
 from lakehouse_assets.settings import Settings
 
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 Plan = Callable[[Sequence[Partition], list[Audit]], Publication | None]
 """What to publish of some days, None when every one is refused; adds their audit to the list."""
 
@@ -63,18 +64,29 @@ class Rebuild:
 def in_pieces(
     engine: Engine,
     table: Table,
-    source: str,
     days: Sequence[Partition],
     tries: Collection[str],
     plan: Plan,
 ) -> Rebuild:
-    """A rebuild of some days, cut by how many rows of `source` they hold; without those that it has done before."""
+    """A rebuild of some partitions, without those done before, cut by how many rows above they are computed from."""
     done = committed_days(engine.lake, table, {engine.run_id, *tries})
     left = [day for day in days if day not in done]
-    sizes = engine.lake.rows_by_day(source)
+    sizes = rows_needed(engine.lake, table, left)
     pieces = tuple(pieces_of(left, sizes, engine.settings.max_rows_per_piece))
     accepted = engine.lake.ledger(table.key).accepted_rules
     return Rebuild(table, tuple(days), done & {*days}, pieces, plan, engine.settings, accepted)
+
+
+def rows_needed(lake: Lake, table: Table, days: Sequence[Partition]) -> dict[Partition, int]:
+    """About how many rows above a table each partition of it is computed from."""
+    held = [(each, lake.rows_by_day(each.table.key)) for each in table.lives_on if not each.is_read_whole]
+    found = dict.fromkeys(days, 0)
+    for each, rows in held:
+        for part, count in rows.items():
+            for day in each.touched(table.grid, part, days):
+                if day in found:
+                    found[day] += count
+    return found
 
 
 def pieces_of(days: Sequence[Partition], sizes: Mapping[Partition, int], most: int) -> Iterator[tuple[Partition, ...]]:
@@ -111,33 +123,15 @@ def passed_days(table: Table, counted: Audit, days: Sequence[Partition], ledger:
     return tuple(day for day in days if day not in refused)
 
 
-def rebuild_statement(engine: Engine, table: Table, days: Sequence[Partition], source_version: int = -1) -> Statement:
-    """What a rebuild of some days says; `source_version` is that of the table it was computed from."""
+def rebuild_statement(
+    engine: Engine, table: Table, days: Sequence[Partition], versions: Mapping[str, int] = NOTHING
+) -> Statement:
+    """What a rebuild of some partitions says, and from which versions of other tables they were computed."""
     return Statement(
         "rebuild",
         engine.run_id,
         tuple(days),
         contract=table.contract_version,
         code=table.code_version,
-        source_version=source_version,
-    )
-
-
-def version_at(lake: Lake, key: str, position: Position) -> int:
-    """The newest version of a table that holds exactly this position.
-
-    Raises:
-        PlanError: the table's history no longer reaches it.
-    """
-    end = None
-    for commit in lake.commits(key):
-        end = commit.version + 1 if end is None else end
-        stated = commit.statement.position if commit.statement else None
-        if stated == position:
-            return end - 1
-        end = commit.version if stated is not None else end
-    raise PlanError(
-        "its history no longer holds the position of the table that is to be rebuilt from it",
-        where=key,
-        do="Let the next increment run first: it brings both to the same position",
+        versions=versions,
     )

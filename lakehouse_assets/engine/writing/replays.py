@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lakehouse_assets.engine.grids import Partition
-from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.writing import delta, drift, failing, judging, quarantine
 from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.engine import Engine, settled_ledger
-from lakehouse_assets.engine.writing.events import columns, over_table
+from lakehouse_assets.engine.writing.events import columns, over_table, precedence_of
 from lakehouse_assets.engine.writing.judging import with_failing
 from lakehouse_assets.engine.writing.publication import Publication
+from lakehouse_assets.engine.writing.raw import on, records_of
 from lakehouse_assets.engine.writing.reach import held_on
-from lakehouse_assets.engine.writing.rebuilds import Rebuild, pieces_of
+from lakehouse_assets.engine.writing.rebuilds import Rebuild, pieces_of, rebuild_statement
 from lakehouse_assets.engine.writing.verdicts import fatal, set_aside, winners
 
 if TYPE_CHECKING:
@@ -43,17 +44,18 @@ def row_rules(table: EventTable) -> frozenset[str]:
 
 
 def _replay(engine: Engine, table: EventTable, days: Sequence[Partition], audits: list[Audit]) -> Publication | None:
-    ledger = settled_ledger(engine, table)
-    held = held_on(engine.lake, ledger.position, table.grid.where(days), (table.source.key, table.quarantine))
-    aside = delta.read(engine.spark, engine.lake, table.quarantine, where=table.grid.where(days), slices=held)
-    bronze = delta.read(engine.spark, engine.lake, table.source.key, where=table.grid.where(days), slices=held)
-    fit(engine.spark, engine.lake.rows_in(table.source.key, days))
-    records = bronze.join(aside.select(*COORDINATE), on=[*COORDINATE], how="left_semi")
+    ledger, where = settled_ledger(engine, table), table.grid.where(days)
+    sources = [source.key for source in table.sources]
+    held = held_on(engine.lake, ledger.position, where, (*sources, table.quarantine))
+    aside = delta.read(engine.spark, engine.lake, table.quarantine, where=where, slices=held)
+    fit(engine.spark, sum(engine.lake.rows_in(source, days) for source in sources))
+    every, versions = records_of(engine.spark, engine.lake, table, on(table, days), held)
+    records = every.among(aside.select(*COORDINATE))
     found = judging.typed(engine, table, records, held, row_rules(table), failing.known(engine.lake, table))
-    counted = found.audit
-    rows = winners(table, found.rows, ledger.position, columns(engine, table, ledger))
+    counted, precedence = found.audit, precedence_of(engine.lake, table)
+    rows = winners(table, found.rows, precedence, columns(engine, table, ledger))
     if table.contract.spanning:
-        counted = together([counted, over_table(engine, table, rows, ledger.position, counted.good)])
+        counted = together([counted, over_table(engine, table, rows, precedence, counted.good)])
     audits.append(counted)
     passed = tuple(day for day in counted.good if day not in counted.breaks(fatal(table, row_rules(table))))
     if not passed:
@@ -63,11 +65,12 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[Partition], audits
         table=table,
         mode="merge",
         rows=rows.where(table.grid.where(passed)),
-        statement=Statement("replay", engine.run_id, passed, contract=table.contract.version, code=table.code_version),
+        statement=replace(rebuild_statement(engine, table, passed, versions), kind="replay"),
         before=ledger,
         audit=counted.without({*days} - {*passed}),
         quarantined=quarantine.kept(aside, bad).where(table.grid.where(passed)),
         quarantine_where=f"{table.grid.where(passed)} AND {predicate(held)}",
         settle=passed,
+        precedence=precedence,
         change=drift.change(engine.lake, table, rows.schema, ledger.accepted_rules),
     )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, Window
 
 from lakehouse_assets.engine.contracts import MASK
-from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.names import column, own
 from lakehouse_assets.engine.payload import UNDECLARED, UNREADABLE, UNREADABLE_AS
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import drift
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, no_remarks
-from lakehouse_assets.engine.writing.deduplication import COORDINATE, deduplicate, with_content_hash
+from lakehouse_assets.engine.writing.deduplication import COORDINATE, Precedence, deduplicate, with_content_hash
 from lakehouse_assets.engine.writing.drift import AS_DECLARED, Columns
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import ContractError
@@ -32,7 +31,7 @@ _NO_FIELD = ""
 _UNREADABLE, _BROKEN, _REMARKS, _DRIFT = own("unreadable"), own("broken"), own("remarks"), own("drift")
 
 
-def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] = ()) -> DataFrame:
+def typed_rows(table: EventTable, frames: Sequence[DataFrame], accepted: Collection[str] = ()) -> DataFrame:
     """The table's columns, the coordinate, partition, `reasons`, `remarks`, and what came instead of what those name.
 
     `reasons` are the fields that cannot be read or are not there, or else the broken rules that set the row aside:
@@ -42,7 +41,7 @@ def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] 
     Raises:
         ContractError: the transform leaves out a column of the contract.
     """
-    rows = table.transform(records)
+    rows = table.transform(*frames)
     columns, wanted = rows.columns, [*table.contract.fields.names, *table.grid.columns, *COORDINATE]
     if missing := [name for name in wanted if name not in columns]:
         raise ContractError(
@@ -71,11 +70,11 @@ def typed_rows(table: EventTable, records: DataFrame, accepted: Collection[str] 
     return judged.select(*kept, column(UNREADABLE_AS), reasons.alias(REASONS), remarks.alias(REMARKS))
 
 
-def winners(table: EventTable, typed: DataFrame, position: Position, columns: Columns = AS_DECLARED) -> DataFrame:
+def winners(table: EventTable, typed: DataFrame, precedence: Precedence, columns: Columns = AS_DECLARED) -> DataFrame:
     """The good rows, one per grain, with the undeclared fields that are columns of the table."""
     good = typed.where(F.size(REASONS) == 0).drop(REASONS, REMARKS, UNREADABLE_AS)
     hashed = with_content_hash(drift.with_columns(good, columns), table.contract.fields.names)
-    return deduplicate(hashed, table.full_grain, table.precedence(position))
+    return deduplicate(hashed, table.full_grain, precedence)
 
 
 def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
@@ -108,9 +107,9 @@ def _told(table: EventTable) -> Column:
     return F.transform(REASONS, told)
 
 
-def judged(table: AnswerTable, source: DataFrame) -> DataFrame:
-    """The table's answers from rows of its source; none is set aside, `remarks` has the broken rules and the grain."""
-    rows = table.transform(source).select(*table.contract.fields.names, table.contract.broken().alias(REMARKS))
+def judged(table: AnswerTable, sources: Sequence[DataFrame]) -> DataFrame:
+    """The table's answers from rows of its sources; none is set aside, `remarks` has the broken rules and the grain."""
+    rows = table.transform(*sources).select(*table.contract.fields.names, table.contract.broken().alias(REMARKS))
     rows_of_grain = F.count("*").over(Window.partitionBy(*table.full_grain))
     repeated = F.array_remove(F.array(F.when(rows_of_grain > 1, table.grain_rule).otherwise("")), "")
     return rows.withColumns({REMARKS: F.concat(REMARKS, repeated), REASONS: F.array().cast("array<string>")})

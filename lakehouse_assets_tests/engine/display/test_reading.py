@@ -77,7 +77,7 @@ def test_materializing_a_view_shows_rows_and_a_masked_preview_and_writes_nothing
     monkeypatch.setattr(view_assets, "Lake", lambda _settings: lake)
     before = sorted(path for path in lake.folder.rglob("*"))
 
-    done = materialize([view_assets.view_asset(view, ())])
+    done = materialize([view_assets.view_asset(view)])
 
     [event] = done.asset_materializations_for_node(view.asset_key.to_python_identifier())
     assert event.metadata["dagster/row_count"].value == 1

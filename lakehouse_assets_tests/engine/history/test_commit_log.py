@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from lakehouse_assets.engine.grids import WHOLE
 from lakehouse_assets.engine.history import commit_log
 from lakehouse_assets.engine.history.commit_log import Size
 from lakehouse_assets.settings import load
@@ -58,13 +59,13 @@ def test_days_hold_what_they_held_at_the_version_asked_for(lake):
     assert commit_log.sizes(lake, "t", 1)[1][MARCH_1] == Size(2, bytes_on_disk(lake, MARCH_1), 6)
 
 
-def test_a_table_that_is_not_laid_out_by_day_has_a_size_and_no_days(lake):
+def test_a_table_that_is_not_parted_has_one_partition(lake):
     """All new files stand for any day."""
     write(lake, [MARCH_1, MARCH_2], partition_by=None)
 
     total, days = commit_log.sizes(lake, "t", 0)
 
-    assert (total.rows, days) == (2, {})
+    assert (total.rows, days) == (2, {WHOLE: total})
     assert [file.rows for file in commit_log.read(lake, "t", 0).added_on(MARCH_1)] == [2]
 
 

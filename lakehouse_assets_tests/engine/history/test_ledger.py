@@ -8,8 +8,7 @@ from datetime import date
 
 import pytest
 
-from lakehouse_assets.engine.history import ledger
-from lakehouse_assets.engine.history.changes import days_since
+from lakehouse_assets.engine.history import changes, ledger
 from lakehouse_assets.engine.history.ledger import Commit, Restated, Statement, parse
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.walking import read, restate
@@ -167,6 +166,11 @@ def test_reading_stops_at_the_newest_position():
     assert read(history()).position == at(5)
 
 
+def days_since(source, own, position):
+    """Of a table that has the partitions of its source."""
+    return changes.days_since(source, changes.known_by(own, "s", position), position, lambda day: [day])
+
+
 def test_days_since_a_position_are_those_of_all_newer_commits():
     """Gold recomputes the days of increments and rebuilds that came after what it knows."""
     commits = [increment(4, 9, MARCH_3), rebuild(3, MARCH_2), increment(2, 7, MARCH_1), increment(1, 5, MARCH_2)]
@@ -245,7 +249,7 @@ def test_a_restatement_hides_no_rebuild():
     """The days of a rebuild that an answer has not read are named, whatever maintenance repeated since."""
     history = [rebuild(3, MARCH_2), increment(2, 5, MARCH_1), increment(1, 3, MARCH_3)]
     again = restatement(5, history)
-    own = [Commit(1, 0, "WRITE", Statement("increment", "g", (MARCH_1,), position=at(5), source_version=2))]
+    own = [Commit(1, 0, "WRITE", Statement("increment", "g", (MARCH_1,), position=at(5), versions={"s": 2}))]
 
     assert days_since([silent(6), again, silent(4), *history], own, at(5)) == (MARCH_2,)
     assert days_since([silent(6), again, silent(4), rebuild(3, MARCH_2), silent(2)], own, at(5)) == (MARCH_2,)
@@ -255,9 +259,9 @@ def test_a_restatement_hides_no_rebuild():
 
 def test_what_a_restore_takes_back_is_computed_again():
     """An answer has read a rebuild that a RESTORE of its source took back: the rebuild's days have changed."""
-    own = [Commit(1, 0, "WRITE", Statement("increment", "g", (MARCH_2,), position=at(5), source_version=3))]
+    own = [Commit(1, 0, "WRITE", Statement("increment", "g", (MARCH_2,), position=at(5), versions={"s": 3}))]
     history = [accepted(5), restored(4, to=2), rebuild(3, MARCH_2), increment(2, 5, MARCH_1)]
 
     assert days_since(history, own, at(5)) == (MARCH_2,)
-    read_since = replace(own[0], statement=replace(own[0].statement, source_version=5))
+    read_since = replace(own[0], statement=replace(own[0].statement, versions={"s": 5}))
     assert days_since(history, [read_since], at(5)) == ()
