@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,12 +61,13 @@ def backfill(
         wanted = backfills.bridged(asked.grid, wanted, held, settings.max_rows_per_piece)
         if more := len(wanted) - len(asked_for):
             console.print(f"{more} days between them are rebuilt along: that costs less than more runs.")
-    console.print(shown([backfills.preview(lake, each, wanted) for each in tables]))
+    planned = backfills.planned(lake, tables, wanted)
+    console.print(shown([backfills.preview(lake, each, parts) for each, parts in planned.items()]))
     if dry_run:
         return
-    launched = backfills.launch(settings, tables, wanted)
+    launched = backfills.launch(settings, planned)
     console.print(f"Backfill {launched}: {settings.dagster_url}/runs/b/{launched}")
-    if wait and not _watch(settings, launched, tables, wanted, console):
+    if wait and not _watch(settings, launched, planned, console):
         raise typer.Exit(1)
 
 
@@ -89,7 +90,7 @@ def replay(
         console.print(f"{quarantine.key}: nothing is set aside on {days}.")
         return
     before = sum(held[day] for day in wanted)
-    launched = backfills.launch(settings, [quarantine], wanted)
+    launched = backfills.launch(settings, {quarantine: wanted})
     console.print(f"{before:,} rows of {len(wanted)} days: {settings.dagster_url}/runs/b/{launched}")
     if not wait:
         return
@@ -117,7 +118,7 @@ def shown(previews: list[Preview]) -> RichTable:
     runs = ", ".join(f"{begin} to {end}" if begin != end else str(begin) for begin, end in first.runs[:3])
     more = f" and {len(first.runs) - 3} more" if len(first.runs) > 3 else ""
     plural = "run" if len(first.runs) == 1 else "runs"
-    title = f"{len(first.days)} days in {len(first.runs)} {plural}: {runs}{more}"
+    title = f"{len(first.days)} {first.table.grid.unit}s in {len(first.runs)} {plural}: {runs}{more}"
     found = RichTable(title=title, title_justify="left")
     for column in ("table", "reads", "replaces"):
         found.add_column(column, justify="left" if column == "table" else "right")
@@ -134,24 +135,25 @@ def amount(size: Size) -> str:
     return f"{size.rows:,} rows, {mebibytes:,.1f} MiB" if mebibytes >= 0.1 else f"{size.rows:,} rows, {size.bytes:,} B"
 
 
-def _task(days: Sequence[Partition], tables: Sequence[Table]) -> str:
+def _task(wanted: Mapping[Table, Sequence[Partition]]) -> str:
     """What the numbers beside the bar count."""
-    return "Days rebuilt" if len(tables) == 1 else f"{len(days)} days of {len(tables)} tables, rebuilt"
+    asked, days = next(iter(wanted.items()))
+    if len(wanted) == 1:
+        return f"{asked.grid.unit.capitalize()}s rebuilt"
+    return f"{len(days)} {asked.grid.unit}s of {len(wanted)} tables, rebuilt"
 
 
-def _watch(
-    settings: Settings, backfill_id: str, tables: list[Table], days: tuple[Partition, ...], console: Console
-) -> bool:
+def _watch(settings: Settings, backfill_id: str, wanted: Mapping[Table, Sequence[Partition]], console: Console) -> bool:
     """Shows how many days are committed until the backfill ends; whether it succeeded."""
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.orchestration import backfills
 
     lake, columns = Lake(settings), (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TextColumn("{task.fields[status]}"), TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task(_task(days, tables), total=len(days) * len(tables), status="requested")
+        task = bar.add_task(_task(wanted), total=sum(map(len, wanted.values())), status="requested")
         while True:
             now = backfills.progress(settings, backfill_id)
-            done = sum(len(backfills.rebuilt(lake, table, now.runs) & {*days}) for table in tables)
+            done = sum(len(backfills.rebuilt(lake, table, now.runs) & {*days}) for table, days in wanted.items())
             bar.update(task, completed=done, status=now.shown)
             if now.ended:
                 break

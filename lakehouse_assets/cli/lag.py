@@ -58,7 +58,7 @@ def rendered(progress: Sequence[TableProgress], held: Mapping[str, Holding]) -> 
     for column in ("rows", "last", "lag", "quarantined"):
         shown.add_column(column, justify="right", no_wrap=True)
     for each in progress:
-        shown.add_row(each.key, *_numbers(each, held[each.key]))
+        shown.add_row(each.label, *_numbers(each, held[each.key]))
     return shown
 
 

@@ -16,6 +16,7 @@ from lakehouse_assets.settings import Settings, load
 
 if TYPE_CHECKING:
     from lakehouse_assets.engine.history.ledger import Ledger
+    from lakehouse_assets.engine.history.position import Position
     from lakehouse_assets.engine.sources.planning import Acceptance
     from lakehouse_assets.engine.table import Table
     from lakehouse_assets.engine.upkeep.maintenance import Upkeep
@@ -37,19 +38,23 @@ def provenance(
 ) -> None:
     """Show the exact Kafka offsets, or dropped files, in a version of a table."""
     from lakehouse_assets.engine.history.lake import Lake
-    from lakehouse_assets.engine.history.provenance import ledger_at
+    from lakehouse_assets.engine.history.provenance import by_source, ledger_at
+    from lakehouse_assets.registry import TABLES
 
-    found = ledger_at(Lake(started()), table, version)
-    Console(soft_wrap=True).print(ranges(table, found))
+    lake, known = Lake(started()), next((each for each in TABLES if each.key == table), None)
+    found = ledger_at(lake, table, version)
+    for origin, position in by_source(lake, known, found.position).items():
+        Console(soft_wrap=True).print(ranges(table, found, position, origin))
 
 
-def ranges(key: str, ledger: Ledger) -> RichTable:
-    """A position as a table for people."""
+def ranges(key: str, ledger: Ledger, position: Position, origin: str = "") -> RichTable:
+    """A position, or what it says of one source, as a table for people."""
     from lakehouse_assets.engine.history.provenance import ranges as provenance_of
 
     stated = f"position stated by version {ledger.position_version}" if ledger.position else "no position yet"
-    shown = RichTable(title=f"{key} version {ledger.version} ({stated})", title_justify="left")
-    headings, rows = provenance_of(ledger.position)
+    of = f", {origin}" if origin else ""
+    shown = RichTable(title=f"{key} version {ledger.version}{of} ({stated})", title_justify="left")
+    headings, rows = provenance_of(position)
     for column in headings:
         shown.add_column(column, justify="left" if column in _TEXTS else "right", overflow="fold")
     for row in rows:

@@ -23,7 +23,7 @@ from lakehouse_assets.engine.upstreams import Upstream
 from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
-    from dagster import AssetKey
+    from dagster import AssetDep, AssetKey
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from lakehouse_assets.engine.checks import Check
@@ -105,9 +105,9 @@ class Table(ABC):
         return tuple(each.table.key for each in self.lives_on)
 
     @property
-    def asset_deps(self) -> tuple[AssetKey, ...]:
+    def asset_deps(self) -> tuple[AssetDep | AssetKey, ...]:
         """The assets above it in Dagster's graph."""
-        return tuple(each.table.asset_key for each in self.lives_on)
+        return tuple(each.dep(self.grid) for each in self.lives_on)
 
     @property
     def read_as_of(self) -> tuple[Table, ...]:

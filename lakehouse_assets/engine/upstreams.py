@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lakehouse_assets.engine.grids import UNPARTED, WHOLE, Grid, Partition
 
 if TYPE_CHECKING:
+    from dagster import AssetDep
+
     from lakehouse_assets.engine.table import Table
 
 _NOTHING = timedelta(0)
+_ANY_TIME = datetime(2000, 2, 1, tzinfo=UTC)
+"""In the shortest of months."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,23 @@ class Upstream:
             return every
         first, last = self.table.grid.span(partition)
         return grid.within((first, last + self.back))
+
+    def dep(self, grid: Grid) -> AssetDep:
+        """As Dagster knows it, of a table of this grid."""
+        from dagster import AllPartitionMapping, AssetDep, TimeWindowPartitionMapping
+
+        if grid == UNPARTED or self.table.grid == UNPARTED:
+            return AssetDep(self.table.asset_key)
+        if self.is_read_whole:
+            return AssetDep(self.table.asset_key, partition_mapping=AllPartitionMapping())
+        return AssetDep(
+            self.table.asset_key, partition_mapping=TimeWindowPartitionMapping(start_offset=-self._steps(grid))
+        )
+
+    def _steps(self, grid: Grid) -> int:
+        """So many partitions of the grid cover the time before."""
+        first, last = grid.span(grid.at(_ANY_TIME))
+        return -(-self.back // (last - first))
 
 
 def upstream(given: Table | Upstream) -> Upstream:

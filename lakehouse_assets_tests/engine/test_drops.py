@@ -196,7 +196,8 @@ def test_the_sensor_takes_a_file_to_silver_and_says_what_is_in_it(drops: DropLab
     assert [(each.lag, each.taken, each.unit) for each in snapshot(drops.settings, drops.tables)] == [
         (0, 1, "files")
     ] * 2
-    shown = shown_ranges(drops.silver.key, drops.lake.ledger(drops.silver.key))
+    ledger = drops.lake.ledger(drops.silver.key)
+    shown = shown_ranges(drops.silver.key, ledger, ledger.position)
     size = len(HEADER + product(1))
     cells = [next(iter(column.cells)) for column in shown.columns]
     assert cells[1:2] + cells[3:] == ["a.csv", "0", str(size - 1), str(size)]

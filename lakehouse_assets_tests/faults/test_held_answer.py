@@ -83,7 +83,7 @@ def _equal_to_a_rebuild(site: Site) -> None:
     before = {table.key: _rows(site, table.key) for table in tables}
     _accept()
     days = sorted(Lake(site.settings).days(HELD[0]))
-    assert ended(site, backfills.launch(site.settings, tables, days)).succeeded
+    assert ended(site, backfills.launch(site.settings, dict.fromkeys(tables, days))).succeeded
     assert {table.key: _rows(site, table.key) for table in tables} == before
 
 

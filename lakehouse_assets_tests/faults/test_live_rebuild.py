@@ -48,7 +48,7 @@ def test_thirty_days_are_rebuilt_beside_live_traffic(filled: Site, days: list[da
     with flowing(filled, EVENTS_A_SECOND, EVERY):
         time.sleep(WARM_UP_SECONDS)
         began, batches = time.monotonic(), position_commits(filled)
-        started = backfills.launch(filled.settings, REBUILT, days)
+        started = backfills.launch(filled.settings, dict.fromkeys(REBUILT, days))
         assert ended(filled, started).succeeded
         seconds, meanwhile = time.monotonic() - began, position_commits(filled) - batches
     sys.stdout.write(
@@ -61,7 +61,7 @@ def test_thirty_days_are_rebuilt_beside_live_traffic(filled: Site, days: list[da
 def test_a_backfill_killed_in_the_middle_keeps_its_days_and_goes_on(filled: Site, days: list[date]):
     """Dagster starts the run again by itself; the days that were committed are not computed twice."""
     silver = next(table for table in TABLES if table.key == "silver/sales/transactions")
-    started = backfills.launch(filled.settings, [silver], days)
+    started = backfills.launch(filled.settings, dict.fromkeys([silver], days))
     run_id = until(lambda: next(iter(backfills.progress(filled.settings, started).runs), None), 60, "a run")
     lake = Lake(filled.settings)
     kept = until(lambda: backfills.rebuilt(lake, silver, {run_id}), 120, "a first commit", poll_seconds=0.1)

@@ -37,10 +37,10 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
 
 def judge(scene: Scene, progress: TableProgress, moved: Moved) -> Condition:
     """Whether one table is too far behind; notes in `moved` whether it gets on."""
-    taken, since = moved.get(progress.key, [-1.0, scene.now])
+    taken, since = moved.get(progress.label, [-1.0, scene.now])
     if progress.taken != taken or progress.lag == 0:
         since = scene.now
-    moved[progress.key] = [progress.taken, since]
+    moved[progress.label] = [progress.taken, since]
     minutes = (scene.now - max(since, scene.awake_since)) / SECONDS_PER_MINUTE
     stands = minutes >= scene.settings.alerts_lag_minutes
     far = progress.lag > limit(scene, progress.unit)
@@ -57,15 +57,15 @@ def _condition(scene: Scene, progress: TableProgress, *, failing: bool, minutes:
     behind = f"{progress.lag:,} {progress.unit}"
     waits = "" if progress.waits is None else f"; {progress.waits}"
     return Condition(
-        key=f"lag:{progress.key}",
+        key=f"lag:{progress.label}",
         failing=failing,
         at=scene.now,
         kind="lag",
         subject=progress.key,
         table=progress.key,
-        rule="lag",
+        rule=f"lag {progress.source}".strip(),
         owner=scene.owner(progress.key),
-        says=f"it is {behind} behind its source{waits}",
+        says=f"it is {behind} behind {progress.source or 'its source'}{waits}",
         over="it has caught up",
         facts=(
             ("behind", behind),

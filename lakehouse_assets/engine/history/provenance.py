@@ -7,8 +7,10 @@ from typing import Final
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
+from lakehouse_assets.engine.history.meeting import topic_ids_of
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.sources.file_versions import parse
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import LakehouseError
 
 Row = tuple[str, ...]
@@ -31,6 +33,13 @@ def ledger_at(lake: Lake, key: str, version: int | None = None) -> Ledger:
     if version is not None and not 0 <= version <= newest:
         raise LakehouseError(f"there is no version {version}", where=key, do=f"Give one from 0 to {newest}")
     return lake.ledger(key, version)
+
+
+def by_source(lake: Lake, table: Table | None, position: Position) -> dict[str, Position]:
+    """What a position says of each source of a table, by the source in words; as it is where there is one."""
+    if table is None or len(table.sources) < 2:
+        return {"": position}
+    return {source.origin: position.only(topic_ids_of(lake, source)) for source in table.sources}
 
 
 def position_table(position: Position) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from lakehouse_assets.engine.grids import Partition
@@ -30,10 +31,10 @@ def digest(*parts: str) -> str:
 
 @dataclass(frozen=True)
 class Stale:
-    """Days that another version of the code computed, or may have."""
+    """Days that another version of the code, or of what is looked up, computed, or may have."""
 
     other: frozenset[Partition] = frozenset()
-    """The history names another version."""
+    """The history names another version, of the code or of what it looks up."""
     unknown: frozenset[Partition] = frozenset()
     """The history that would name the version is gone: log clean-up took it."""
 
@@ -43,18 +44,32 @@ class Stale:
         return tuple(sorted(self.other | self.unknown))
 
 
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 REBUILDS: Final = frozenset({"rebuild"})
 """What computes a whole day of a table that grows: an increment adds to it, a replay too."""
 ANSWERS: Final = frozenset({"rebuild", "increment"})
 """What computes a whole day of a table of answers."""
 
 
-def stale(commits: Iterable[Commit], days: Iterable[Partition], code: str, whole: Collection[str] = REBUILDS) -> Stale:
+def changed_at(commits: Iterable[Commit]) -> int:
+    """The newest version of a table with which rows of it changed, by its history, newest first; -1 for none."""
+    said = (each for each in commits if each.restored_to is not None or (each.statement and each.statement.days))
+    return next((each.version for each in said), -1)
+
+
+def stale(
+    commits: Iterable[Commit],
+    days: Iterable[Partition],
+    code: str,
+    whole: Collection[str] = REBUILDS,
+    looked_up: Mapping[str, int] = NOTHING,
+) -> Stale:
     """Those of `days` that hold rows of another code version; `commits` is the table's history, newest first.
 
-    `whole` are the kinds of commits that compute a whole day; whatever else a commit does adds to it, so that the older
-    commits of the day count as well. Where the history ends before the first version, a day that no whole computation
-    with this code was found of may have older rows of another one: it is stale.
+    `looked_up` are the versions at which tables that it looks values up in have changed last: a day that read an older
+    one is stale as well. `whole` are the kinds of commits that compute a whole day; whatever else a commit does adds to
+    it, so that the older commits of the day count as well. Where the history ends before the first version, a day that
+    no whole computation with this code was found of may have older rows of another one: it is stale.
     """
     undecided, other, named, oldest = set(days), set[Partition](), set[Partition](), -1
     for commit in standing(commits):
@@ -62,9 +77,10 @@ def stale(commits: Iterable[Commit], days: Iterable[Partition], code: str, whole
         if statement is None or statement.kind == "acceptance":
             continue
         touched = undecided.intersection(statement.days)
-        if statement.code != code:
+        is_older = any(statement.version_of(key) < newest for key, newest in looked_up.items())
+        if statement.code != code or is_older:
             other |= touched
-        if statement.code != code or statement.kind in whole:
+        if statement.code != code or is_older or statement.kind in whole:
             undecided -= touched
         named.update(touched)
     unknown = undecided if oldest > 0 else undecided - named

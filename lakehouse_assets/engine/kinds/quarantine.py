@@ -10,7 +10,7 @@ from lakehouse_assets.engine.grids import Grid, Partition
 from lakehouse_assets.engine.table import Table
 
 if TYPE_CHECKING:
-    from dagster import AssetKey
+    from dagster import AssetDep, AssetKey
 
     from lakehouse_assets.engine.writing.engine import Engine
     from lakehouse_assets.engine.writing.rebuilds import Rebuild
@@ -28,7 +28,7 @@ class Quarantine(Table):
         return self.of.code_version
 
     @property
-    def asset_deps(self) -> tuple[AssetKey, ...]:
+    def asset_deps(self) -> tuple[AssetDep | AssetKey, ...]:
         """Where the table's records come from."""
         return self.of.asset_deps
 

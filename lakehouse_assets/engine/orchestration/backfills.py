@@ -9,7 +9,7 @@ from typing import Any
 
 from lakehouse_assets.engine.grids import Grid, Partition, ordered
 from lakehouse_assets.engine.history.lake import Lake, Size
-from lakehouse_assets.engine.history.versions import Stale, stale
+from lakehouse_assets.engine.history.versions import Stale, changed_at, stale
 from lakehouse_assets.engine.orchestration import webserver
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import LakehouseError
@@ -69,12 +69,21 @@ class Progress:
 def preview(lake: Lake, table: Table, days: Collection[Partition]) -> Preview:
     """What the backfill would touch, from the tables' logs alone."""
     wanted = tuple(ordered(days))
-    read = [lake.sizes(each.key) for each in table.upstreams]
-    return Preview(table, wanted, ranges(table.grid, wanted), _sum(read, wanted), _sum([lake.sizes(table.key)], wanted))
+    read = [
+        size
+        for each in table.lives_on
+        for part, size in lake.sizes(each.table.key).items()
+        if {*each.touched(table.grid, part, wanted)} & {*wanted}
+    ]
+    replaced = _sum([lake.sizes(table.key)], wanted)
+    return Preview(table, wanted, ranges(table.grid, wanted), _summed(read), replaced)
 
 
 def _sum(tables: Iterable[Mapping[Partition, Size]], days: Sequence[Partition]) -> Size:
-    found = [sizes.get(day, _NOTHING) for sizes in tables for day in days]
+    return _summed([sizes.get(day, _NOTHING) for sizes in tables for day in days])
+
+
+def _summed(found: Sequence[Size]) -> Size:
     return Size(sum(s.rows for s in found), sum(s.bytes for s in found), sum(s.files for s in found))
 
 
@@ -132,11 +141,16 @@ def parse_days(text: str, lake: Lake, table: Table) -> tuple[Partition, ...]:
 
 def stale_days(lake: Lake, table: Table) -> Stale:
     """The days of a table that today's code did not compute, and those of which nobody knows any more."""
-    return stale(lake.commits(table.key), lake.days(table.key), table.code_version, table.whole_commits)
+    newest = {key: changed_at(lake.commits(key)) for key in (each.key for each in table.references)}
+    return stale(lake.commits(table.key), lake.days(table.key), table.code_version, table.whole_commits, newest)
 
 
 def _known_days(lake: Lake, table: Table) -> frozenset[Partition]:
-    return lake.days(table.key).union(*(lake.days(each.key) for each in table.upstreams))
+    above = [each for each in table.lives_on if not each.is_read_whole]
+    of_above = (
+        part for each in above for day in lake.days(each.table.key) for part in each.touched(table.grid, day, ())
+    )
+    return lake.days(table.key).union(of_above)
 
 
 def _range(grid: Grid, text: str) -> list[Partition]:
@@ -163,25 +177,42 @@ def rebuilt(lake: Lake, table: Table, run_ids: Collection[str]) -> frozenset[Par
     return frozenset(days)
 
 
-def launch(settings: Settings, tables: Sequence[Table], days: Sequence[Partition]) -> str:
+def planned(lake: Lake, tables: Sequence[Table], days: Sequence[Partition]) -> dict[Table, tuple[Partition, ...]]:
+    """Partitions of the first table, and those of the others, which live on it, that are computed from them."""
+    found: dict[Table, tuple[Partition, ...]] = {tables[0]: tuple(days)}
+    for table in tables[1:]:
+        every = ordered(lake.days(table.key))
+        above = [each for each in table.lives_on if each.table in found]
+        touched = {part for each in above for day in found[each.table] for part in each.touched(table.grid, day, every)}
+        found[table] = tuple(ordered(touched))
+    return found
+
+
+def launch(settings: Settings, wanted: Mapping[Table, Sequence[Partition]]) -> str:
     """Starts the backfill in the running Dagster; its id.
 
     Raises:
         UnavailableError: Dagster does not answer.
         LakehouseError: Dagster refuses it; says why.
     """
-    params: dict[str, Any] = {
-        "assetSelection": [{"path": table.key.split("/")} for table in tables],
-        "partitionNames": [*map(str, days)],
-    }
+    params = {"partitionsByAssets": [_asked(table, days) for table, days in wanted.items() if days]}
     said = webserver.ask(settings.dagster_url, _LAUNCH, {"params": params})["launchPartitionBackfill"]
     if "backfillId" not in said:
         raise LakehouseError(
             f"Dagster refuses the backfill: {said.get('message', said['__typename'])}",
-            where=", ".join(table.key for table in tables),
-            do="Give days inside the calendar",
+            where=", ".join(table.key for table in wanted),
+            do="Give partitions inside the calendar",
         )
     return str(said["backfillId"])
+
+
+def _asked(table: Table, days: Sequence[Partition]) -> dict[str, Any]:
+    """A table in Dagster's words: the ranges of its partitions, or the whole of it where it is not parted."""
+    path = {"assetKey": {"path": table.key.split("/")}}
+    if table.grid.key(days[0]) is None:
+        return path
+    runs = [{"start": str(first), "end": str(last)} for first, last in ranges(table.grid, days)]
+    return path | {"partitions": {"ranges": runs}}
 
 
 def progress(settings: Settings, backfill_id: str) -> Progress:

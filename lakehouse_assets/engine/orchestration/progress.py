@@ -11,6 +11,7 @@ from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
+from lakehouse_assets.engine.history.meeting import topic_ids_of
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.orchestration import holding
 from lakehouse_assets.engine.sources.kafka import TopicNotFoundError
@@ -41,8 +42,15 @@ class TableProgress:
     """`offsets` or `files`."""
     waits_for_source: bool = False
     """Nobody has made the topic yet."""
+    source: str = ""
+    """The source in words, where the table has several."""
     waits: Waits | None = None
     """What the source holds and nobody may read yet; told of the bronze table, counted in no lag."""
+
+    @property
+    def label(self) -> str:
+        """The key, and of which source it is told where there are several."""
+        return f"{self.key} ({self.source})" if self.source else self.key
 
 
 @dataclass(frozen=True)
@@ -66,14 +74,23 @@ def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]
     progress: list[TableProgress] = []
     for bronze in sources(tables):
         source, chain = bronze.reader(settings), (bronze, *below(bronze, tables))
-        ledgers = [lake.ledger(table.key) for table in chain]
+        ledgers = [of_source(lake, table, bronze) for table in chain]
         lags = _lags(source, [ledger.position for ledger in ledgers])
         for number, (table, ledger) in enumerate(zip(chain, ledgers, strict=True)):
-            progress.append(_of(table, source, ledger, None if lags is None else lags[number]))
+            found = _of(table, source, ledger, None if lags is None else lags[number])
+            progress.append(replace(found, source=bronze.origin) if len(table.sources) > 1 else found)
         if lags is not None:
             first = len(progress) - len(chain)
             progress[first] = replace(progress[first], waits=source.waits())
     return progress
+
+
+def of_source(lake: Lake, table: Table, source: SourceTable) -> Ledger:
+    """A table's ledger, with what it has taken in of one of its sources."""
+    ledger = lake.ledger(table.key)
+    if len(table.sources) < 2:
+        return ledger
+    return replace(ledger, position=ledger.position.only(topic_ids_of(lake, source)))
 
 
 def _lags(source: Source, positions: Sequence[Position]) -> Sequence[int] | None:

@@ -20,7 +20,7 @@ def view_asset(view: "View") -> AssetsDefinition:
 
     @asset(
         key=view.asset_key,
-        deps=view.asset_deps,
+        deps=[each.table.asset_key for each in view.lives_on],
         group_name=view.layer,
         owners=[view.owner],
         description=catalog.about(view),
