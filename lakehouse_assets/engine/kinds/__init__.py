@@ -8,6 +8,7 @@ from lakehouse_assets.engine.kinds.quarantine import Quarantine
 from lakehouse_assets.engine.kinds.view import View
 from lakehouse_assets.engine.sources.csv_format import Csv
 from lakehouse_assets.engine.table import Table
+from lakehouse_assets.engine.upstreams import Upstream
 
 __all__ = [
     "AnswerTable",
@@ -17,6 +18,7 @@ __all__ = [
     "KafkaTable",
     "Quarantine",
     "Table",
+    "Upstream",
     "View",
     "when_dropped",
 ]
