@@ -101,7 +101,7 @@ def _run(options: Options, stack: Stack, console: Console) -> int:
     console.print(show.span(lines))
     result = _replay_and_wait(options, settings, lines, clock, console)
     console.print(show.summary(result))
-    console.print(show.next_steps(Lake(settings).days(account.SILVER)))
+    console.print(show.next_steps(Lake(settings).days(account.SILVER)), soft_wrap=True)
     if options.json_file is not None:
         options.json_file.write_text(json.dumps(result, indent=2) + "\n")
     _check(result)

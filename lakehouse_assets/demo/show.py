@@ -79,7 +79,9 @@ def span(lines: Lines) -> str:
 
 
 def next_steps(days: Collection[date]) -> str:
-    """Which days the transactions are of, and a command that rebuilds them."""
+    """Which days the transactions are of, and a command that shows what their rebuild would touch."""
+    if not days:
+        return "No transaction is published."
     named = f"{min(days)}..{max(days)}"
     return f"The transactions are of {named}: try `lakehouse backfill silver/sales/transactions {named} --dry-run`."
 

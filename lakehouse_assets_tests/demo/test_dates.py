@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse_assets.demo import dates, faults, transactions
+from lakehouse_assets.demo import dates, faults, show, transactions
 from lakehouse_assets.demo.dates import ORIGINAL, Dates
 from lakehouse_assets.demo.faults import Label
 from lakehouse_assets.demo.messages import Message
@@ -180,3 +180,14 @@ def test_the_real_year_ends_on_a_monday_before_today() -> None:
     assert moment(int(days[-1]) * 86_400).date() == date(2026, 11, 23)
     value = json.loads(replay(lines, 1)[1][0].value)
     assert date(2026, 11, 17) <= date.fromisoformat(value["Date"][:10]) <= date(2026, 11, 19)
+
+
+def test_what_is_shown_is_dated_as_the_tables_are() -> None:
+    lines = year_before(date(2026, 11, 26))
+    assert "2026-10-11 to 2026-11-19, the dates of 2017, moved by " in show.span(lines)
+    assert "2017-01-01 to 2017-02-09, as recorded" in show.span(LINES)
+
+
+def test_the_last_line_names_days_that_can_be_typed() -> None:
+    assert "transactions 2026-11-17..2026-11-19 " in show.next_steps({date(2026, 11, 19), date(2026, 11, 17)})
+    assert show.next_steps(set()) == "No transaction is published."
