@@ -7,6 +7,7 @@ record beside the line's good one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -68,6 +69,7 @@ SHARES: Final[Mapping[Label, float]] = {
     Label.ABSURD_TIMESTAMP: 0.002,
 }
 """Share of the source lines that draw each fault."""
+RECORDS_A_LINE: Final = 1 + sum(share for label, share in SHARES.items() if label != Label.LATE)
 
 REPEAT_WITHIN_LINES: Final = 5_000
 """A duplicate or superseded record follows its original within this many source lines."""
@@ -75,6 +77,8 @@ LATE_WITHIN_LINES: Final = 10_000
 """A late line arrives within this many source lines after the next day's first."""
 CANCEL_WITHIN_SECONDS: Final = 2 * SECONDS_A_DAY
 """A cancellation is dated within this time after its sale."""
+STRETCH_SECONDS: Final = 100 * 366 * SECONDS_A_DAY
+"""More than between any two dates."""
 
 _GOOD, _CANCELLATION, _LATE = (LABELS.index(label) for label in (Label.GOOD, Label.CANCELLATION, Label.LATE))
 _REPEATS = [LABELS.index(Label.DUPLICATE), LABELS.index(Label.SUPERSEDED)]
@@ -120,6 +124,39 @@ def draw(window: Lines, seed: int, start: int) -> Codes:
     return codes
 
 
+@dataclass(frozen=True)
+class _Clock:
+    """Event times, and what they mean where they go back: there another stretch of the replay begins.
+
+    `now` never goes back: all of a later stretch is later. `end` is the number of the line after a line's stretch.
+    """
+
+    time: Longs
+    now: Longs
+    end: Longs
+
+    @property
+    def days(self) -> Longs:
+        days: Longs = self.now // SECONDS_A_DAY
+        return days
+
+    @property
+    def room(self) -> Longs:
+        """Seconds to the last line of a line's stretch."""
+        return self.time[self.end - 1] - self.time
+
+
+def _clock(time: Longs) -> _Clock:
+    stretch = np.cumsum(np.diff(time, prepend=time[:1]) < 0)
+    end = np.searchsorted(stretch, stretch, side="right")
+    return _Clock(time, time + stretch * STRETCH_SECONDS, end)
+
+
+def most_lines(rows: int) -> int:
+    """How many lines `rows` records are made from, at most, but for a seed in 10,000."""
+    return round(rows / RECORDS_A_LINE + math.sqrt(rows))
+
+
 def plan(window: Lines, seed: int, start: int, rows: int) -> Plan:
     """Exactly `rows` records from the first lines of `window`, whose replay indexes begin at `start`.
 
@@ -128,15 +165,13 @@ def plan(window: Lines, seed: int, start: int, rows: int) -> Plan:
     codes = draw(window, seed, start)
     taken = _take(codes, rows)
     codes, time = codes[:taken], window.time[:taken]
-    clock = np.maximum.accumulate(time)
+    clock = _clock(time)
     index = np.arange(taken, dtype=np.int64)
-    late_at = _late_positions(codes, time, clock, below(LATE_WITHIN_LINES, seed, 1, index + start))
+    late_at = _late_positions(codes, clock, below(LATE_WITHIN_LINES, seed, 1, index + start))
     at = np.where(codes == _LATE, late_at, index)
     extra = index[(codes != _GOOD) & (codes != _LATE)]
-    extra_time = time[extra] + np.where(
-        codes[extra] == _CANCELLATION, _cancel_delays(seed, start, extra, time, clock), 0
-    )
-    extra_at = _extra_positions(codes[extra], extra, extra_time, clock, seed, start)
+    delay = np.where(codes[extra] == _CANCELLATION, _cancel_delays(seed, start, extra, clock), 0)
+    extra_at = _extra_positions(codes[extra], extra, clock.now[extra] + delay, clock, seed, start)
     rank = np.concatenate([np.where(codes == _LATE, 1, 0), np.ones(len(extra), np.int64)])
     order = np.argsort(np.concatenate([at, extra_at]) * 2 + rank, kind="stable")
     line = np.concatenate([index, extra])[order]
@@ -144,7 +179,7 @@ def plan(window: Lines, seed: int, start: int, rows: int) -> Plan:
     return Plan(
         line=line,
         code=np.concatenate([first, codes[extra]])[order].astype(np.int8),
-        time=np.concatenate([time, extra_time])[order],
+        time=np.concatenate([time, time[extra] + delay])[order],
         consumed=np.maximum.accumulate(line) + 1 if len(line) else line,
         lines=taken,
     )
@@ -160,32 +195,30 @@ def _take(codes: Codes, rows: int) -> int:
     return taken
 
 
-def _late_positions(codes: Codes, time: Longs, clock: Longs, jitter: Longs) -> Longs:
-    """Where late lines are sent: after the first line of a later day; without one they become good.
+def _late_positions(codes: Codes, clock: _Clock, jitter: Longs) -> Longs:
+    """Where late lines are sent: after the first line of a later day of their stretch; without one they become good.
 
     The first line of a day is never late: it is the later record that the others wait for.
     """
-    days, count = clock // SECONDS_A_DAY, len(codes)
-    later = np.searchsorted(days, time // SECONDS_A_DAY + 1, side="left")
-    later = np.maximum(later, np.searchsorted(days, days, side="right"))
+    days, count = clock.days, len(codes)
+    later = np.searchsorted(days, days, side="right")
     first = np.ones(count, dtype=bool)
     first[1:] = days[1:] > days[:-1]
-    codes[(codes == _LATE) & (first | (later >= count))] = _GOOD
+    codes[(codes == _LATE) & (first | (later >= clock.end))] = _GOOD
     positions: Longs = np.minimum(later + jitter, max(count - 1, 0))
     return positions
 
 
-def _cancel_delays(seed: int, start: int, extra: Longs, time: Longs, clock: Longs) -> Longs:
+def _cancel_delays(seed: int, start: int, extra: Longs, clock: _Clock) -> Longs:
     wanted = 60 + below(CANCEL_WITHIN_SECONDS, seed, 2, extra + start)
-    room = clock[-1] - time[extra] if len(clock) else wanted
-    delays: Longs = np.maximum(np.minimum(wanted, room), 1)
+    delays: Longs = np.maximum(np.minimum(wanted, clock.room[extra]), 1)
     return delays
 
 
-def _extra_positions(codes: Codes, extra: Longs, time: Longs, clock: Longs, seed: int, start: int) -> Longs:
+def _extra_positions(codes: Codes, extra: Longs, now: Longs, clock: _Clock, seed: int, start: int) -> Longs:
     repeat = extra + 1 + below(REPEAT_WITHIN_LINES, seed, 3, extra + start)
-    cancelled = np.searchsorted(clock, time, side="right") - 1
+    cancelled = np.searchsorted(clock.now, now, side="right") - 1
     at = np.where(np.isin(codes, _REPEATS), repeat, extra)
     at = np.where(codes == _CANCELLATION, np.maximum(cancelled, extra), at)
-    within: Longs = np.minimum(at, max(len(clock) - 1, 0))
+    within: Longs = np.minimum(at, max(len(clock.now) - 1, 0))
     return within

@@ -12,6 +12,8 @@ from lakehouse_assets.demo.transactions import Lines, Payload, price_text, time_
 STORE_HEADER: Final = "store_id"
 REPLAY_HEADER: Final = "replay"
 """Header with the number of source lines taken when the record was sent: where the next replay starts."""
+DATES_HEADER: Final = "dates"
+"""Header with the dates of the replay (`Dates.text`): those of the next one."""
 DAMAGED_NUMBERS: Final = 9 * 10**12
 """Added to the transaction number of a damaged copy, so that it never shares a published row's grain."""
 BLOCK: Final = 20_000
@@ -68,7 +70,7 @@ def entry(label: Label, fields: Payload) -> str:
 
 
 def _block(window: Lines, plan: Plan, part: slice, seed: int, start: int) -> Iterator[Message]:
-    line, names = plan.line[part], window.names
+    line, names, dates = plan.line[part], window.names, window.dates.text().encode()
     columns = zip(
         plan.code[part].tolist(),
         plan.time[part].tolist(),
@@ -99,6 +101,7 @@ def _block(window: Lines, plan: Plan, part: slice, seed: int, start: int) -> Ite
         headers: Headers = [
             (STORE_HEADER, b"%d" % store),
             (REPLAY_HEADER, b"%d" % consumed),
+            (DATES_HEADER, dates),
         ]
         yield Message(key, value, headers, time * 1000, entry(label, fields))
 

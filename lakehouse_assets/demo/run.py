@@ -6,14 +6,17 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.console import Console
 
 from lakehouse_assets.demo import (
     account,
     dagster_runs,
+    dates,
+    faults,
     interrupts,
     producer,
     products,
@@ -45,6 +48,7 @@ class Options:
     once: bool = False
     keep: bool = False
     rate: float = 20.0
+    dates: Literal["recent", "original"] = "recent"
     json_file: Path | None = None
     manifest: Path | None = None
 
@@ -93,9 +97,11 @@ def _run(options: Options, stack: Stack, console: Console) -> int:
     console.print(f"Dagster: {settings.dagster_url}")
     dropped = products.drop(settings)
     console.print(f"Dropped the list of {dropped:,} products." if dropped else "The list of products is there already.")
-    lines = transactions.load()
+    lines = laid(transactions.load(), options, settings, datetime.now(UTC).date())
+    console.print(show.span(lines))
     result = _replay_and_wait(options, settings, lines, clock, console)
     console.print(show.summary(result))
+    console.print(show.next_steps(Lake(settings).days(account.SILVER)), soft_wrap=True)
     if options.json_file is not None:
         options.json_file.write_text(json.dumps(result, indent=2) + "\n")
     _check(result)
@@ -104,11 +110,29 @@ def _run(options: Options, stack: Stack, console: Console) -> int:
     return 0
 
 
+def laid(
+    lines: transactions.Lines, options: Options, settings: Settings, today: date, name: str = topic.TOPIC
+) -> transactions.Lines:
+    """Recorded lines with the dates of the topic's earlier replays; before the first, with those asked for.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    topic.ensure(settings, name)
+    begun = topic.begun_with(settings, name)
+    return lines.laid(_asked_for(lines, options, today) if begun is None else begun)
+
+
+def _asked_for(lines: transactions.Lines, options: Options, today: date) -> dates.Dates:
+    if options.dates == "original":
+        return dates.ORIGINAL
+    return dates.recent(int(lines.time.max()), today, faults.most_lines(options.rows))
+
+
 def _replay_and_wait(
     options: Options, settings: Settings, lines: transactions.Lines, clock: dict[str, float], console: Console
 ) -> dict[str, Any]:
     runs = _Runs(settings.dagster_url)
-    topic.ensure(settings)
     before = kafka.topic_state(settings, topic.TOPIC).last_stable
     clock["replay"] = time.monotonic()
     _replay(options, settings, lines, console)

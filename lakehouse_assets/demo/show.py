@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from typing import Any
 
 from rich import box
@@ -21,6 +22,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lakehouse_assets.demo import watch
+from lakehouse_assets.demo.transactions import Lines
 from lakehouse_assets.engine.sources.file_versions import parse
 
 
@@ -67,6 +69,21 @@ def catching_up(console: Console) -> Iterator[watch.Show]:
                 progress.update(tasks[table.key], completed=max(0, whole - table.lag))
 
         yield show
+
+
+def span(lines: Lines) -> str:
+    """From when to when the year's lines are dated, as the tables show it."""
+    first, last = (datetime.fromtimestamp(int(each), UTC) for each in (lines.time.min(), lines.time.max()))
+    moved = f"the dates of 2017, moved by {lines.dates.weeks} weeks" if lines.dates.weeks else "as recorded"
+    return f"The year is dated {first:%Y-%m-%d} to {last:%Y-%m-%d}, {moved}."
+
+
+def next_steps(days: Collection[date]) -> str:
+    """Which days the transactions are of, and a command that shows what their rebuild would touch."""
+    if not days:
+        return "No transaction is published."
+    named = f"{min(days)}..{max(days)}"
+    return f"The transactions are of {named}: try `lakehouse backfill silver/sales/transactions {named} --dry-run`."
 
 
 def summary(result: dict[str, Any]) -> Table:

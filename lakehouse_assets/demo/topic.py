@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -11,7 +11,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from confluent_kafka.cimpl import NewTopic
 
 from lakehouse_assets.access import kafka
-from lakehouse_assets.demo.messages import REPLAY_HEADER
+from lakehouse_assets.demo import dates
+from lakehouse_assets.demo.dates import Dates
+from lakehouse_assets.demo.messages import DATES_HEADER, REPLAY_HEADER
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import Settings
 
@@ -71,11 +73,26 @@ def consumed(settings: Settings, topic: str = TOPIC) -> int:
     Raises:
         UnavailableError: the broker does not answer.
     """
+    return _taken(_newest(settings, topic))
+
+
+def begun_with(settings: Settings, topic: str = TOPIC) -> Dates | None:
+    """The dates of the replays on this topic; None before the first.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    newest = _newest(settings, topic)
+    return dates.parse(newest.get(DATES_HEADER, b"").decode()) if _taken(newest) else None
+
+
+def _newest(settings: Settings, topic: str) -> dict[str, bytes]:
+    """The headers of the record that a replay sent last; none where no replay has sent any."""
     consumer = Consumer(_reader(settings))
     try:
         tails = list(_tails(consumer, topic))
         consumer.assign(tails)
-        return max((_replayed(message) for message in _until_ends(consumer, len(tails))), default=0)
+        return max((_headers(message) for message in _until_ends(consumer, len(tails))), key=_taken, default={})
     except KafkaException as error:
         raise unavailable(topic, error) from error
     finally:
@@ -115,7 +132,11 @@ def _until_ends(consumer: Consumer, partitions: int) -> Iterator[Message]:
             raise KafkaException(error)
 
 
-def _replayed(message: Message) -> int:
+def _headers(message: Message) -> dict[str, bytes]:
     headers = dict(message.headers() or [])
-    value = headers.get(REPLAY_HEADER)
-    return int(value) if isinstance(value, bytes | str) and value.isdigit() else 0
+    return {name: value for name, value in headers.items() if isinstance(value, bytes)}
+
+
+def _taken(headers: Mapping[str, bytes]) -> int:
+    value = headers.get(REPLAY_HEADER, b"")
+    return int(value) if value.isdigit() else 0

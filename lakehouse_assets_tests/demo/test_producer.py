@@ -7,6 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from threading import Timer
@@ -14,10 +15,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from lakehouse_assets.access import kafka
-from lakehouse_assets.demo import producer, topic
+from lakehouse_assets.demo import producer, run, topic
+from lakehouse_assets.demo.dates import ORIGINAL
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import Settings, load
 from lakehouse_assets_tests.demo.small_source import source
@@ -75,6 +77,37 @@ def test_the_manifest_names_exactly_what_is_on_the_topic(settings: Settings, tmp
             value = json.loads(found[coordinate].value() or b"", parse_float=Decimal)
             assert value["TransactionNo"] == line["TransactionNo"]
             assert value["Price"] == line["Price"]
+
+
+@pytest.mark.services
+def test_a_demo_of_another_day_goes_on_with_the_dates_of_the_first(settings: Settings) -> None:
+    """Or the same line would arrive with another date, and be another row; whatever is asked for then."""
+    name, today = f"test.{uuid4().hex}", date(2026, 11, 26)
+    first = run.laid(LINES, run.Options(rows=500), settings, today, name)
+    assert topic.begun_with(settings, name) is None
+    producer.produce(settings, first, 500, seed=1, name=name)
+
+    for options, later in ((run.Options(rows=900), 8), (run.Options(dates="original"), 1)):
+        again = run.laid(LINES, options, settings, today + timedelta(days=later), name)
+        assert again.dates == first.dates
+        assert again.time.tolist() == first.time.tolist()
+    assert first.dates.weeks == (today - timedelta(days=1) - date(2017, 1, 6)).days // 7
+
+
+@pytest.mark.services
+def test_a_topic_begun_as_recorded_goes_on_as_recorded(settings: Settings) -> None:
+    """Also one of an older release, whose records have no such header."""
+    name, today = f"test.{uuid4().hex}", date(2026, 11, 26)
+    recorded = run.laid(LINES, run.Options(dates="original"), settings, today, name)
+    producer.produce(settings, recorded, 100, seed=1, name=name)
+    assert run.laid(LINES, run.Options(), settings, today, name).dates == ORIGINAL
+
+    older, sender = f"test.{uuid4().hex}", Producer(kafka.client(settings))
+    topic.ensure(settings, older)
+    sender.produce(older, b"{}", headers=[("replay", b"40")])
+    assert sender.flush(10) == 0
+    assert run.laid(LINES, run.Options(), settings, today, older).dates == ORIGINAL
+    assert topic.consumed(settings, older) == 40
 
 
 @pytest.fixture

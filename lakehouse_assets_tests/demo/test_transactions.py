@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse_assets.demo import transactions
-from lakehouse_assets.demo.transactions import PASS_DAYS, PASS_NUMBERS, Payload, price_text, time_texts
+from lakehouse_assets.demo.dates import PASS_DAYS
+from lakehouse_assets.demo.transactions import PASS_NUMBERS, Payload, price_text, time_texts
 from lakehouse_assets_tests.demo.small_source import source
 
 
