@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
@@ -23,6 +23,7 @@ from rich.text import Text
 
 from lakehouse_assets.demo import watch
 from lakehouse_assets.demo.transactions import Lines
+from lakehouse_assets.engine.grids import Partition, ordered
 from lakehouse_assets.engine.sources.file_versions import parse
 
 
@@ -78,11 +79,12 @@ def span(lines: Lines) -> str:
     return f"The year is dated {first:%Y-%m-%d} to {last:%Y-%m-%d}, {moved}."
 
 
-def next_steps(days: Collection[date]) -> str:
+def next_steps(days: Collection[Partition]) -> str:
     """Which days the transactions are of, and a command that shows what their rebuild would touch."""
     if not days:
         return "No transaction is published."
-    named = f"{min(days)}..{max(days)}"
+    first, *_, last = [*ordered(days), max(days, key=str)]
+    named = f"{first}..{last}"
     return f"The transactions are of {named}: try `lakehouse backfill silver/sales/transactions {named} --dry-run`."
 
 

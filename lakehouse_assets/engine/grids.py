@@ -42,13 +42,11 @@ def ordered(partitions: Iterable[Partition]) -> list[Partition]:
 
 
 class Grid(ABC):
-    """How a table is parted."""
+    """How a table is parted: the column that says a row's partition, empty for none, and what people call one."""
 
     column: ClassVar[str]
-    """The column that says a row's partition, by which the table's folders are parted; empty for none."""
     dtype: ClassVar[DataType] = DateType()
     unit: ClassVar[str]
-    """What people call a partition."""
 
     @property
     def columns(self) -> tuple[str, ...]:

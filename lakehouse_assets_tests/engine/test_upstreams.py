@@ -14,6 +14,7 @@ import pytest
 from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
+from lakehouse_assets.engine.display import lineage
 from lakehouse_assets.engine.grids import MONTHLY
 from lakehouse_assets.engine.history.meeting import meet
 from lakehouse_assets.engine.history.provenance import by_source
@@ -358,6 +359,41 @@ def named(sales: DataFrame, names: DataFrame) -> DataFrame:
     known = sales.join(names.select("No", "Crates"), on=F.col("TransactionNo") == F.col("No"), how="left")
     counted = known.groupBy("event_date").agg(F.count("*").alias("sold"), F.sum("Crates").alias("crates"))
     return counted.select("event_date", "sold", F.coalesce("crates", F.lit(0)).cast("long").alias("crates"))
+
+
+def test_a_select_is_a_function_of_the_names_of_what_it_reads(labs: Labs):
+    """With a common table expression and braces of its own; increments and a rebuild of it."""
+    sold, shipped = labs.sales.silver.name, labs.shipped.silver.name
+    labs.joint = replace(labs.joint, transform=None, sql=BALANCE.format(sold=sold, shipped=shipped))
+    labs.sell(1).ship(1, 5, MARCH_2).run(labs.sales)
+    labs.run(labs.shipped)
+    assert labs.found() == labs.expected()
+    labs.sell(2, MARCH_2).run(labs.sales)
+    assert labs.found() == labs.expected()
+
+    labs.sales.publish_all(labs.joint.rebuild(labs.sales.engine(), [MARCH_1, MARCH_2]))
+    assert labs.found() == labs.expected()
+    made = lineage.trace(labs.sales.spark, labs.sales.settings, labs.joint)
+    columns = lineage.column_lineage(labs.sales.spark, labs.joint, made).deps_by_column
+    assert [str(each.asset_key.to_user_string()) for each in columns["crates"]] == [labs.shipped.silver.key]
+
+
+BALANCE = """
+WITH came AS (SELECT event_date, sum(Crates) AS crates FROM {shipped} GROUP BY event_date),
+     sold AS (SELECT event_date, count('{{}}') AS sold FROM {sold} GROUP BY event_date)
+SELECT coalesce(sold.event_date, came.event_date) AS event_date,
+       coalesce(sold.sold, 0) AS sold, coalesce(came.crates, 0) AS crates
+FROM sold FULL OUTER JOIN came ON sold.event_date = came.event_date
+"""
+
+
+def test_a_select_and_a_function_together_are_refused_and_neither_is(labs: Labs):
+    with pytest.raises(ContractError, match="no transform, or two"):
+        replace(labs.joint, sql="SELECT 1")
+    with pytest.raises(ContractError, match="no transform, or two"):
+        replace(labs.joint, transform=None)
+    with pytest.raises(ContractError, match="not one SELECT"):
+        replace(labs.joint, transform=None, sql="SELECT 1;")
 
 
 def test_events_need_records_and_sources_that_are_parted_alike(labs: Labs):

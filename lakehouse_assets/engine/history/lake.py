@@ -123,8 +123,8 @@ class Lake:
 
     def rows_in(self, key: str, days: Iterable[Partition]) -> int:
         """How many rows the table holds in these days, from the log's file statistics."""
-        rows = self.rows_by_day(key)
-        return sum(rows.get(day, 0) for day in days)
+        rows, wanted = self.rows_by_day(key), {*days}
+        return sum(count for day, count in rows.items() if day in wanted or WHOLE in wanted)
 
     def rows_by_day(self, key: str) -> dict[Partition, int]:
         """How many rows the table holds by day, from the log's file statistics."""

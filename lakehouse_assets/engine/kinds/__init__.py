@@ -1,10 +1,12 @@
 """The kinds of table: one file each, the same questions answered in each. What a table's file declares is of one."""
 
 from lakehouse_assets.engine.kinds.answer import AnswerTable
+from lakehouse_assets.engine.kinds.dimension import DimensionTable
 from lakehouse_assets.engine.kinds.drop import DropTable, when_dropped
 from lakehouse_assets.engine.kinds.event import EventTable
 from lakehouse_assets.engine.kinds.kafka import KafkaTable
 from lakehouse_assets.engine.kinds.quarantine import Quarantine
+from lakehouse_assets.engine.kinds.selecting import sql_beside
 from lakehouse_assets.engine.kinds.view import View
 from lakehouse_assets.engine.sources.csv_format import Csv
 from lakehouse_assets.engine.table import Table
@@ -13,6 +15,7 @@ from lakehouse_assets.engine.upstreams import Upstream
 __all__ = [
     "AnswerTable",
     "Csv",
+    "DimensionTable",
     "DropTable",
     "EventTable",
     "KafkaTable",
@@ -20,5 +23,6 @@ __all__ = [
     "Table",
     "Upstream",
     "View",
+    "sql_beside",
     "when_dropped",
 ]

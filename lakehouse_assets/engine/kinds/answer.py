@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
 from pandera.pyspark import DataFrameModel
@@ -17,7 +16,8 @@ from lakehouse_assets.engine.contracts import Contract, compile_model, without_q
 from lakehouse_assets.engine.grids import DAILY, Grid, Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
-from lakehouse_assets.engine.history.versions import ANSWERS, code_version
+from lakehouse_assets.engine.history.versions import ANSWERS
+from lakehouse_assets.engine.kinds import selecting
 from lakehouse_assets.engine.table import Table, Transform
 from lakehouse_assets.engine.upstreams import Upstream, upstreams
 from lakehouse_assets.engine.writing import answers
@@ -25,9 +25,6 @@ from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
 from lakehouse_assets.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,10 @@ class AnswerTable(Table):
     source: Table | Upstream | Sequence[Table | Upstream]
     """What it answers from: a table, or several, in the order in which the transform takes them."""
     schema: type[DataFrameModel]
-    transform: Transform
+    transform: Transform | None = None
     """A frame of each source, with all that some partitions need, to those partitions' answers."""
+    sql: str = ""
+    """In the place of a transform: one SELECT over the names of the sources (`silver_sales_orders`)."""
     plot: str = ""
     """The column that a materialization plots, summed by day; none is plotted without."""
     grain: tuple[str, ...] = ()
@@ -49,6 +48,7 @@ class AnswerTable(Table):
     def __post_init__(self) -> None:
         """Refuses what could not hold, with a ContractError."""
         super().__post_init__()
+        selecting.check(self.transform, self.sql, self.key)
         definitions.check_answers(self.contract, self.key)
 
     @cached_property
@@ -63,7 +63,12 @@ class AnswerTable(Table):
     @cached_property
     def code_version(self) -> str:
         """Changes when the table's file or contract does."""
-        return code_version(self.transform, self.contract.version)
+        return selecting.version_of(self.transform, self.sql, self.contract)
+
+    @cached_property
+    def function(self) -> Transform:
+        """What makes its rows from frames of what it lives on."""
+        return selecting.function_of(self.transform, self.sql, self.lives_on)
 
     @cached_property
     def lives_on(self) -> tuple[Upstream, ...]:
@@ -130,4 +135,4 @@ class AnswerTable(Table):
 
     def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame:
         """The transform's own columns."""
-        return self.transform(*(inputs[each.table.key] for each in self.lives_on))
+        return self.function(*(inputs[each.table.key] for each in self.lives_on))

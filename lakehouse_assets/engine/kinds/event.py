@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pandera.pyspark import DataFrameModel
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -18,7 +18,7 @@ from lakehouse_assets.engine.grids import Grid, Partition
 from lakehouse_assets.engine.history import recovery
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.history.versions import code_version
+from lakehouse_assets.engine.kinds import selecting
 from lakehouse_assets.engine.kinds.quarantine import Quarantine
 from lakehouse_assets.engine.table import Table, Transform
 from lakehouse_assets.engine.upstreams import Upstream, upstreams
@@ -30,9 +30,6 @@ from lakehouse_assets.engine.writing.rebuilds import Rebuild
 from lakehouse_assets.engine.writing.verdicts import coordinate, typed_rows, winners
 from lakehouse_assets.settings import Settings
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class EventTable(Table):
@@ -43,18 +40,21 @@ class EventTable(Table):
     schema: type[DataFrameModel]
     grain: tuple[str, ...]
     """Columns that identify an event, besides its partition."""
-    transform: Transform
+    transform: Transform | None = None
     """Frames of the sources, and of what is looked up, to typed rows; keeps the coordinate, adds `unreadable` where a
     field can't be read."""
     drift: Drift = "evolve"
     """What a field does that the transform does not read: is kept in `undeclared`, stops the run, or sets the record
     aside. A field that is absent stops the run or sets the record aside."""
+    sql: str = ""
+    """In the place of a transform: one SELECT over their names (`bronze_sales_orders`); keeps the record's columns."""
     keep: Literal["first", "last"] = "first"
     """Which record of a grain wins: the one with the lowest or with the highest coordinate."""
 
     def __post_init__(self) -> None:
         """Refuses what could not hold, with a ContractError."""
         super().__post_init__()
+        selecting.check(self.transform, self.sql, self.key)
         definitions.check_sources(self)
         definitions.check_events(self.contract, self.grain, self.key)
 
@@ -66,7 +66,12 @@ class EventTable(Table):
     @cached_property
     def code_version(self) -> str:
         """Changes when the table's file or contract does."""
-        return code_version(self.transform, self.contract.version)
+        return selecting.version_of(self.transform, self.sql, self.contract)
+
+    @cached_property
+    def function(self) -> Transform:
+        """What makes its rows from frames of what it lives on."""
+        return selecting.function_of(self.transform, self.sql, self.lives_on)
 
     @cached_property
     def lives_on(self) -> tuple[Upstream, ...]:
@@ -152,4 +157,4 @@ class EventTable(Table):
 
     def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame:
         """The transform's own columns."""
-        return self.transform(*(inputs[each.table.key] for each in self.lives_on))
+        return self.function(*(inputs[each.table.key] for each in self.lives_on))

@@ -21,7 +21,7 @@ from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine import calendar
 from lakehouse_assets.engine.display import catalog
-from lakehouse_assets.engine.grids import WHOLE, Partition
+from lakehouse_assets.engine.grids import UNPARTED, WHOLE, Partition
 from lakehouse_assets.engine.orchestration import checks
 from lakehouse_assets.engine.orchestration.io_manager import partitions_of
 from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
@@ -87,7 +87,7 @@ def parted(table: Table, settings: Settings) -> dict[str, Any]:
 
 def asked_for(context: AssetExecutionContext, table: Table) -> tuple[Partition, ...]:
     """The partitions that a run is to rebuild."""
-    return partitions_of(context.partition_keys if context.has_partition_key_range else [WHOLE])
+    return (WHOLE,) if table.grid == UNPARTED else partitions_of(context.partition_keys)
 
 
 def freshness(table: Table) -> FreshnessPolicy | None:

@@ -41,7 +41,7 @@ def typed_rows(table: EventTable, frames: Sequence[DataFrame], accepted: Collect
     Raises:
         ContractError: the transform leaves out a column of the contract.
     """
-    rows = table.transform(*frames)
+    rows = table.function(*frames)
     columns, wanted = rows.columns, [*table.contract.fields.names, *table.grid.columns, *COORDINATE]
     if missing := [name for name in wanted if name not in columns]:
         raise ContractError(
@@ -109,7 +109,7 @@ def _told(table: EventTable) -> Column:
 
 def judged(table: AnswerTable, sources: Sequence[DataFrame]) -> DataFrame:
     """The table's answers from rows of its sources; none is set aside, `remarks` has the broken rules and the grain."""
-    rows = table.transform(*sources).select(*table.contract.fields.names, table.contract.broken().alias(REMARKS))
+    rows = table.function(*sources).select(*table.contract.fields.names, table.contract.broken().alias(REMARKS))
     rows_of_grain = F.count("*").over(Window.partitionBy(*table.full_grain))
     repeated = F.array_remove(F.array(F.when(rows_of_grain > 1, table.grain_rule).otherwise("")), "")
     return rows.withColumns({REMARKS: F.concat(REMARKS, repeated), REASONS: F.array().cast("array<string>")})
