@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lakehouse_assets.engine.table import Table
@@ -29,10 +29,3 @@ def below(table: Table, tables: Sequence[Table]) -> tuple[Table, ...]:
 
 def _lives_on(table: Table, other: Table) -> bool:
     return any(each == other or _lives_on(each, other) for each in table.upstreams)
-
-
-def chain(source: SourceTable, tables: Sequence[Table]) -> Iterator[tuple[Table, Table]]:
-    """(upstream, downstream) pairs of all that lives on a source."""
-    downstream = below(source, tables)
-    for table in downstream:
-        yield from ((each, table) for each in table.upstreams if each == source or each in downstream)

@@ -24,7 +24,7 @@ from dagster import (
     sensor,
 )
 
-from lakehouse_assets.engine.flow import below
+from lakehouse_assets.engine.flow import below, sources
 from lakehouse_assets.engine.history import segments
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger
@@ -52,7 +52,10 @@ class Work:
 
     slices: tuple[Slice, ...]
     state: str
-    """Digest of the tables' ledgers and of the code: as long as it stays the same, a failure would repeat."""
+    """Digest of the ledgers of the tables that live on this source alone, and of the code.
+
+    As long as it stays the same, a failure would repeat.
+    """
 
 
 def source_sensor(source: SourceTable, tables: Sequence[Table], job: JobDefinition) -> SensorDefinition:
@@ -88,7 +91,8 @@ def tick(
     try:
         held = holding.standing(settings, chained)
         rebuilding = in_flight.is_rebuilt(instance, keys)
-        work = look(settings, source, tables, held=held, rebuilding=rebuilding, origin=origin)
+        busy = [each for each in sources(chained) if each != source and in_flight.increments(instance, each)]
+        work = look(settings, source, tables, held=held, rebuilding=rebuilding, busy=busy, origin=origin)
     except UnavailableError as error:
         return SkipReason(str(error))
     waiting = "; ".join(holding.shown(settings, each) for each in held.values())
@@ -116,16 +120,19 @@ def look(
     *,
     held: Collection[str] = (),
     rebuilding: bool = False,
+    busy: Collection[SourceTable] = (),
     origin: Source | None = None,
 ) -> Work | None:
     """The work there is; None when every table has caught up with the source, or is `held`.
 
-    Days that somebody rebuilds just now are left to that run. `origin`: the source, where the caller asks it for more.
+    Days that somebody rebuilds just now are left to that run; what lives on a `busy` source as well, to the run of that
+    one. `origin`: the source, where the caller asks it for more.
     """
     lake = Lake(settings)
     ledger = standing_ledger(lake, source)
     ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in _known(below(source, tables))}
-    waiting = [table for table in below(source, tables) if table.key not in held]
+    left_to_others = {table.key for table in below(source, tables) if {*table.sources} & {*busy}}
+    waiting = [table for table in below(source, tables) if table.key not in {*held, *left_to_others}]
     behind = any(table.is_behind(lake, ledgers) for table in waiting if not (rebuilding and _is_level(table, ledgers)))
     slices: tuple[Slice, ...] = ()
     try:
@@ -133,7 +140,9 @@ def look(
     except UnavailableError:
         if not behind:
             raise
-    return Work(slices, _digest(ledgers)) if slices or behind else None
+    alone = {table.key for table in (source, *below(source, tables)) if table.sources == (source,)}
+    own = {key: each for key, each in ledgers.items() if key in alone}
+    return Work(slices, _digest(own)) if slices or behind else None
 
 
 def _known(tables: Sequence[Table]) -> dict[Table, None]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dagster import DagsterInstance, SkipReason
 
-from lakehouse_assets.engine.flow import below, chain
+from lakehouse_assets.engine.flow import below
 from lakehouse_assets.engine.orchestration import holding, reconciler
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
@@ -31,7 +31,6 @@ def test_the_flow_of_a_topic_is_found_whatever_the_order_of_its_tables(tmp_path)
     tables = [lab.gold, other.silver, lab.silver, lab.bronze, other.gold]
 
     assert below(lab.bronze, tables) == (lab.silver, lab.gold)
-    assert list(chain(lab.bronze, tables)) == [(lab.bronze, lab.silver), (lab.silver, lab.gold)]
 
 
 def run(lab: Lab, instance: DagsterInstance, asked):
