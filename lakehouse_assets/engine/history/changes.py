@@ -39,11 +39,14 @@ def days_since(source: Iterable[Commit], known: Known, position: Position, touch
     Those after the one that stated `position`, as far as no own commit has read them; `touched` says which partitions
     of the answer one of the source's is needed for. A RESTORE touches the partitions of the commits that it takes back.
     A restatement of the position ends nothing: what came before it counts as well, down to the version that the answer
-    was computed from. None when the source's history does not reach that far.
+    was computed from. None when the source's history does not reach that far; all of a source that is new to the
+    answer.
     """
-    days = set[Partition]()
+    days, oldest, stated = set[Partition](), -1, Position()
     restore: tuple[int, int] | None = None
     for commit in sound(source):
+        oldest = commit.version
+        stated = stated or (commit.statement and commit.statement.position) or Position()
         own = {each for day in _days(commit.statement) for each in touched(day)}
         if restore and commit.version > restore[1]:
             days.update(day for day in own if known.has_read(day, commit.version, until=restore[0]))
@@ -52,7 +55,8 @@ def days_since(source: Iterable[Commit], known: Known, position: Position, touch
         if _is_origin(commit.statement, position) or commit.version <= known.of_all:
             return tuple(ordered(days))
         days.update(day for day in own if known.lacks(day, commit.version))
-    return None
+    is_new = oldest == 0 and not position.only(stated.topic_ids)
+    return tuple(ordered(days)) if is_new else None
 
 
 def _days(said: Statement | None) -> tuple[Partition, ...]:

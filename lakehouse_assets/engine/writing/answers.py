@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
@@ -86,7 +86,7 @@ def changed(lake: Lake, table: AnswerTable, ledger: Ledger, meeting: Meeting) ->
     All of them where something was said since it read a source and that one's history no longer tells of which.
     """
     found: set[Partition] = set()
-    every = ordered(_every(lake, table))
+    every = cache(lambda: ordered(_every(lake, table)))
     for each in table.lives_on:
         if each.looked_up:
             continue
@@ -96,13 +96,15 @@ def changed(lake: Lake, table: AnswerTable, ledger: Ledger, meeting: Meeting) ->
         named = days_since(newer, known, ledger.position, partial(_touched, table, each, every))
         above = ledger_of(lake, each.table)
         if named is None and (is_told_more(above, ledger, key) or above.position.since(ledger.position)):
-            return tuple(every)
+            return tuple(every())
         found.update(named or ())
     return tuple(ordered(found))
 
 
-def _touched(table: AnswerTable, above: Upstream, every: Sequence[Partition], day: Partition) -> Iterable[Partition]:
-    return above.touched(table.grid, day, every)
+def _touched(
+    table: AnswerTable, above: Upstream, every: Callable[[], Sequence[Partition]], day: Partition
+) -> Iterable[Partition]:
+    return above.touched(table.grid, day, every() if above.is_read_whole else ())
 
 
 def _every(lake: Lake, table: AnswerTable) -> set[Partition]:
