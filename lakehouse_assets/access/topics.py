@@ -6,6 +6,7 @@ Every client lives in a name of its own until its futures are read: one that is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +22,7 @@ from lakehouse_assets.settings import Settings
 
 TIMEOUT_SECONDS = 15.0
 SEND_SECONDS = 30.0
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def create(settings: Settings, name: str, partitions: int, *, replication: int =
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise _refusal(settings, name, error.args[0]) from error
         made = False
-    return replace(_described(admin, settings, name), new=made)
+    return replace(_known(admin, settings, name), new=made)
 
 
 def known(settings: Settings) -> list[Topic]:
@@ -95,6 +97,14 @@ def send(settings: Settings, name: str, values: Sequence[bytes], key: bytes | No
 def _delivered(failed: list[KafkaError], error: KafkaError | None, _message: Message) -> None:
     if error is not None:
         failed.append(error)
+
+
+def _known(admin: AdminClient, settings: Settings, name: str) -> Topic:
+    """The topic, once the broker tells of it: a new one is not in every answer at once."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not (found := _described(admin, settings, name)).partitions and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return found
 
 
 def _described(admin: AdminClient, settings: Settings, name: str) -> Topic:

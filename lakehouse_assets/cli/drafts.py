@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from pyspark.sql import Column
 
-from lakehouse_assets.engine.payload import json_timestamp
 from lakehouse_assets.engine.kinds import KafkaTable
+from lakehouse_assets.engine.payload import json_timestamp
 
 
 def event_time() -> Column:
@@ -47,8 +47,8 @@ from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.bronze import $source_module as bronze
-from lakehouse_assets.engine.payload import parse_json
 from lakehouse_assets.engine.kinds import EventTable
+from lakehouse_assets.engine.payload import parse_json
 
 PAYLOAD = {
     "Id": T.StringType(),

@@ -25,6 +25,9 @@ from lakehouse_assets.settings import Settings
 _SOURCE = "lineage_source"
 _WIDTH = "spark.sql.debug.maxToStringFields"
 _NO_LIMIT = "1000000"
+_QUERY = "spark.connect.SQL.query"
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"")
+"""Of a query only its literals come into the plan as they are."""
 _CONFUSING = re.compile(r"#\d|\n")
 """In a literal these could be taken for an attribute or for the plan's next line."""
 
@@ -122,5 +125,7 @@ def _messages(message: Any) -> Iterator[Any]:
 def _texts(plan: Any) -> Iterator[str]:
     for message in _messages(plan):
         for descriptor, value in message.ListFields():
-            if descriptor.cpp_type == descriptor.CPPTYPE_STRING and descriptor.type == descriptor.TYPE_STRING:
-                yield from [value] if isinstance(value, str) else value
+            if descriptor.cpp_type != descriptor.CPPTYPE_STRING or descriptor.type != descriptor.TYPE_STRING:
+                continue
+            texts = [value] if isinstance(value, str) else value
+            yield from texts if descriptor.full_name != _QUERY else _QUOTED.findall(value)

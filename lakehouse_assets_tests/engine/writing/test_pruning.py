@@ -49,7 +49,7 @@ def test_a_record_in_a_lagging_partition_reads_the_files_of_its_day(services, sp
     def spied(*args, **kwargs):
         rows = real(*args, **kwargs)
         if args[2] == lab.bronze.key:
-            read.append((len(rows.inputFiles()), len(real(*args, **kwargs | {"days": None}).inputFiles())))
+            read.append((len(rows.inputFiles()), len(real(*args, **kwargs | {"where": ""}).inputFiles())))
         return rows
 
     monkeypatch.setattr(delta, "read", spied)
