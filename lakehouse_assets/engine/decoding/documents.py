@@ -22,7 +22,8 @@ TEXT = own("text")
 """string: the value as text."""
 
 _BYTES, _PARSED, _SEAL = own("bytes"), own("parsed"), own("seal")
-_STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+"""Options of a parser that takes JSON and nothing else."""
 _MARK = "X'EFBBBF'"
 _MOST_LEVELS = 999
 _OPENING = r"\x5B|\x7B"
@@ -69,7 +70,7 @@ def _without_mark(schema_id: bool) -> Column:
 
 def _parsed(text: Column, seal: Column) -> Column:
     sealed = F.concat(F.lit("["), text, F.lit(',{"'), seal, F.lit('":0}]'))
-    return F.from_json(sealed, "array<map<string,variant>>", _STRICT)
+    return F.from_json(sealed, "array<map<string,variant>>", STRICT)
 
 
 def _is_whole() -> Column:
