@@ -25,11 +25,11 @@ class Json:
         ContractError: a field's column would be one of the engine's, or its type has no reader; named.
     """
 
-    fields: Mapping[str, DataType]
+    fields: Mapping[str, DataType] = field(hash=False)
     """Type by name, as it is in the record."""
-    optional: Collection[str] = ()
+    optional: Collection[str] = field(default=(), hash=False)
     """Fields that a record may lack."""
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Column by field, where it has another name."""
     schema_id: bool = False
     """Five bytes of a schema registry come before the JSON."""

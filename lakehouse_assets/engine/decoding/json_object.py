@@ -10,7 +10,7 @@ from pyspark.sql.types import DataType
 
 from lakehouse_assets.engine import names
 from lakehouse_assets.engine.contracts import without_nulls
-from lakehouse_assets.engine.decoding import documents, json_nested, sql, undeclared
+from lakehouse_assets.engine.decoding import documents, json_nested, outcome, sql, undeclared
 from lakehouse_assets.engine.decoding.documents import DOCUMENT, FAULT, NOT_UTF8, TEXT
 from lakehouse_assets.engine.decoding.json_field import SOURCES, TWICE, Field
 from lakehouse_assets.engine.decoding.outcome import ABSENT, FURTHER, UNDECLARED, UNREADABLE, UNREADABLE_AS, came
@@ -19,8 +19,6 @@ from lakehouse_assets.engine.names import column, own
 from lakehouse_assets.errors import ContractError
 
 _KEYS, _NAMES, _GOOD, _PLAIN = own("keys"), own("names"), own("good"), own("plain")
-_TEXT_LIST = "array<string>"
-_ENTRY_LIST = "array<struct<reason:string,came:struct<column:string,text:string>>>"
 
 
 def parse_json(
@@ -130,25 +128,21 @@ def _both(conditions: Sequence[Column]) -> Column:
 def _unreadable(fields: Sequence[Field]) -> Column:
     nothing = without_nulls([])
     is_faulty = column(FAULT).isNotNull()
-    found = _joined([each.reasons() for each in fields], _TEXT_LIST)
+    found = outcome.reasons([each.reasons() for each in fields])
     return F.when(column(_GOOD), nothing).when(is_faulty, F.array(column(FAULT))).otherwise(found)
 
 
 def _unreadable_as(fields: Sequence[Field]) -> Column:
     """The names of the reasons stay few, whatever comes; what came is kept beside them."""
     where = F.map_from_entries(F.array(came(NOT_UTF8, "", documents.where_not_utf8())))
-    found = F.map_from_entries(_joined([each.entries() for each in fields], _ENTRY_LIST))
+    found = outcome.entries([each.entries() for each in fields])
     faulty = F.when(column(FAULT) == NOT_UTF8, where)
     return F.when(column(FAULT).isNotNull(), faulty).when(~column(_GOOD), found)
 
 
-def _joined(arrays: Sequence[Column], kind: str) -> Column:
-    return F.flatten(F.array_compact(F.array(F.array().cast(kind), *arrays)))
-
-
 def _absent(fields: Sequence[Field], optional: Collection[str]) -> Column:
     wanted = F.expr(sql.texts(each.name for each in fields if each.name not in optional))
-    nothing = F.array().cast(_TEXT_LIST)
+    nothing = without_nulls([])
     return F.when(column(_PLAIN), nothing).otherwise(F.coalesce(F.array_except(wanted, column(_KEYS)), nothing))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyspark.sql.functions as F
 from pyspark.sql import Column
 
@@ -21,7 +23,8 @@ FURTHER = own("further")
 ABSENT = "absent"
 """array<string>: fields that the table declares and the record lacks; a null is there."""
 SHOWN_CHARACTERS = 60
-_NO_TEXTS = "array<string>"
+_TEXTS = "array<string>"
+_ENTRIES = "array<struct<reason:string,came:struct<column:string,text:string>>>"
 
 
 def came(reason: str, into: str, text: Column) -> Column:
@@ -48,5 +51,46 @@ def nothing_undeclared() -> dict[str, Column]:
     return {
         UNDECLARED: F.lit(None).cast("map<string,string>"),
         FURTHER: F.lit(False),
-        ABSENT: F.array().cast(_NO_TEXTS),
+        ABSENT: F.array().cast(_TEXTS),
+    }
+
+
+def reasons(arrays: Sequence[Column]) -> Column:
+    """array<string>: all of them, of which each may be null."""
+    return _joined(arrays, _TEXTS)
+
+
+def entries(arrays: Sequence[Column]) -> Column:
+    """`unreadable_as` of arrays of `came`, of which each may be null."""
+    return F.map_from_entries(_joined(arrays, _ENTRIES))
+
+
+def _joined(arrays: Sequence[Column], kind: str) -> Column:
+    return F.flatten(F.array_compact(F.array(F.array().cast(kind), *arrays)))
+
+
+def whole() -> dict[str, Column]:
+    """All columns of a record with which nothing can be wrong."""
+    came = F.lit(None).cast("map<string,struct<column:string,text:string>>")
+    return {UNREADABLE: F.array().cast(_TEXTS), UNREADABLE_AS: came, **nothing_undeclared()}
+
+
+def told(
+    fault: Column, came_of_fault: Column, reasons_of: Sequence[Column], came_of: Sequence[Column]
+) -> dict[str, Column]:
+    """`unreadable` and `unreadable_as` of a record with a fault (string, null where it has none) or with fields'.
+
+    Args:
+        fault: why the record cannot be read at all.
+        came_of_fault: string, null where there is no more to say of it.
+        reasons_of: array<string> of each field, null where nothing is wrong with it.
+        came_of: array of `came` of each field, likewise.
+    """
+    whole_entry = F.struct(
+        fault.alias("reason"), F.struct(F.lit("").alias("column"), came_of_fault.alias("text")).alias("came")
+    )
+    said = F.when(came_of_fault.isNotNull(), F.map_from_entries(F.array(whole_entry)))
+    return {
+        UNREADABLE: F.when(fault.isNotNull(), F.array(fault)).otherwise(reasons(reasons_of)),
+        UNREADABLE_AS: F.when(fault.isNotNull(), said).otherwise(entries(came_of)),
     }
