@@ -104,7 +104,7 @@ class Avro:
     def _fault(self) -> str:
         behind = f"substring(value, {_REGISTRY_BYTES + 1})"
         prefixed = f"startswith(value, X'00') AND {self._whole(behind)} IS NOT NULL"
-        more = f"{_from_avro(_BYTES, avro_schema.bare(self.schema))} IS NOT NULL"
+        more = f"{_from_avro(_BYTES, avro_schema.begun(self.schema))}.record IS NOT NULL"
         other = (
             f"WHEN value IS NOT NULL AND {_BYTES} IS NULL THEN {sql.text(NO_PREFIX)}"
             if self.schema_id

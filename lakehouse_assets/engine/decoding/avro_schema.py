@@ -33,14 +33,20 @@ def parse(text: str) -> dict[str, Schema]:
 
 
 def sealed(text: str) -> str:
-    """The schema of a record and of 16 bytes after it, without words for people: a bracket in them hides lineage."""
-    fields = [{"name": "record", "type": _without_words(json.loads(text))}, _SEAL]
+    """The schema of a record, `record`, and of 16 bytes after it, `seal`."""
+    return _around(text, [_SEAL])
+
+
+def begun(text: str) -> str:
+    """The schema of a record, `record`, whatever comes after it."""
+    return _around(text, [])
+
+
+def _around(text: str, after: list[Schema]) -> str:
+    """Without words for people: a bracket in them hides lineage. Of bytes that are none, Spark makes a struct of nulls:
+    within another one, it is null itself."""
+    fields = [{"name": "record", "type": _without_words(json.loads(text))}, *after]
     return json.dumps({"type": "record", "name": "lakehouse_sealed", "fields": fields})
-
-
-def bare(text: str) -> str:
-    """The schema of the record alone."""
-    return json.dumps(_without_words(json.loads(text)))
 
 
 def refuse(what: str, do: str) -> NoReturn:
