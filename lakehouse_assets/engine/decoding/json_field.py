@@ -13,16 +13,16 @@ from lakehouse_assets.engine.decoding import json_nested, sql
 from lakehouse_assets.engine.decoding import json_scalars as scalars
 from lakehouse_assets.engine.decoding.outcome import came, not_a, shown
 from lakehouse_assets.engine.names import column, own, quoted
+from lakehouse_assets.engine.printable import printable
 
 SOURCES = own("sources")
 """map<string,string>: the text of each field of the record, as Spark writes it."""
 TWICE = own("twice")
 """array<string>: declared fields that the record has more than once; null where there is none."""
 _FIRST = "filter(wrong, each -> each.reason = reason)[0]"
-_WHERE = "substring(first.at, 1, 120)"
 _SAID = (
-    f"transform(array({_FIRST}), first -> CASE WHEN first.came IS NULL THEN concat('at ', {_WHERE})"
-    f" ELSE concat_ws(' at ', first.came, {_WHERE}) END)[0]"
+    f"transform(array({_FIRST}), first -> CASE WHEN first.came IS NULL THEN concat('at ', {printable('first.at')})"
+    f" ELSE concat_ws(' at ', {shown('first.came')}, {printable('first.at')}) END)[0]"
 )
 
 
@@ -79,7 +79,7 @@ class Field:
         """From the columns that were read."""
         raw, kind, value = quoted(self.raw), quoted(self._kind), quoted(self._value)
         if self.is_nested:
-            return F.expr(f"coalesce(size({value}.wrong), 0) = 0") & ~self._is_twice
+            return F.expr(f"size({value}.wrong) = 0") & ~self._is_twice
         return F.expr(scalars.is_readable(raw, kind, value, self.dtype)) & ~self._is_twice
 
     def typed(self) -> Column:
@@ -89,7 +89,7 @@ class Field:
         return F.when(column(self.readable), F.expr(made))
 
     def more(self) -> str:
-        """SQL: fields within it that nobody declared; null of one that is not nested."""
+        """SQL: array<struct<name,text>>: the undeclared fields within it."""
         return f"{quoted(self._value)}.more"
 
     def reasons(self) -> Column:

@@ -15,12 +15,14 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructFi
 from lakehouse_assets.engine import names
 from lakehouse_assets.engine.decoding import json_scalars as scalars
 from lakehouse_assets.engine.decoding import sql, undeclared
-from lakehouse_assets.engine.decoding.outcome import not_a, shown
+from lakehouse_assets.engine.decoding.outcome import not_a
 
 NESTED = (StructType, ArrayType, MapType)
 MOST_LEVELS = 10
 """Of a declared type within itself."""
 TWICE, ABSENT, NULL = "given twice", "absent", "null"
+NO_FAULT = "CAST(array() AS array<struct<reason:string,at:string,came:string>>)"
+_KEY_CHARACTERS, _CAME_CHARACTERS = 40, 200
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ def _below(dtype: DataType) -> list[DataType]:
 def read(raw: str, source: str, dtype: DataType, name: str) -> str:
     """SQL of a field's `value`, of what is `wrong` with it, and of the fields in it that nobody declared, `more`.
 
-    struct<value, wrong: array<struct<reason: string, at: string, came: string>>, more: map<string,string>>; `wrong` is
-    empty or null where the value is whole.
+    struct<value, wrong: array<struct<reason: string, at: string, came: string>>, more: array<struct<name: string, text:
+    string>>>; `wrong` is empty where the value is whole. What came is its beginning, as it came.
 
     Args:
         raw: the field, a variant.
@@ -110,73 +112,74 @@ def _scalar(raw: str, dtype: DataType, place: Place, nullable: bool) -> str:
     it = place.variable("it")
     found = f"struct({raw} AS raw, schema_of_variant({raw}) AS kind, {scalars.value(raw, dtype)} AS value)"
     readable = scalars.is_readable(f"{it}.raw", f"{it}.kind", f"{it}.value", dtype)
-    wrong = _wrong(f"{it}.raw", place, nullable, f"NOT {readable}", not_a(dtype.simpleString()), "NULL")
+    wrong = _wrong(f"{it}.raw", place, nullable, f"NOT {readable}", not_a(dtype.simpleString()), NO_FAULT)
     made = f"CASE WHEN {readable} THEN {scalars.typed(f'{it}.value', dtype)} END"
-    return sql.let(it, found, _result(made, wrong, None))
+    return sql.let(it, found, _result(made, wrong, undeclared.NONE))
 
 
 def _struct(raw: str, source: str, dtype: StructType, place: Place, nullable: bool) -> str:
     it, parts = place.variable("it"), place.variable("part")
-    found = _opened(raw, source, dtype)
     read = [f"{_member(it, field, place)} AS part{i}" for i, field in enumerate(dtype)]
     values = ", ".join(f"{sql.text(name)}, {parts}.part{i}.value" for i, name in enumerate(dtype.names))
     faults = [f"{parts}.part{i}.wrong" for i in range(len(dtype))]
-    wrong = sql.joined([_given_twice(it, dtype, place), *faults])
+    within = f"concat({', '.join([_given_twice(it, dtype, place), *faults])})"
     mores = [f"{parts}.part{i}.more" for i, below in enumerate(_below(dtype)) if isinstance(below, NESTED)]
-    more = undeclared.merged([undeclared.within(f"{it}.names", f"{it}.fields", dtype.names, place.pattern), *mores])
+    more = undeclared.within(f"{it}.names", f"{it}.fields", dtype.names, place.pattern)
     made = f"CASE WHEN {it}.fields IS NOT NULL THEN named_struct({values}) END"
-    result = _result(made, _wrong(raw, place, nullable, _is_closed(it), "not an object", wrong), more)
-    return sql.let(it, found, sql.let(parts, f"struct({', '.join(read)})", result))
+    wrong = _wrong(raw, place, nullable, _is_closed(it), "not an object", within)
+    result = _result(made, wrong, f"concat({', '.join([more, *mores])})")
+    return sql.let(it, _opened(raw, source, dtype), sql.let(parts, f"struct({', '.join(read)})", result))
 
 
 def _member(it: str, field: StructField, place: Place) -> str:
     name = sql.text(field.name)
-    return _read(
-        f"{it}.fields[{name}]", f"{it}.sources[{name}]", field.dataType, place.field(field.name), field.nullable
-    )
+    below = place.field(field.name)
+    return _read(f"{it}.fields[{name}]", f"{it}.sources[{name}]", field.dataType, below, field.nullable)
 
 
 def _given_twice(it: str, dtype: StructType, place: Place) -> str:
+    names = f"{it}.names"
     each = [
-        f"CASE WHEN size(filter({it}.names, each -> each = {sql.text(name)})) > 1"
-        f" THEN {_fault(place.field(name), TWICE)} END"
+        f"CASE WHEN size({names}) - size(array_remove({names}, {sql.text(name)})) > 1"
+        f" THEN {_fault(place.field(name), TWICE)} ELSE {NO_FAULT} END"
         for name in dtype.names
     ]
-    return f"CASE WHEN size(array_distinct({it}.names)) < size({it}.names) THEN {sql.joined(each)} END"
+    return f"CASE WHEN {_has_twice(it)} THEN concat({', '.join(each)}) ELSE {NO_FAULT} END"
 
 
 def _array(raw: str, source: str, dtype: ArrayType, place: Place, nullable: bool) -> str:
-    it, parts = place.variable("it"), place.variable("part")
-    each, number = place.variable("each"), place.variable("i")
-    found = _opened(raw, source, dtype)
+    it, parts, each, number = (place.variable(letter) for letter in ("it", "part", "each", "i"))
     element = _read(each, f"get({it}.sources, {number})", dtype.elementType, place.each(number), dtype.containsNull)
     read = f"transform({it}.fields, ({each}, {number}) -> {element})"
-    wrong = _wrong(raw, place, nullable, f"{it}.fields IS NULL", "not an array", _all(parts, "wrong"))
-    made = f"CASE WHEN {it}.fields IS NOT NULL THEN transform({parts}, each -> each.value) END"
-    return sql.let(it, found, sql.let(parts, read, _result(made, wrong, _mores(parts, dtype))))
+    wrong = _wrong(raw, place, nullable, f"{it}.fields IS NULL", "not an array", f"flatten({parts}.wrong)")
+    result = _result(f"{parts}.value", wrong, _more(parts, dtype))
+    return sql.let(it, _opened(raw, source, dtype), sql.let(parts, read, result))
 
 
 def _map(raw: str, source: str, dtype: MapType, place: Place, nullable: bool) -> str:
     it, parts, each, number = (place.variable(letter) for letter in ("it", "part", "each", "i"))
-    found = _opened(raw, source, dtype)
-    below = place.each(shown(f"{each}.key"))
+    below = place.each(f"substring({each}.key, 1, {_KEY_CHARACTERS})")
     text = f"get({it}.sources, {number}).value"
     entry = _read(f"{each}.value", text, dtype.valueType, below, dtype.valueContainsNull)
-    listed = _in_order(f"{it}.fields", dtype)
-    read = f"transform({listed}, ({each}, {number}) -> struct({each}.key AS key, {entry} AS part))"
-    inner = f"transform({parts}, each -> each.part)"
-    wrong = f"coalesce({_any_twice(it, place)}, {_all(inner, 'wrong')})"
-    made = f"map_from_entries(transform({parts}, each -> struct(each.key, each.part.value)))"
-    made = f"CASE WHEN {it}.fields IS NOT NULL THEN {made} END"
-    result = _result(made, _wrong(raw, place, nullable, _is_closed(it), "not an object", wrong), _mores(inner, dtype))
-    return sql.let(it, found, sql.let(parts, read, result))
+    entries = _in_order(f"{it}.fields", dtype)
+    read = f"transform({entries}, ({each}, {number}) -> struct({each}.key AS key, {entry} AS part))"
+    within = f"CASE WHEN {_has_twice(it)} THEN {_any_twice(it, place)} ELSE flatten({parts}.part.wrong) END"
+    wrong = _wrong(raw, place, nullable, _is_closed(it), "not an object", within)
+    result = _result(f"map_from_arrays({parts}.key, {parts}.part.value)", wrong, _more(f"{parts}.part", dtype))
+    return sql.let(it, _opened(raw, source, dtype), sql.let(parts, read, result))
+
+
+def _has_twice(it: str) -> str:
+    return f"size(array_distinct({it}.names)) < size({it}.names)"
 
 
 def _any_twice(it: str, place: Place) -> str:
-    repeated = "filter(sorted, (each, i) -> i > 0 AND each = get(sorted, i - 1))[0]"
-    name = f"transform(array(array_sort({it}.names)), sorted -> {repeated})[0]"
-    fault = _fault(place.each(shown(name)), TWICE)
-    return f"CASE WHEN size(array_distinct({it}.names)) < size({it}.names) THEN {fault} END"
+    """The first of them in the order of names: to count each would take their number squared."""
+    names = place.variable("names")
+    name = f"filter({names}, (each, i) -> i > 0 AND each = get({names}, i - 1))[0]"
+    return sql.let(
+        names, f"array_sort({it}.names)", _fault(place.each(f"substring({name}, 1, {_KEY_CHARACTERS})"), TWICE)
+    )
 
 
 def _in_order(fields: str, dtype: MapType) -> str:
@@ -209,29 +212,25 @@ def _wrong(raw: str, place: Place, nullable: bool, is_other: str, what: str, wit
     none = (
         f"WHEN {raw} IS NULL THEN {_fault(place, ABSENT)} WHEN is_variant_null({raw}) THEN {_fault(place, NULL)}"
         if not nullable
-        else f"WHEN {raw} IS NULL OR is_variant_null({raw}) THEN NULL"
+        else f"WHEN {raw} IS NULL OR is_variant_null({raw}) THEN {NO_FAULT}"
     )
-    return f"CASE {none} WHEN {is_other} THEN {_fault(place, what, shown(f'to_json({raw})'))} ELSE {within} END"
+    came = f"substring(to_json({raw}), 1, {_CAME_CHARACTERS})"
+    return f"CASE {none} WHEN {is_other} THEN {_fault(place, what, came)} ELSE {within} END"
 
 
 def _fault(place: Place, what: str, came: str = "NULL") -> str:
     reason = sql.text(f"{place.pattern}: {what}")
-    came = f"CAST({came} AS string) AS came"
-    return f"array(struct({reason} AS reason, CAST({place.at} AS string) AS at, {came}))"
+    return f"array(struct({reason} AS reason, CAST({place.at} AS string) AS at, CAST({came} AS string) AS came))"
 
 
-def _all(parts: str, name: str) -> str:
-    return f"flatten(array_compact(transform({parts}, each -> each.{name})))"
-
-
-def _mores(parts: str, dtype: DataType) -> str | None:
-    """None where nothing below is nested."""
-    return undeclared.merged_of(f"transform({parts}, each -> each.more)") if _has_names(dtype) else None
+def _more(parts: str, dtype: DataType) -> str:
+    """The undeclared fields of all parts; there are none where nothing below is an object of declared fields."""
+    return f"coalesce(flatten({parts}.more), {undeclared.NONE})" if _has_names(dtype) else undeclared.NONE
 
 
 def _has_names(dtype: DataType) -> bool:
     return isinstance(dtype, StructType) or (isinstance(dtype, NESTED) and any(map(_has_names, _below(dtype))))
 
 
-def _result(value: str, wrong: str, more: str | None) -> str:
-    return f"struct({value} AS value, {wrong} AS wrong, {more or 'CAST(NULL AS map<string,string>)'} AS more)"
+def _result(value: str, wrong: str, more: str) -> str:
+    return f"struct({value} AS value, {wrong} AS wrong, {more} AS more)"

@@ -14,11 +14,10 @@ from lakehouse_assets.engine.decoding import documents, json_nested, outcome, sq
 from lakehouse_assets.engine.decoding.documents import DOCUMENT, FAULT, NOT_UTF8, TEXT
 from lakehouse_assets.engine.decoding.json_field import SOURCES, TWICE, Field
 from lakehouse_assets.engine.decoding.outcome import ABSENT, FURTHER, UNDECLARED, UNREADABLE, UNREADABLE_AS, came
-from lakehouse_assets.engine.decoding.undeclared import MOST_UNDECLARED
 from lakehouse_assets.engine.names import column, own
 from lakehouse_assets.errors import ContractError
 
-_KEYS, _NAMES, _GOOD, _PLAIN = own("keys"), own("names"), own("good"), own("plain")
+_KEYS, _NAMES, _PAIRS, _GOOD, _PLAIN = (own(name) for name in ("keys", "names", "pairs", "good", "plain"))
 
 
 def parse_json(
@@ -48,11 +47,20 @@ def parse_json(
     """
     fields = fields_of(types, columns)
     found = documents.with_document(records, schema_id)
-    for stage in (_whole, _opened, _counted, _read, _judged, _typed):
+    for stage in (_whole, _opened, _counted, _read, _judged, _found, _typed):
         found = found.withColumns(stage(fields))
     found = found.withColumns({UNREADABLE: _unreadable(fields), UNREADABLE_AS: _unreadable_as(fields)})
     found = found.withColumns({ABSENT: _absent(fields, optional), **_undeclared(fields)})
-    helpers = [_KEYS, TWICE, _NAMES, _GOOD, _PLAIN, SOURCES, *(name for each in fields for name in each.helpers)]
+    helpers = [
+        _KEYS,
+        TWICE,
+        _NAMES,
+        _PAIRS,
+        _GOOD,
+        _PLAIN,
+        SOURCES,
+        *(name for each in fields for name in each.helpers),
+    ]
     return documents.without_document(found.drop(*[column(name) for name in helpers]))
 
 
@@ -146,13 +154,17 @@ def _absent(fields: Sequence[Field], optional: Collection[str]) -> Column:
     return F.when(column(_PLAIN), nothing).otherwise(F.coalesce(F.array_except(wanted, column(_KEYS)), nothing))
 
 
+def _found(fields: Sequence[Field]) -> dict[str, Column]:
+    """The undeclared fields, those within fields too."""
+    pairs = [undeclared.at_the_top(_NAMES, DOCUMENT, [each.name for each in fields])]
+    pairs += [each.more() for each in _nested(fields)]
+    return {_PAIRS: F.expr(f"concat({', '.join(pairs)})")}
+
+
 def _undeclared(fields: Sequence[Field]) -> dict[str, Column]:
     """A record may name as many fields as it likes: only the first ones are looked at."""
+    found = F.expr(undeclared.kept(_PAIRS))
     declared = [each.name for each in fields]
-    nested = _nested(fields)
-    found, further = undeclared.at_the_top(_NAMES, DOCUMENT, declared)
-    if nested:
-        together = undeclared.merged([found, *(each.more() for each in nested)])
-        further = f"{further} OR coalesce(size({together}) > {MOST_UNDECLARED}, false)"
-        found = undeclared.bounded(together)
-    return {UNDECLARED: F.expr(found), FURTHER: F.expr(further)}
+    more = undeclared.has_more(_NAMES, _PAIRS, declared, undeclared.kept(_PAIRS))
+    there = F.size(column(_PAIRS)) > 0
+    return {UNDECLARED: F.when(there, found), FURTHER: F.when(there, F.expr(more)).otherwise(F.lit(False))}

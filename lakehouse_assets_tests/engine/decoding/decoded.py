@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pyspark.sql.types as T
 from pyspark.sql import SparkSession
-from pyspark.sql.types import TimestampType
 
 from lakehouse_assets.engine.decoding import Decoder
 from lakehouse_assets.engine.decoding.outcome import UNREADABLE, UNREADABLE_AS
-
-OTHERS = {"id", "value", "absent", "undeclared", "__lakehouse_further"}
+from lakehouse_assets.engine.names import column
 
 
 def decoded(spark: SparkSession, decoder: Decoder, values: Sequence[bytes | None]) -> list[dict[str, Any]]:
     """One for each value: columns by name, times without a zone, structs as dicts; `as`: what came, by reason."""
     records = spark.createDataFrame([*enumerate(values)], "id int, value binary")
     found = decoder.decode(records)
-    plain = {each.name: found[f"`{each.name}`"].cast("timestamp_ntz") for each in found.schema if _is_time(each)}
-    rows = found.withColumns(plain).orderBy("id").collect() if plain else found.orderBy("id").collect()
-    return [_plain(row.asDict(recursive=True)) for row in rows]
+    plain = {each.name: column(each.name).cast(_without_zone(each.dataType)) for each in found.schema}
+    return [_plain(row.asDict(recursive=True)) for row in found.withColumns(plain).orderBy("id").collect()]
 
 
 def event_times(spark: SparkSession, decoder: Decoder, values: Sequence[bytes | None], *path: str) -> list[Any]:
@@ -36,8 +34,14 @@ def reasons(row: dict[str, Any]) -> dict[str, str | None]:
     return {reason: came[reason]["text"] if reason in came else None for reason in row[UNREADABLE]}
 
 
-def _is_time(field: Any) -> bool:
-    return isinstance(field.dataType, TimestampType)
+def _without_zone(dtype: T.DataType) -> T.DataType:
+    if isinstance(dtype, T.StructType):
+        return T.StructType([T.StructField(each.name, _without_zone(each.dataType)) for each in dtype])
+    if isinstance(dtype, T.ArrayType):
+        return T.ArrayType(_without_zone(dtype.elementType))
+    if isinstance(dtype, T.MapType):
+        return T.MapType(T.StringType(), _without_zone(dtype.valueType))
+    return T.TimestampNTZType() if isinstance(dtype, T.TimestampType) else dtype
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

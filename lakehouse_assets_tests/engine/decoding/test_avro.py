@@ -175,7 +175,9 @@ RANDOM = st.fixed_dictionaries(
 
 
 @settings(max_examples=6)
-@given(values=st.lists(RANDOM, min_size=20, max_size=30), cut=st.integers(1, 30), more=st.binary(min_size=1, max_size=5))
+@given(
+    values=st.lists(RANDOM, min_size=20, max_size=30), cut=st.integers(1, 30), more=st.binary(min_size=1, max_size=5)
+)
 def test_each_record_is_read_whole_and_none_that_is_cut_or_longer(interpreted, values, cut, more):
     """Whatever its values are."""
     whole = [changed(**value) for value in values]
