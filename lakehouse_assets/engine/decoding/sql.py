@@ -29,8 +29,3 @@ def let(name: str, value: str, body: str) -> str:
 def applied(value: Column, name: str, body: str) -> Column:
     """`body`, in which `name` is a column."""
     return F.get(F.call_function("transform", F.array(value), F.expr(f"{name} -> {body}")), F.lit(0))
-
-
-def joined(arrays: Iterable[str]) -> str:
-    """One array of the items of several, of which each may be null."""
-    return f"flatten(array_compact(array({', '.join(arrays)})))"
