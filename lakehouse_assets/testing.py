@@ -102,7 +102,7 @@ def bronze_rows(table: EventTable, spark: SparkSession, records: Sequence[Payloa
     """Records as bronze keeps them: partition 0, offsets from 0, parted by the source's event time."""
     values = [value if isinstance(value, bytes) else json.dumps(value).encode() for value in records]
     landed = [(TOPIC_ID, 0, offset, _SENT, None, value, None) for offset, value in enumerate(values)]
-    event_time = F.coalesce(table.sources[0].event_time(), F.col("timestamp"))
+    event_time = F.coalesce(table.sources[0].moment(), F.col("timestamp"))
     return spark.createDataFrame(landed, RECORD).withColumns(
         {name: table.grid.of(event_time) for name in table.grid.columns}
     )

@@ -175,6 +175,14 @@ def test_the_documented_test_of_rules_passes(spark):
 
 
 @pytest.mark.services
+def test_the_documented_payloads_are_read(spark):
+    """docs/payloads.md shows a decoder of each format."""
+    shown = executed(only("docs/payloads.md", "PAYMENTS"))
+    shown["test_a_payment_is_read_whole"](spark)
+    shown["test_other_formats_are_declared_likewise"]()
+
+
+@pytest.mark.services
 @named(SHELL)
 def test_shell_runs_line_by_line(block, lakehouse):
     """As a reader types it; after a record was sent, the batch that the sensor would start is run in its place.

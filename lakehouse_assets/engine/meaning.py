@@ -53,6 +53,7 @@ _SQL: Final = {
     "sources.default": "parquet",
     "sources.partitionColumnTypeInference.enabled": "true",
     "sources.partitionOverwriteMode": "STATIC",
+    "avro.datetimeRebaseModeInRead": "CORRECTED",
     "parquet.binaryAsString": "false",
     "parquet.datetimeRebaseModeInRead": "CORRECTED",
     "parquet.datetimeRebaseModeInWrite": "CORRECTED",
@@ -84,7 +85,10 @@ MEANING: Final[Mapping[str, str]] = MappingProxyType(
     | {f"{_DELTA_PREFIX}{name}": value for name, value in _DELTA.items()}
 )
 TELLING: Final = (
-    *(f"spark.sql.{name}." for name in ("legacy", "ansi", "parser", "json", "csv", "variant", "parquet", "collation")),
+    *(
+        f"spark.sql.{name}."
+        for name in ("legacy", "ansi", "parser", "json", "csv", "variant", "parquet", "avro", "collation")
+    ),
     *("spark.sql.optimizer.excludedRules", "spark.sql.adaptive.optimizer.excludedRules", _DELTA_PREFIX),
 )
 """How the names of settings begin of which each may change a result."""

@@ -271,6 +271,10 @@ class Table(ABC):
         """By asset, as `layer/domain/table`: the columns that its code reads."""
         return {each.table.key: each.table.readable for each in self.lives_on}
 
+    def decoded(self, rows: DataFrame) -> DataFrame:
+        """Its rows as what is made from them gets them."""
+        return rows
+
     def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame | None:
         """Its columns from frames of its inputs, lazily; None where no code makes them."""
         return None

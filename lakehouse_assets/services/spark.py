@@ -26,6 +26,13 @@ STACK = "-Xss8m"
 does so ends the whole process."""
 TUNED = (STACK, "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:-DontCompileHugeMethods")
 """The last one: what Spark generates for a wide projection is long, and Java would interpret it for ever."""
+AVRO_LIMITS = {
+    "org.apache.avro.limits.string.maxLength": "134217728",
+    "org.apache.avro.limits.bytes.maxLength": "134217728",
+    "org.apache.avro.limits.collectionItems.maxLength": "10000000",
+}
+"""Bytes and items that the length in a record may ask for: it is made room for before it proves to be true, and what
+asks for more than there is ends the whole process."""
 OPENED = (
     *("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util"),
     *("java.util.concurrent", "java.util.concurrent.atomic", "jdk.internal.ref", "sun.nio.ch", "sun.nio.cs"),
@@ -143,6 +150,7 @@ class Spark(Service):
             "java.io.tmpdir": str(self.folder / "tmp"),
             "log4j2.configurationFile": str(self.folder / "log4j2.properties"),
             "user.timezone": "UTC",
+            **AVRO_LIMITS,
         }
         return [*TUNED, *opened, *properties(system)]
 

@@ -17,7 +17,7 @@ import pyspark.sql.types as T
 import pytest
 from pandera.pyspark import DataFrameModel, Field
 
-from lakehouse_assets.engine.documents import BEYOND
+from lakehouse_assets.engine.decoding.documents import BEYOND
 from lakehouse_assets.engine.kinds import EventTable
 from lakehouse_assets.engine.payload import parse_json
 from lakehouse_assets.engine.writing.audits import REASONS

@@ -49,6 +49,9 @@ def test_every_process_of_spark_that_reads_records_has_a_stack_for_the_deepest(s
 
     assert "-Xss8m" in " ".join([*alone.command, *(path.read_text() for path in alone.folder.glob("*.args"))])
     assert "-Xss8m" in cluster.configuration()["spark.executor.extraJavaOptions"].split()
+    limit = "-Dorg.apache.avro.limits.collectionItems.maxLength=10000000"
+    assert limit in " ".join(path.read_text() for path in alone.folder.glob("*.args"))
+    assert limit in cluster.configuration()["spark.executor.extraJavaOptions"].split()
 
 
 def test_kafka_keeps_old_records_and_makes_no_topic_by_itself(site, supervisor):

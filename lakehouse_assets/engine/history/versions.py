@@ -18,8 +18,11 @@ from lakehouse_assets.engine.history.walking import standing
 def code_version(function: Callable[..., Any], contract: str = "") -> str:
     """Digest of a contract's version and of the module that holds `function`; comments and layout don't count.
 
-    What the module imports from elsewhere is not part of it.
+    What the module imports from elsewhere is not part of it. Of a declaration that can be called, what it declares.
     """
+    declared = getattr(function, "__self__", None if inspect.isroutine(function) else function)
+    if declared is not None:
+        return digest(contract, repr(declared))
     module = inspect.getmodule(function)
     return digest(contract, ast.dump(ast.parse(inspect.getsource(module or function))))
 

@@ -54,7 +54,8 @@ class EventTable(Table):
     def __post_init__(self) -> None:
         """Refuses what could not hold, with a ContractError."""
         super().__post_init__()
-        selecting.check(self.transform, self.sql, self.key)
+        decodes = all(each.decode for each in self.sources) and len(self.sources) == 1
+        selecting.check(self.transform, self.sql, self.key, decodes=decodes)
         definitions.check_sources(self)
         definitions.check_events(self.contract, self.grain, self.key)
 
@@ -66,7 +67,8 @@ class EventTable(Table):
     @cached_property
     def code_version(self) -> str:
         """Changes when the table's file or contract does."""
-        return selecting.version_of(self.transform, self.sql, self.contract)
+        decoders = [repr(each.decode) for each in self.sources if each.decode]
+        return selecting.version_of(self.transform, self.sql, self.contract, decoders)
 
     @cached_property
     def function(self) -> Transform:

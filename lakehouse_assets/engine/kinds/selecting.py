@@ -23,13 +23,13 @@ def sql_beside(file: str) -> str:
     return Path(file).with_suffix(".sql").read_text()
 
 
-def check(transform: Transform | None, sql: str, where: str) -> None:
-    """Lets a table pass that has a function or one SELECT.
+def check(transform: Transform | None, sql: str, where: str, *, decodes: bool = False) -> None:
+    """Lets a table pass that has a function or one SELECT; one whose source is decoded may have neither.
 
     Raises:
         ContractError: it has neither, or both, or something else than one SELECT.
     """
-    if (transform is None) == (not sql):
+    if (transform is None) == (not sql) and not (decodes and transform is None):
         raise ContractError("it has no transform, or two", where=where, do="Give transform=... or sql=..., one of them")
     if sql and (not _BEGINS.match(sql) or sql.rstrip().endswith(";")):
         raise ContractError(
@@ -38,13 +38,23 @@ def check(transform: Transform | None, sql: str, where: str) -> None:
 
 
 def function_of(transform: Transform | None, sql: str, lives_on: Sequence[Upstream]) -> Transform:
-    """The function, or what runs the SELECT."""
-    return transform or _selecting(sql, [each.table.name for each in lives_on])
+    """The function, or what runs the SELECT, over frames as they are decoded; without either they are the rows."""
+    made = transform or (_selecting(sql, [each.table.name for each in lives_on]) if sql else _as_decoded)
+
+    def function(*frames: DataFrame) -> DataFrame:
+        return made(*(each.table.decoded(frame) for each, frame in zip(lives_on, frames, strict=True)))
+
+    return function
 
 
-def version_of(transform: Transform | None, sql: str, contract: Contract) -> str:
-    """Changes when the table's file, its SELECT or its contract does."""
-    return code_version(transform, contract.version) if transform else digest("sql", sql, contract.version)
+def _as_decoded(rows: DataFrame, *_looked_up: DataFrame) -> DataFrame:
+    return rows
+
+
+def version_of(transform: Transform | None, sql: str, contract: Contract, decoders: Sequence[str] = ()) -> str:
+    """Changes when the table's file, its SELECT, its contract or how its records are decoded does."""
+    made = code_version(transform, contract.version) if transform else digest("sql", sql, contract.version)
+    return digest(made, *decoders) if decoders else made
 
 
 def _selecting(sql: str, names: Sequence[str]) -> Transform:

@@ -14,6 +14,7 @@ from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine import own_columns
 from lakehouse_assets.engine.checks import Check
+from lakehouse_assets.engine.decoding import Decoder
 from lakehouse_assets.engine.grids import DAILY, Grid, Partition
 from lakehouse_assets.engine.history import recovery
 from lakehouse_assets.engine.history.lake import Lake
@@ -32,6 +33,7 @@ from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
 from lakehouse_assets.engine.writing.verdicts import coordinate
+from lakehouse_assets.errors import ContractError
 from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,10 +46,18 @@ _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 class SourceTable(Table):
     """Bronze: what a source holds, as landed, one row per coordinate, append-only."""
 
-    event_time: Callable[[], Column]
-    """Over a record's columns: the event's own time, null where it can't be read (then the timestamp counts)."""
+    event_time: Callable[[], Column] | str | tuple[str, ...]
+    """The event's own time: a field of the decoded record, or the path to one within others; or an expression over the
+    raw record's columns. Null where it can't be read: then the record's timestamp counts."""
+    decode: Decoder | None = field(default=None, kw_only=True)
+    """How a record's value is read: what is made from the table gets it decoded. None: as it came."""
     grid: Grid = field(default=DAILY, kw_only=True)
     """How it is parted, and what is made from it unless it says otherwise."""
+
+    def __post_init__(self) -> None:
+        """Refuses what could not hold, with a ContractError."""
+        super().__post_init__()
+        _ = self.moment
 
     @property
     @abstractmethod
@@ -90,7 +100,26 @@ class SourceTable(Table):
     @cached_property
     def code_version(self) -> str:
         """Changes when the table's file does."""
-        return code_version(self.event_time)
+        return code_version(self.moment)
+
+    @cached_property
+    def moment(self) -> Callable[[], Column]:
+        """The event's own time, over a raw record's columns.
+
+        Raises:
+            ContractError: a field is named, and nothing says how to decode it.
+        """
+        if callable(self.event_time):
+            return self.event_time
+        if self.decode is None:
+            what, do = f"its event time {self.event_time!r} is a field of no known form", "Give decode=Json({...})"
+            raise ContractError(what, where=self.key, do=do)
+        path = (self.event_time,) if isinstance(self.event_time, str) else self.event_time
+        return self.decode.event_time(*path)
+
+    def decoded(self, rows: DataFrame) -> DataFrame:
+        """Its records as what is made from them gets them."""
+        return rows if self.decode is None else self.decode.decode(rows)
 
     @property
     def sources(self) -> tuple[SourceTable, ...]:

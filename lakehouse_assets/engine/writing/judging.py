@@ -94,7 +94,7 @@ def date_records(
 
     The reasons are the source's own `faults`, where it finds any, and the calendar's; there are no remarks.
     """
-    moment = F.coalesce(table.event_time(), F.col("timestamp"))
+    moment = F.coalesce(table.moment(), F.col("timestamp"))
     outside = calendar.outside(settings, F.to_date(moment), now)
     reasons = outside if faults is None else F.concat(faults, outside)
     dated = {name: table.grid.of(moment) for name in table.grid.columns}

@@ -21,8 +21,12 @@ FAULT = own("fault")
 TEXT = own("text")
 """string: the value as text."""
 
-_BYTES, _PARSED, _SEAL = own("bytes"), own("parsed"), own("seal")
-_STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+BYTES = own("bytes")
+"""binary: the value without a byte order mark, or what a schema registry puts before it."""
+
+_PARSED, _SEAL = own("parsed"), own("seal")
+STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+"""Options of a parser that takes JSON and nothing else."""
 _MARK = "X'EFBBBF'"
 _MOST_LEVELS = 999
 _OPENING = r"\x5B|\x7B"
@@ -38,55 +42,63 @@ def with_document(records: DataFrame, schema_id: bool = False) -> DataFrame:
     read as the first of two elements of an array, and the second, which no record can know, has to be there.
     """
     return (
-        records.withColumn(_BYTES, _without_mark(schema_id))
-        .withColumns({TEXT: column(_BYTES).cast("string"), _SEAL: F.md5(column(_BYTES))})
-        .withColumn(_PARSED, F.when(F.is_valid_utf8(column(_BYTES)), _parsed(column(TEXT), column(_SEAL))))
+        with_bytes(records, schema_id)
+        .withColumns({TEXT: column(BYTES).cast("string"), _SEAL: F.md5(column(BYTES))})
+        .withColumn(_PARSED, F.when(F.is_valid_utf8(column(BYTES)), _parsed(column(TEXT), column(_SEAL))))
         .withColumn(DOCUMENT, F.when(_is_whole(), F.get(column(_PARSED), F.lit(0))))
         .withColumn(FAULT, F.when(column(DOCUMENT).isNull(), _fault()))
     )
 
 
+def with_bytes(records: DataFrame, schema_id: bool = False) -> DataFrame:
+    """`records` with `BYTES`."""
+    return records.withColumn(BYTES, without_mark(schema_id))
+
+
 def document(schema_id: bool = False) -> Column:
     """map<string,variant>: the fields of the first object in `value`; null where there is none or it is no JSON."""
-    raw = _without_mark(schema_id)
+    raw = without_mark(schema_id)
     return F.get(F.when(F.is_valid_utf8(raw), _parsed(raw.cast("string"), F.lit("more"))), F.lit(0))
 
 
 def without_document(rows: DataFrame) -> DataFrame:
     """`rows` without the columns of this module."""
-    return rows.drop(*[column(name) for name in (_BYTES, _SEAL, _PARSED, DOCUMENT, FAULT, TEXT)])
+    return rows.drop(*[column(name) for name in (BYTES, _SEAL, _PARSED, DOCUMENT, FAULT, TEXT)])
 
 
 def where_not_utf8() -> Column:
     """string: `line 1, byte 7` of the first byte that is no UTF-8."""
-    return F.expr(" ".join(_WHERE.format(bytes=f"`{_BYTES}`").split()))
+    return F.expr(" ".join(_WHERE.format(bytes=f"`{BYTES}`").split()))
 
 
-def _without_mark(schema_id: bool) -> Column:
+def without_mark(schema_id: bool = False) -> Column:
+    """binary: `BYTES` of a record's `value`."""
     value = F.substring("value", 6, 2_147_483_647) if schema_id else F.col("value")
     return F.when(F.startswith(value, F.expr(_MARK)), F.substring(value, 4, 2_147_483_647)).otherwise(value)
 
 
 def _parsed(text: Column, seal: Column) -> Column:
-    sealed = F.concat(F.lit("["), text, F.lit(',{"'), seal, F.lit('":0}]'))
-    return F.from_json(sealed, "array<map<string,variant>>", _STRICT)
+    """The seal is a value: names are interned, and one in each record fills the parser's table of them."""
+    sealed = F.concat(F.lit("["), text, F.lit(',{"seal":"'), seal, F.lit('"}]'))
+    return F.from_json(sealed, "array<map<string,variant>>", STRICT)
 
 
 def _is_whole() -> Column:
     parsed = column(_PARSED)
-    return (F.size(parsed) == 2) & (F.get(F.map_keys(F.get(parsed, F.lit(1))), F.lit(0)) == column(_SEAL))
+    seal = F.try_variant_get(F.get(parsed, F.lit(1))[F.lit("seal")], "$", "string")
+    return (F.size(parsed) == 2) & (seal == column(_SEAL))
 
 
 def _fault() -> Column:
     text = column(TEXT)
     is_object = F.schema_of_variant(F.try_parse_json(text)).startswith("OBJECT")
     prefixed = F.json_object_keys(F.substring(text, 6, 2_147_483_647)).isNotNull()
-    has_prefix = F.startswith(column(_BYTES), F.expr("X'00'")) & prefixed
+    has_prefix = F.startswith(column(BYTES), F.expr("X'00'")) & prefixed
     first = F.get(column(_PARSED), F.lit(0))
     more = is_object & (column(_PARSED).isNull() | first.isNotNull())
     return (
         F.when(has_prefix, F.lit(PREFIXED))
-        .when(~F.is_valid_utf8(column(_BYTES)), F.lit(NOT_UTF8))
+        .when(~F.is_valid_utf8(column(BYTES)), F.lit(NOT_UTF8))
         .when(more & ~_is_deep(), F.lit(MORE))
         .when(_is_deep() | column(TEXT).rlike(_LONG), F.lit(BEYOND))
         .otherwise(F.lit(NOT_AN_OBJECT))

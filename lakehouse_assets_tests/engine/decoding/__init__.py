@@ -1,0 +1,1 @@
+"""Tests of the decoders, one file for each."""
