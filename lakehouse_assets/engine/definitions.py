@@ -44,6 +44,10 @@ def check_sources(table: Table) -> None:
             where=table.key,
             do="Give bronze tables as its source; what is only looked up as Upstream(table, looked_up=True)",
         )
+    if sorted(each.looked_up for each in table.lives_on) != [each.looked_up for each in table.lives_on]:
+        raise ContractError(
+            "it names what it looks up before a source", where=table.key, do="Name the sources first, in source=(...)"
+        )
     if len({each.grid for each in table.upstreams}) > 1:
         units = " and ".join(f"{each.key} by the {each.grid.unit}" for each in table.upstreams)
         raise ContractError(f"its sources are parted otherwise: {units}", where=table.key, do="Part them alike")

@@ -395,5 +395,7 @@ def test_a_select_and_a_function_together_are_refused_and_neither_is(labs: Labs)
 def test_events_need_records_and_sources_that_are_parted_alike(labs: Labs):
     with pytest.raises(ContractError, match="holds no records of a source"):
         replace(of_both(labs), source=labs.sales.silver)
+    with pytest.raises(ContractError, match="looks up before a source"):
+        replace(of_both(labs), source=(Upstream(labs.shipped.silver, looked_up=True), labs.sales.bronze))
     with pytest.raises(ContractError, match="parted otherwise"):
         replace(of_both(labs), source=(labs.sales.bronze, replace(labs.shipped.bronze, grid=MONTHLY)))
