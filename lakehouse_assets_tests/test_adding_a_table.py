@@ -77,9 +77,9 @@ def project(tmp_path_factory) -> Path:
 
 
 def put(folder: Path, texts: dict[str, str]) -> None:
-    """New files."""
+    """New files; one that is there already must be what the document shows."""
     for path, text in texts.items():
-        assert not (folder / path).exists()
+        assert not (folder / path).exists() or (folder / path).read_text() == text, path
         (folder / path).write_text(text)
 
 
@@ -141,6 +141,14 @@ def test_new_files_are_all_it_takes(project: Path):
     assert graph["serve/sales/refund_months"]["columns"] == ["event_month", "lines"]
     assert "event_hour" in graph["silver/sales/visits"]["columns"]
     assert {"event_date", "event_hour"} & {*graph["silver/sales/visitors"]["columns"]} == set()
+
+
+@pytest.mark.xfail(strict=True, reason="an answer over two sources is an operation of either one's job, made twice")
+def test_dagster_takes_all_of_it_as_one_code_location(project: Path):
+    """Every job, with tables over several sources among them: what the code server does when it starts."""
+    run(
+        project, "-c", "from lakehouse_assets.definitions import defs; defs.get_repository_def().load_all_definitions()"
+    )
 
 
 def test_the_files_are_in_the_projects_style_and_few_lines(project: Path):
