@@ -97,10 +97,10 @@ def gold(key: str, sources: Sequence[Table], grid: Grid, is_sql: bool) -> str:
 
 
 def gold_test(key: str, sources: Sequence[Table], grid: Grid) -> str:
-    """The test of a gold draft: two rows of the first table, and one of each other at another time."""
-    times = [(_FIRST, _FIRST) if each is sources[0] else (_LATER,) for each in sources]
+    """The test of a gold draft: two rows of the first table, and one of each table at another time."""
+    times = [(_FIRST, _FIRST, _LATER), *[(_LATER,)] * (len(sources) - 1)]
     held = [_lines(each, moments) for each, moments in zip(sources, times, strict=True)]
-    rows = [_expected(grid, moment, _counts(sources)) for moment in ((_FIRST, _LATER) if held[1:] else (_FIRST,))]
+    rows = [_expected(grid, moment, _counts(sources)) for moment in (_FIRST, _LATER)]
     text = {"source": "\n".join(held), "rows": "\n".join(rows)}
     dates = dates_import("".join(text.values()))
     return _GOLD_TEST.substitute(names(key) | {"unit": grid.unit, "dates": dates} | text)
@@ -199,11 +199,11 @@ def _sql_partition(source: Grid, grid: Grid) -> str:
 
 
 def _lines(source: Table, moments: Sequence[datetime]) -> str:
-    rows = ", ".join(f'{{"{source.grid.column}": {python(source.grid.at(moment))}}}' for moment in moments)
-    return f'        "{source.key}": [{rows}],'
+    rows = [f'{{"{source.grid.column}": {python(source.grid.at(moment))}}},' for moment in moments]
+    return "\n            ".join([f'        "{source.key}": [', *rows]) + "\n        ],"
 
 
 def _expected(grid: Grid, moment: datetime, counts: Sequence[str]) -> str:
-    numbers = [(2 if name == counts[0] else 0) if moment == _FIRST else int(name != counts[0]) for name in counts]
+    numbers = [1 if moment == _LATER else 2 * int(name == counts[0]) for name in counts]
     said = ", ".join(f'"{name}": {number}' for name, number in zip(counts, numbers, strict=True))
     return f'        {{"{grid.column}": {python(grid.at(moment))}, {said}}},'
