@@ -26,16 +26,22 @@ def bronze(order: Order) -> Texts:
     write, origin = (drafts.drop, order.drop) if order.drop else (drafts.kafka, order.topic)
     silver_key = order.key.replace("bronze/", "silver/", 1)
     text = write(order.key, origin, found, grid)
-    return {_path(order.key): text} | _silver(silver_key, order.key, found, _grid(order, grid), is_dated=True)
+    written = drafts.silver(silver_key, order.key, found, _grid(order, grid), bool(order.drop))
+    test = drafts.silver_test(silver_key, found, _grid(order, grid), is_dated=True)
+    return {_path(order.key): text, _path(silver_key): written, _test_path(silver_key): test}
 
 
 def silver(order: Order) -> Texts:
     """Events, or a dimension, of a source table that is there."""
     [source] = _tables(order)
-    found = fields.columns(order.fields)
-    if "csv" in getattr(source, "origin_kinds", ()):
+    found, grid = fields.columns(order.fields), _grid(order, source.grid)
+    is_of_files = "csv" in source.sources[0].origin_kinds
+    if is_of_files:
         _check_files(order, found)
-    return _silver(order.key, source.key, found, _grid(order, source.grid), is_dated=False)
+    return {
+        _path(order.key): drafts.silver(order.key, source.key, found, grid, is_of_files),
+        _test_path(order.key): drafts.silver_test(order.key, found, grid, is_dated=False),
+    }
 
 
 def gold(order: Order) -> Texts:
@@ -63,13 +69,6 @@ DRAFTS: Final[Mapping[str, Callable[[Order], Texts]]] = {
     "gold": gold,
     "serve": serve,
 }
-
-
-def _silver(key: str, source: str, found: Sequence[Column], grid: Grid, *, is_dated: bool) -> Texts:
-    return {
-        _path(key): drafts.silver(key, source, found, grid),
-        _test_path(key): drafts.silver_test(key, found, grid, is_dated),
-    }
 
 
 def _grid(order: Order, below: Grid) -> Grid:

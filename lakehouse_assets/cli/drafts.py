@@ -108,7 +108,7 @@ table = $kind(
     schema=$model,
     grain=("$grain",),
     transform=transform,
-)
+$keep)
 ''')
 
 _SILVER_TEST: Final = Template('''\
@@ -171,14 +171,15 @@ def drop(key: str, prefix: str, fields: Sequence[Column], grid: Grid) -> str:
     )
 
 
-def silver(key: str, source: str, fields: Sequence[Column], grid: Grid) -> str:
-    """A table of events, or a dimension where the grid has no partitions, over a bronze one."""
+def silver(key: str, source: str, fields: Sequence[Column], grid: Grid, is_of_files: bool) -> str:
+    """A table of events (of files the newest line wins), or a dimension where the grid has no partitions."""
     return _SILVER.substitute(
         _silver_names(key, fields, grid),
         source=source,
         source_module=module_of(source),
         payload="\n".join(f'    "{each.name}": {each.dtype.given},' for each in fields),
         columns="\n".join(model_column(each, each.name) for each in fields),
+        keep='    keep="last",\n' if is_of_files and grid != UNPARTED else "",
     )
 
 

@@ -74,6 +74,21 @@ def test_a_tables_name_hides_nothing_that_its_file_uses(name: str):
     assert classes & imported == set()
 
 
+@pytest.mark.parametrize(
+    ("order", "keep"),
+    [
+        (Order("bronze/shop/prices", drop="landing/shop/prices/", fields="No: text"), "last"),
+        (Order("bronze/shop/prices", topic="shop.prices", fields="No: text"), ""),
+        (Order("silver/shop/prices", sources=("bronze/sales/products",), fields="No: text"), "last"),
+        (Order("silver/shop/prices", sources=("bronze/sales/products",), fields="No: text", kind="dimension"), ""),
+    ],
+)
+def test_a_line_of_a_newer_file_replaces_an_older_one(order: Order, keep: str):
+    """A corrected file of the same day counts; a dimension does so by itself."""
+    [silver] = [text for path, text in new.drafted(order).items() if path.startswith("lakehouse_assets/silver/")]
+    assert ('keep="last"' in silver) == bool(keep)
+
+
 def test_sources_that_share_their_last_name_or_have_one_of_pythons_are_told_apart():
     """`silver/sales/class` and `silver/shop/class` would be one argument."""
     for keys in (["silver/sales/class", "silver/sales/orders"], ["silver/sales/orders", "silver/shop/orders"]):
