@@ -11,7 +11,7 @@ from lakehouse_assets.engine.alerts.rounds import alert_sensor
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
 from lakehouse_assets.engine.orchestration.hold_checks import hold_check
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
-from lakehouse_assets.engine.orchestration.pipelines import increment_job
+from lakehouse_assets.engine.orchestration.pipelines import increment_jobs
 from lakehouse_assets.engine.orchestration.quarantine_assets import quarantines
 from lakehouse_assets.engine.orchestration.reconciler import reconciler
 from lakehouse_assets.engine.orchestration.sensors import source_sensor
@@ -35,7 +35,7 @@ def definitions() -> Definitions:
     settings = load()
     spark = SparkConnect()
     sources = flow.sources(TABLES)
-    jobs = {source.key: increment_job(source, TABLES) for source in sources}
+    jobs = increment_jobs(TABLES)
     watches = [source_sensor(source, TABLES, jobs[source.key]) for source in sources]
     upkeep = [maintenance_job(TABLES), retention_job(TABLES)]
     tables = Definitions(

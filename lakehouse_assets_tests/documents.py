@@ -14,18 +14,16 @@ DOCUMENTS = [*sorted(PROJECT.glob("*.md")), *sorted(PROJECT.glob("docs/**/*.md")
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"(^|\s+)# .*|(^|\s+)#$")
 
-ELSEWHERE = {
+DRAFTS = [
+    line for line in (PROJECT / "docs/tables.md").read_text().splitlines() if line.startswith("lakehouse new table ")
+]
+"""The commands that write first drafts; the first two write what the recipe beside them shows in full."""
+
+ELSEWHERE = dict.fromkeys(DRAFTS, "lakehouse_assets_tests/test_adding_a_table.py::test_new_files_are_all_it_takes") | {
     "make setup": "makes what every test runs from; `.ci/run` begins with it",
     "make lint": "`.ci/run` runs it",
     "make test": "is this suite",
     "make demo": "lakehouse_assets_tests/services/test_external.py::test_the_demo_on_a_cluster_of_two_workers",
-    "lakehouse new table bronze/sales/payments --topic sales.payments": (
-        "writes what the recipe beside it shows in full: "
-        "lakehouse_assets_tests/test_adding_a_table.py::test_new_files_are_all_it_takes"
-    ),
-    "lakehouse new table gold/sales/daily_payments --from silver/sales/payments": (
-        "the same: lakehouse_assets_tests/test_adding_a_table.py::test_new_files_are_all_it_takes"
-    ),
     "lakehouse backfill silver/sales/transactions all": (
         "needs Dagster: lakehouse_assets_tests/faults/test_end_to_end.py::"
         "test_a_backfill_is_one_run_through_silver_and_gold"

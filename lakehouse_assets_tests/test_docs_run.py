@@ -28,11 +28,11 @@ from lakehouse_assets.silver.sales_transactions import table as sales
 from lakehouse_assets.testing import check_events
 from lakehouse_assets_tests.documents import ELSEWHERE, Block, blocks
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, sale
-from lakehouse_assets_tests.test_adding_a_table import project, recipe
+from lakehouse_assets_tests.test_adding_a_table import project, written
 
 __all__ = ["project"]
 
-KINDS = {"sh", "python", "toml", "json", "mermaid", "nginx", ""}
+KINDS = {"sh", "python", "sql", "toml", "json", "mermaid", "nginx", ""}
 READERS = [block for block in blocks("python") if "DeltaTable(" in block.text]
 SHELL = [block for block in blocks("sh") if block.commands]
 SECONDS = 240
@@ -136,7 +136,7 @@ def test_toml_is_taken_as_the_routes_of_the_alerts(block, tmp_path):
 def test_python_can_be_compiled(block):
     """And is run by one of the tests below, or with the recipe's project."""
     assert ast.parse(block.text).body
-    in_recipe = block.text.startswith("# lakehouse_assets") and block.text.split("\n", 1)[0][2:] in recipe()
+    in_recipe = block.text.startswith("# lakehouse_assets") and block.text.split("\n", 1)[0][2:] in written()
     assert in_recipe or "class Payment(" in block.text or "def test_" in block.text
 
 
@@ -152,13 +152,13 @@ def only(document: str, text: str) -> Block:
 
 
 def test_the_rules_that_the_documents_show_are_taken():
-    """The README's fragment goes into the recipe's model, so the names that it imports are those of that file."""
+    """The fragment of docs/tables.md goes into the recipe's model: the names that it imports are those of that file."""
     names: dict[str, object] = {}
     exec("import pyspark.sql.types as T\nfrom pandera.pyspark import DataFrameModel, Field", names)
-    readme = executed(only("README.md", "RowRule"), **names)["Payment"]
+    recipe = executed(only("docs/tables.md", "RowRule"), **names)["Payment"]
     quality = executed(only("docs/quality.md", "VolumeRule"))["Payment"]
 
-    rules = {rule.name: rule.severity for rule in compile_model(readme, "silver/sales/payments").rules}
+    rules = {rule.name: rule.severity for rule in compile_model(recipe, "silver/sales/payments").rules}
     assert rules["vouchers are small"] == "warn"
     assert rules["Amount: less_than_or_equal_to(10000)"] == "fail"
     assert len(compile_model(quality, "silver/sales/payments").spanning) == 3

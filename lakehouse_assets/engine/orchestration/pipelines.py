@@ -1,7 +1,7 @@
 """The job that carries one source's batches from bronze to gold: one op for each table, in the order of the flow."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from dagster import (
     op,
 )
 
-from lakehouse_assets.engine.flow import below
+from lakehouse_assets.engine.flow import below, sources
 from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Slice
@@ -58,11 +58,18 @@ class BatchConfig(Config):
         return Batch(tuple(Slice(*part) for part in self.slices), datetime.fromisoformat(self.planned_at))
 
 
-def increment_job(source: "SourceTable", tables: Sequence[Table]) -> JobDefinition:
-    """The job that works through one frozen batch of the source."""
-    later = below(source, tables)
-    ops = {table.key: _later_op(table, tables) for table in later}
-    first = _land_op(source, tables)
+def increment_jobs(tables: Sequence[Table]) -> dict[str, JobDefinition]:
+    """The job of each source, by the key of its table; a table of several sources is one op that their jobs share."""
+    ops = {table.key: _later_op(table, tables) for table in tables if table not in table.sources}
+    return {source.key: increment_job(source, tables, ops) for source in sources(tables)}
+
+
+def increment_job(
+    source: "SourceTable", tables: Sequence[Table], ops: Mapping[str, OpDefinition] | None = None
+) -> JobDefinition:
+    """The job that works through one frozen batch of the source; `ops` by the tables' keys."""
+    later, first = below(source, tables), _land_op(source, tables)
+    known = ops or {table.key: _later_op(table, tables) for table in later}
 
     @job(
         name=f"ingest_{source.origin_name}",
@@ -73,7 +80,7 @@ def increment_job(source: "SourceTable", tables: Sequence[Table]) -> JobDefiniti
     def ingest() -> None:
         done = {source.key: first.with_hooks({failures_of(source.key)})()}
         for table in later:
-            step = ops[table.key].with_hooks({failures_of(table.key)})
+            step = known[table.key].with_hooks({failures_of(table.key)})
             done[table.key] = step([done[each.key] for each in table.upstreams if each.key in done])
 
     return ingest
