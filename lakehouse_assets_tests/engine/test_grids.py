@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyspark.sql.functions as F
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.engine.grids import DAILY, GRIDS, HOURLY, MONTHLY, UNPARTED, WEEKLY, WHOLE, ordered, partition
@@ -93,6 +93,7 @@ class Held:
 
 @pytest.mark.parametrize("above", PARTED, ids=lambda grid: grid.unit)
 @pytest.mark.parametrize("own", PARTED, ids=lambda grid: grid.unit)
+@settings(max_examples=20)
 @given(moment=MOMENTS, days=st.integers(0, 9))
 def test_what_touches_a_partition_is_what_it_needs(own, above, moment, days):
     """The two directions of one relation, between any two grids and with any look-back."""

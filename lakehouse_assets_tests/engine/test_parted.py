@@ -128,6 +128,7 @@ class Any9(Product):
     ProductNo: T.StringType = Field(str_matches=r"[PQ]\d$", description="Product")
 
 
+@pytest.mark.slow
 def test_a_dimension_is_the_same_in_whichever_batches_it_came(lab: Lab, services, spark):
     """One batch of all, and one for each record."""
     records = [sale(n, f"P{n % 3}", ProductName=f"name {n}", date=f"2017-03-0{1 + n % 2}") for n in range(7)]

@@ -25,6 +25,8 @@ from lakehouse_assets.errors import ContractError
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
 pytestmark = pytest.mark.services
+SLOW = pytest.mark.slow
+"""What another test of this file nearly shows."""
 
 MARCH_1, MARCH_2, MARCH_9 = date(2017, 3, 1), date(2017, 3, 2), date(2017, 3, 9)
 APRIL_1 = date(2017, 4, 1)
@@ -135,6 +137,7 @@ def test_an_answer_over_two_topics_takes_in_each_as_it_comes_and_waits_for_none(
     assert labs.sales.rows(labs.joint.key) == before
 
 
+@SLOW
 def test_its_position_tells_each_source_in_every_version(labs: Labs):
     """As it was then, and as it is now."""
     labs.sell(1).run(labs.sales)
@@ -155,6 +158,7 @@ def test_its_position_tells_each_source_in_every_version(labs: Labs):
     assert told == {older: {sales: 1, shipped: 0}, None: {sales: 2, shipped: 2}}
 
 
+@SLOW
 def test_a_rebuild_of_one_source_reaches_the_answer_although_the_other_has_moved(labs: Labs):
     """A day that was computed anew from other code; the other source's newest record is no excuse."""
     labs.sell(1).ship(1, 5).run(labs.sales)
@@ -195,7 +199,9 @@ def of_both(labs: Labs) -> EventTable:
     )
 
 
-@pytest.mark.parametrize("order", ["sales first", "shipped first", "together"])
+@pytest.mark.parametrize(
+    "order", [pytest.param("sales first", marks=SLOW), "shipped first", pytest.param("together", marks=SLOW)]
+)
 def test_events_of_two_topics_are_the_same_in_whichever_order_they_come(labs: Labs, order: str):
     """A grain that both have goes to the second source's record; the loser is kept, and a rebuild says the same."""
     table = of_both(labs)
