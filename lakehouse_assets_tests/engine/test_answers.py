@@ -65,6 +65,7 @@ def test_all_gold_tables_of_a_topic_belong_to_its_flow(tmp_path):
     assert below(lab.bronze, [*gold_tables(lab), lab.silver]) == (lab.silver, *gold_tables(lab))
 
 
+@pytest.mark.slow
 @pytest.mark.services
 def test_increments_another_order_and_a_rebuild_give_the_same_answers(lab: Lab):
     """Two batches touch the same days; the oracle is plain Python, the view agrees with its partials."""

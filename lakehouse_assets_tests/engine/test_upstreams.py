@@ -254,6 +254,7 @@ def over_days(labs: Labs, name: str, **given: Any) -> AnswerTable:
     return AnswerTable(key=key, owner="team:tests", description="By time.", **given)
 
 
+@SLOW
 def test_a_month_and_a_moving_sum_are_computed_from_daily_answers(labs: Labs):
     """Increments touch the months and days that need it and no others; rebuilds of them say the same."""
     months = over_days(labs, "months", source=labs.joint, schema=Month, transform=by_month, grid=MONTHLY)

@@ -78,7 +78,7 @@ def _object(pairs: list[tuple[str, str]]) -> str:
     return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}: {text}" for key, text in pairs) + "}"
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_any_value_of_any_type_is_what_python_says(interpreted, data):
     """Or its field is null, and the reasons are those that Python finds."""
