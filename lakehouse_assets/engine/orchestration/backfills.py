@@ -158,13 +158,11 @@ def _range(grid: Grid, text: str) -> list[Partition]:
     try:
         return [*grid.between(grid.parse(first), grid.parse(last if dots else first))]
     except ValueError as error:
-        today = datetime.now(UTC)
-        example = grid.at(today)
+        now = datetime.now(UTC)
+        today, before = grid.at(now), grid.at(now - timedelta(days=90))
+        forms = f"{today}, {before}..{today}, several of them by comma, " if grid.columns else ""
         raise LakehouseError(
-            f"cannot read {text!r} as {grid.unit}s",
-            where=f"{grid.unit}s",
-            do=f"Give {example}, {grid.at(grid.span(example)[0] - timedelta(days=9))}..{example}, several of them by"
-            " comma, `all` or `stale`",
+            f"cannot read {text!r} as {grid.unit}s", where=f"{grid.unit}s", do=f"Give {forms}`all` or `stale`"
         ) from error
 
 

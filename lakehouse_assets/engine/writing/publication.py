@@ -264,7 +264,8 @@ def _write(target: delta.Target, publication: Publication) -> None:
         delta.append(target, publication.rows, publication.slices, where, statement, transaction)
     elif publication.mode == "merge":
         grain = publication.table.full_grain
-        precedence = publication.precedence or Precedence()
+        precedence = publication.precedence
+        assert precedence is not None, "rows that are merged need to know which of them wins"
         where = grid.where(statement.days, "t")
         delta.merge(target, publication.rows, grain, where, precedence, statement, transaction)
     elif statement.days:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -12,7 +13,7 @@ from deltalake import CommitProperties, write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse_assets.engine.grids import DAILY
+from lakehouse_assets.engine.grids import DAILY, HOURLY, MONTHLY, UNPARTED
 from lakehouse_assets.engine.history.lake import Size
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.orchestration import backfills
@@ -59,6 +60,21 @@ def put(lake: LocalLake, key: str, days: list[date], code: str = "") -> None:
 )
 def test_days_are_named_by_date_range_list_or_word(lake, text, days):
     assert backfills.parse_days(text, lake, silver.table) == days
+
+
+@pytest.mark.parametrize(
+    ("grid", "forms"),
+    [
+        (HOURLY, r"Give \d{4}-\d\d-\d\d-\d\d:00, \d{4}"),
+        (MONTHLY, r"Give \d{4}-\d\d-01, \d{4}-\d\d-01\.\."),
+        (UNPARTED, "Give `all` or `stale`"),
+    ],
+)
+def test_a_day_of_a_table_of_another_grid_is_refused_with_its_own_forms(lake, grid, forms):
+    """Also where a table has one partition only."""
+    table = SimpleNamespace(key="t", grid=grid)
+    with pytest.raises(LakehouseError, match=forms):
+        backfills.parse_days("2017-03-05", lake, table)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2017-03-01..", "2017-13-01", ""])
