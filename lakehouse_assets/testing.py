@@ -14,9 +14,8 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -74,19 +73,18 @@ def check_events(
     landed = {each.key: bronze_rows(each, spark, given[each.key], _topic_id(table, each)) for each in table.sources}
     known = {each.key: rows_of(each, spark, given[each.key]) for each in table.references}
     typed = typed_rows(table, [(landed | known)[each.table.key] for each in table.lives_on]).localCheckpoint()
-    completeness.check(
-        table.key, reduce(DataFrame.unionAll, [each.select(*COORDINATE) for each in landed.values()]), typed
-    )
+    completeness.check(table, table.lines([landed[each.key] for each in table.sources]), typed)
     counted = audit(typed, table.grid)
     if _is_refused(table, counted, refused, rows):
         return
     topic_ids = tuple(_topic_id(table, each) for each in table.sources)
-    aside = typed.where(F.size(REASONS) > 0).orderBy(*Precedence("first", topic_ids).ordering()).collect()
+    in_order = Precedence("first", topic_ids, table.coordinate)
+    aside = typed.where(F.size(REASONS) > 0).orderBy(*in_order.ordering()).collect()
     _same("broken rules", [list(row[REASONS]) for row in aside], [list(names) for names in broken])
     if reported is not None:
         names = counted.broken_rules - {name for row in aside for name in row[REASONS]}
         _same("reported", {name: counted.breaking(name, counted.days()) for name in names}, dict(reported))
-    _same_rows(winners(table, typed, Precedence(table.keep, topic_ids)), rows)
+    _same_rows(winners(table, typed, replace(in_order, keep=table.keep)), rows)
 
 
 def check_answers(

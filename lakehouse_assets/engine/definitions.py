@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lakehouse_assets.engine import names
 from lakehouse_assets.engine.contracts import Contract
+from lakehouse_assets.engine.decoding.lines import LINE
 from lakehouse_assets.engine.rules import VolumeRule
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import ContractError
 
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.event import EventTable
+
 _RENAME = "Give the field of the model another name"
 
 
-def check_events(contract: Contract, grain: Sequence[str], table: str) -> None:
+def check_events(contract: Contract, grain: Sequence[str], table: str, coordinate: Sequence[str]) -> None:
     """Lets an event table pass whose columns are its own, whose grain is never null and whose days can fill.
 
     Raises:
         ContractError: names what is wrong.
     """
-    names.check(contract.fields.names, names.EVENTS_OWN, table, _RENAME)
+    names.check(contract.fields.names, {*names.EVENTS_OWN, *coordinate}, table, _RENAME)
     names.check_held(contract.fields.names, table)
     _check_grain(contract, grain, table)
     for rule in contract.spanning:
@@ -51,6 +56,29 @@ def check_sources(table: Table) -> None:
     if len({each.grid for each in table.upstreams}) > 1:
         units = " and ".join(f"{each.key} by the {each.grid.unit}" for each in table.upstreams)
         raise ContractError(f"its sources are parted otherwise: {units}", where=table.key, do="Part them alike")
+
+
+def check_explode(table: EventTable) -> None:
+    """Lets an event table pass that makes several rows of a record, if all its sources have the array.
+
+    Raises:
+        ContractError: one does not, or has a column named `line` beside it.
+    """
+    for source in table.sources if table.explode else ():
+        arrays = source.decode.arrays if source.decode else ()
+        if table.explode not in arrays:
+            raise ContractError(
+                f"{source.key} has no array {table.explode!r} to make rows of: it has {', '.join(arrays) or 'none'}",
+                where=table.key,
+                do="Name the column of an array that is declared in the source's `decode`",
+            )
+        assert source.decode is not None
+        if LINE in source.decode.columns_read:
+            raise ContractError(
+                f"{source.key} has a column {LINE!r}, which is to hold the number of a row in its record",
+                where=table.key,
+                do=f'Give the field another column in the source\'s `decode`: columns={{"{LINE}": "its_line"}}',
+            )
 
 
 def check_answers(contract: Contract, table: str) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pyspark.sql.types import (
     ArrayType,
     IntegerType,
-    LongType,
     MapType,
     StringType,
     StructField,
     StructType,
 )
 
+from lakehouse_assets.engine.decoding.lines import LINE
 from lakehouse_assets.engine.grids import Grid
 from lakehouse_assets.engine.payload import UNDECLARED
 from lakehouse_assets.engine.sources.records import RECORD
@@ -24,6 +24,7 @@ MEANING: Final[Mapping[str, str]] = {
     "topic_id": "The topic by the id that the broker gave it; a version of a file by its time, name and etag",
     "partition": "Partition of the topic; 0 for a file",
     "offset": "Offset in the partition; of a file where the row's line begins, in bytes",
+    "line": "Number of the row among those of its record, from 0",
     "timestamp": "Kafka's timestamp of the record, or when the file was dropped, UTC",
     "key": "The record's key as sent; the file's name",
     "value": "The record's value as sent; the row as a JSON object of strings",
@@ -36,20 +37,10 @@ MEANING: Final[Mapping[str, str]] = {
     UNDECLARED: "Fields of the record that the table does not declare, as text, by their names in lower case",
     LOSERS: "Coordinate and content hash of every other record of the same grain",
 }
-_COORDINATE: Final = tuple(field for field in RECORD if field.name in COORDINATE)
-_LOSER: Final = StructType(
-    [
-        StructField("topic_id", StringType()),
-        StructField("partition", IntegerType()),
-        StructField("offset", LongType()),
-        StructField(CONTENT_HASH, StringType()),
-    ]
-)
-_KEPT: Final = (
-    StructField(UNDECLARED, MapType(StringType(), StringType())),
-    StructField(CONTENT_HASH, StringType(), False),
-    StructField(LOSERS, ArrayType(_LOSER), False),
-)
+_COORDINATES: Final[Mapping[str, StructField]] = {
+    **{field.name: field for field in RECORD if field.name in COORDINATE},
+    LINE: StructField(LINE, IntegerType(), False),
+}
 
 
 def explained(field: StructField) -> StructField:
@@ -62,12 +53,23 @@ def of_records(grid: Grid) -> StructType:
     return StructType([*map(explained, (*RECORD, *grid.fields))])
 
 
-def of_events(model: StructType, grid: Grid) -> StructType:
+def of_events(model: StructType, grid: Grid, coordinate: Sequence[str]) -> StructType:
     """The columns of a table of events with this model."""
-    return StructType([*model, *map(explained, (*_COORDINATE, *grid.fields, *_KEPT))])
+    told = [_COORDINATES[name] for name in coordinate]
+    return StructType([*model, *map(explained, (*told, *grid.fields, *_kept(told)))])
 
 
-def readable_of_events(model: StructType, grid: Grid) -> StructType:
+def readable_of_events(model: StructType, grid: Grid, coordinate: Sequence[str]) -> StructType:
     """The columns that a transform may read of a table of events."""
-    fields = {field.name: field for field in (*_COORDINATE, *grid.fields, *model.fields)}
+    told = [_COORDINATES[name] for name in coordinate]
+    fields = {field.name: field for field in (*told, *grid.fields, *model.fields)}
     return StructType([StructField(field.name, field.dataType, field.nullable) for field in fields.values()])
+
+
+def _kept(coordinate: Sequence[StructField]) -> Sequence[StructField]:
+    loser = [StructField(each.name, each.dataType) for each in coordinate]
+    return (
+        StructField(UNDECLARED, MapType(StringType(), StringType())),
+        StructField(CONTENT_HASH, StringType(), False),
+        StructField(LOSERS, ArrayType(StructType([*loser, StructField(CONTENT_HASH, StringType())])), False),
+    )

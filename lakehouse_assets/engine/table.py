@@ -20,6 +20,7 @@ from lakehouse_assets.engine.history.versions import REBUILDS
 from lakehouse_assets.engine.naming import check_key
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.upstreams import Upstream
+from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.errors import LakehouseError
 
 if TYPE_CHECKING:
@@ -192,14 +193,19 @@ class Table(ABC):
         """The columns that its quarantine's folders are parted by."""
         return self.grid.columns if self.quarantined_by_day else ()
 
+    @property
+    def coordinate(self) -> tuple[str, ...]:
+        """The columns that tell its rows' records apart, or their lines."""
+        return COORDINATE
+
     def coordinates(self, rows: str, where: str) -> str:
-        """SQL: the coordinates that `rows` of it stand for, `topic_id`, `partition` and `offset`."""
-        return f"SELECT topic_id, `partition`, `offset` FROM {rows} WHERE {where}"
+        """SQL: the coordinates that `rows` of it stand for."""
+        return f"SELECT {', '.join(f'`{name}`' for name in self.coordinate)} FROM {rows} WHERE {where}"
 
     @property
     def same_record(self) -> str:
         """SQL: whether the record of a quarantined row `q` is the one of coordinate `h`."""
-        return " AND ".join(f"q.`{name}` = h.`{name}`" for name in ("topic_id", "partition", "offset"))
+        return " AND ".join(f"q.`{name}` = h.`{name}`" for name in self.coordinate)
 
     # What it promises.
 
@@ -271,8 +277,8 @@ class Table(ABC):
         """By asset, as `layer/domain/table`: the columns that its code reads."""
         return {each.table.key: each.table.readable for each in self.lives_on}
 
-    def decoded(self, rows: DataFrame) -> DataFrame:
-        """Its rows as what is made from them gets them."""
+    def decoded(self, rows: DataFrame, explode: str = "") -> DataFrame:
+        """Its rows as what is made from them gets them; of an array that is named each element as a row."""
         return rows
 
     def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame | None:

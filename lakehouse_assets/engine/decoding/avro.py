@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql.types import DataType, DateType, TimestampType
 
 from lakehouse_assets.engine import names
-from lakehouse_assets.engine.decoding import avro_schema, avro_values, outcome, sql
+from lakehouse_assets.engine.decoding import avro_schema, avro_values, lines, outcome, sql
 from lakehouse_assets.engine.decoding.avro_schema import Schema, kind_of, logical
 from lakehouse_assets.engine.decoding.decoder import EventTime, check_time
 from lakehouse_assets.engine.decoding.epoch import Epoch, Unit
@@ -60,8 +60,19 @@ class Avro:
         if wrong := [name for name in self.epochs if not _is_whole_number(self._types.get(name))]:
             avro_schema.refuse(f"no whole number in the schema: {', '.join(wrong)}", "Name fields of int or long")
 
-    def decode(self, records: DataFrame) -> DataFrame:
+    @property
+    def columns_read(self) -> Collection[str]:
         """See `Decoder`."""
+        return [*map(self._into, self._types)]
+
+    @property
+    def arrays(self) -> Collection[str]:
+        """See `Decoder`."""
+        kinds = {name: _not_null(schema) for name, schema in self._types.items()}
+        return [self._into(name) for name, schema in kinds.items() if schema and kind_of(schema) == "array"]
+
+    def decode(self, records: DataFrame, explode: str = "") -> DataFrame:
+        """See `Decoder`; a record is read whole or not at all, so that one bad element sets all of its rows aside."""
         read = records.withColumn(_BYTES, self._bytes()).withColumn(_RECORD, F.expr(self._whole(_BYTES)))
         values = {own(f"value {i}"): F.expr(f"{_RECORD}.{quoted(name)}") for i, name in enumerate(self._types)}
         sound = {own(f"sound {i}"): F.expr(self._sound(i, name)) for i, name in enumerate(self._types)}
@@ -70,7 +81,8 @@ class Avro:
         typed = {self._into(name): F.expr(self._typed(i, name)) for i, name in enumerate(self._types)}
         told = outcome.told(F.expr(self._fault()), F.lit(None).cast("string"), reasons, [])
         found = read.withColumns(typed | told | outcome.nothing_undeclared())
-        return found.drop(*[column(name) for name in (_BYTES, _RECORD, *values, *sound)])
+        found = found.drop(*[column(name) for name in (_BYTES, _RECORD, *values, *sound)])
+        return lines.of_decoded(found, explode)
 
     def event_time(self, *path: str) -> EventTime:
         """See `Decoder`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pyspark.sql.functions as F
@@ -52,7 +52,17 @@ class CsvLine:
                 f"no CSV line of {len(self.fields)} cells by {self.delimiter!r}", where="CsvLine", do=do
             )
 
-    def decode(self, records: DataFrame) -> DataFrame:
+    @property
+    def columns_read(self) -> Collection[str]:
+        """See `Decoder`."""
+        return [self._into(name) for name in self.fields]
+
+    @property
+    def arrays(self) -> Collection[str]:
+        """None."""
+        return ()
+
+    def decode(self, records: DataFrame, explode: str = "") -> DataFrame:
         """See `Decoder`."""
         text = F.when(F.is_valid_utf8(column(documents.BYTES)), column(documents.BYTES).cast("string"))
         line = csv_cells.line_of(quoted(_TEXT), self.delimiter, len(self.fields))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,8 +16,21 @@ from lakehouse_assets.errors import ContractError
 class Decoder(Protocol):
     """How the records of a table are written. Frozen, equal where it says the same."""
 
-    def decode(self, records: DataFrame) -> DataFrame:
+    @property
+    def columns_read(self) -> Collection[str]:
+        """The columns that the fields are read into."""
+        ...
+
+    @property
+    def arrays(self) -> Collection[str]:
+        """Those of them that are arrays."""
+        ...
+
+    def decode(self, records: DataFrame, explode: str = "") -> DataFrame:
         """`records` with a typed column for each declared field, and those of `outcome`.
+
+        With `explode`, one of the `arrays`, each element is a row: its column then holds the element, and `line` (int)
+        its number from 0. A record without an element is one row, of line 0, that says so in `unreadable`.
 
         Source: a bronze table with `value` (binary). A record that cannot be read is a row of nulls with its reasons in
         `unreadable`: no value of a record makes a batch fail.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
-from pyspark.sql.types import DataType, StructType
+from pyspark.sql.types import ArrayType, DataType, StructType
 
 from lakehouse_assets.engine.decoding import documents, sql
 from lakehouse_assets.engine.decoding import json_scalars as scalars
@@ -37,9 +37,19 @@ class Json:
     def __post_init__(self) -> None:
         fields_of(self.fields, self.columns)
 
-    def decode(self, records: DataFrame) -> DataFrame:
+    @property
+    def columns_read(self) -> Collection[str]:
+        """See `Decoder`."""
+        return [self.columns.get(name, name) for name in self.fields]
+
+    @property
+    def arrays(self) -> Collection[str]:
+        """See `Decoder`."""
+        return [self.columns.get(name, name) for name, dtype in self.fields.items() if isinstance(dtype, ArrayType)]
+
+    def decode(self, records: DataFrame, explode: str = "") -> DataFrame:
         """See `Decoder`; fields that nobody declared are in `undeclared`, those that are not there in `absent`."""
-        return parse_json(records, self.fields, self.optional, self.columns, self.schema_id)
+        return parse_json(records, self.fields, self.optional, self.columns, self.schema_id, explode)
 
     def event_time(self, *path: str) -> EventTime:
         """See `Decoder`."""

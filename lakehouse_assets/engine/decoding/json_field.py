@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyspark.sql.functions as F
-from pyspark.sql import Column
-from pyspark.sql.types import DataType
+from pyspark.sql import Column, DataFrame
+from pyspark.sql.types import ArrayType, DataType
 
-from lakehouse_assets.engine.decoding import json_nested, sql
+from lakehouse_assets.engine.decoding import json_nested, lines, sql, undeclared
 from lakehouse_assets.engine.decoding import json_scalars as scalars
 from lakehouse_assets.engine.decoding.outcome import came, not_a, shown
 from lakehouse_assets.engine.names import column, own, quoted
@@ -123,3 +123,23 @@ class Field:
     @property
     def _is_twice(self) -> Column:
         return F.coalesce(F.array_contains(column(TWICE), F.lit(self.name)), F.lit(False))
+
+
+@dataclass(frozen=True)
+class Lines(Field):
+    """An array of which each element is a row: once it was read and `exploded`, a field that holds the element."""
+
+    def read(self) -> Mapping[str, Column]:
+        """Columns from `raw`."""
+        assert isinstance(self.dtype, ArrayType)
+        source = f"{SOURCES}[{sql.text(self.name)}]"
+        return {self._value: F.expr(json_nested.read_lines(quoted(self.raw), source, self.dtype, self.name))}
+
+    def exploded(self, rows: DataFrame) -> DataFrame:
+        """A row of each element, with its `line`, and with what is wrong with the array or with the element."""
+        value, part = quoted(self._value), quoted(lines.ELEMENT)
+        wrong = f"concat({value}.wrong, coalesce({part}.wrong, {json_nested.NO_FAULT}))"
+        more = f"coalesce({part}.more, {undeclared.NONE})"
+        made = F.expr(f"struct({part}.value AS value, {wrong} AS wrong, {more} AS more)")
+        found = lines.numbered(rows, F.expr(f"{value}.parts"))
+        return found.withColumn(self._value, made).drop(column(lines.ELEMENT))

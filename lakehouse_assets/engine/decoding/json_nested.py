@@ -15,6 +15,7 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructFi
 from lakehouse_assets.engine import names
 from lakehouse_assets.engine.decoding import json_scalars as scalars
 from lakehouse_assets.engine.decoding import sql, undeclared
+from lakehouse_assets.engine.decoding.lines import NO_LINES
 from lakehouse_assets.engine.decoding.outcome import not_a
 
 NESTED = (StructType, ArrayType, MapType)
@@ -98,6 +99,23 @@ def read(raw: str, source: str, dtype: DataType, name: str) -> str:
     return _read(raw, source, dtype, Place(name, name.replace("%", "%%")), nullable=True)
 
 
+def read_lines(raw: str, source: str, dtype: ArrayType, name: str) -> str:
+    """SQL of an array of which each element is a row: `parts`, one by one as `read` has them, and what is `wrong`.
+
+    struct<parts: array<struct<value, wrong, more>>, wrong>; an array that is absent, null or empty is wrong, and so is
+    an element that is null.
+    """
+    place = Place(name, name.replace("%", "%%"))
+    it = place.variable("it")
+    nothing = _fault(place, NO_LINES)
+    wrong = (
+        f"CASE WHEN {raw} IS NULL OR is_variant_null({raw}) OR size({it}.fields) = 0 THEN {nothing}"
+        f" WHEN {it}.fields IS NULL THEN {_fault(place, 'not an array', _came(raw))} ELSE {NO_FAULT} END"
+    )
+    result = f"struct({_elements(it, dtype, place, nullable=False)} AS parts, {wrong} AS wrong)"
+    return sql.let(it, _opened(raw, source, dtype), result)
+
+
 def _read(raw: str, source: str, dtype: DataType, place: Place, nullable: bool) -> str:
     if isinstance(dtype, StructType):
         return _struct(raw, source, dtype, place, nullable)
@@ -148,12 +166,17 @@ def _given_twice(it: str, dtype: StructType, place: Place) -> str:
 
 
 def _array(raw: str, source: str, dtype: ArrayType, place: Place, nullable: bool) -> str:
-    it, parts, each, number = (place.variable(letter) for letter in ("it", "part", "each", "i"))
-    element = _read(each, f"get({it}.sources, {number})", dtype.elementType, place.each(number), dtype.containsNull)
-    read = f"transform({it}.fields, ({each}, {number}) -> {element})"
+    it, parts = place.variable("it"), place.variable("part")
+    read = _elements(it, dtype, place, dtype.containsNull)
     wrong = _wrong(raw, place, nullable, f"{it}.fields IS NULL", "not an array", f"flatten({parts}.wrong)")
     result = _result(f"{parts}.value", wrong, _more(parts, dtype))
     return sql.let(it, _opened(raw, source, dtype), sql.let(parts, read, result))
+
+
+def _elements(it: str, dtype: ArrayType, place: Place, nullable: bool) -> str:
+    each, number = place.variable("each"), place.variable("i")
+    element = _read(each, f"get({it}.sources, {number})", dtype.elementType, place.each(number), nullable)
+    return f"transform({it}.fields, ({each}, {number}) -> {element})"
 
 
 def _map(raw: str, source: str, dtype: MapType, place: Place, nullable: bool) -> str:
@@ -214,8 +237,11 @@ def _wrong(raw: str, place: Place, nullable: bool, is_other: str, what: str, wit
         if not nullable
         else f"WHEN {raw} IS NULL OR is_variant_null({raw}) THEN {NO_FAULT}"
     )
-    came = f"substring(to_json({raw}), 1, {_CAME_CHARACTERS})"
-    return f"CASE {none} WHEN {is_other} THEN {_fault(place, what, came)} ELSE {within} END"
+    return f"CASE {none} WHEN {is_other} THEN {_fault(place, what, _came(raw))} ELSE {within} END"
+
+
+def _came(raw: str) -> str:
+    return f"substring(to_json({raw}), 1, {_CAME_CHARACTERS})"
 
 
 def _fault(place: Place, what: str, came: str = "NULL") -> str:

@@ -12,7 +12,7 @@ from lakehouse_assets.engine import names
 from lakehouse_assets.engine.contracts import without_nulls
 from lakehouse_assets.engine.decoding import documents, json_nested, outcome, sql, undeclared
 from lakehouse_assets.engine.decoding.documents import DOCUMENT, FAULT, NOT_UTF8, TEXT
-from lakehouse_assets.engine.decoding.json_field import SOURCES, TWICE, Field
+from lakehouse_assets.engine.decoding.json_field import SOURCES, TWICE, Field, Lines
 from lakehouse_assets.engine.decoding.outcome import ABSENT, FURTHER, UNDECLARED, UNREADABLE, UNREADABLE_AS, came
 from lakehouse_assets.engine.names import column, own
 from lakehouse_assets.errors import ContractError
@@ -26,6 +26,7 @@ def parse_json(
     optional: Collection[str] = (),
     columns: Mapping[str, str] | None = None,
     schema_id: bool = False,
+    explode: str = "",
 ) -> DataFrame:
     """`records` with one typed column for each field of `types`, read from the JSON object in `value`.
 
@@ -38,16 +39,21 @@ def parse_json(
     renamed field does not become a null in silence; within a field, what is not nullable must be there. Fields that
     nobody asked for are in `undeclared`, those within a field by their path. Names are those of the record, case
     included. `columns` gives a field another column than that of its own name; `schema_id` says that five bytes of a
-    schema registry come before the JSON.
+    schema registry come before the JSON. `explode` names the column of an array of which each element becomes a row,
+    with its number in the added column `line` (int): what is wrong with one element is told of its row alone.
 
     Source: a bronze table with `value` (binary).
 
     Raises:
         ContractError: a field's column would be one of the engine's, or its type has no reader; named.
     """
-    fields = fields_of(types, columns)
+    fields = fields_of(types, columns, explode)
     found = documents.with_document(records, schema_id)
-    for stage in (_whole, _opened, _counted, _read, _judged, _found, _typed):
+    for stage in (_whole, _opened, _counted, _read):
+        found = found.withColumns(stage(fields))
+    for each in fields:
+        found = each.exploded(found) if isinstance(each, Lines) else found
+    for stage in (_judged, _found, _typed):
         found = found.withColumns(stage(fields))
     found = found.withColumns({UNREADABLE: _unreadable(fields), UNREADABLE_AS: _unreadable_as(fields)})
     found = found.withColumns({ABSENT: _absent(fields, optional), **_undeclared(fields)})
@@ -64,13 +70,17 @@ def parse_json(
     return documents.without_document(found.drop(*[column(name) for name in helpers]))
 
 
-def fields_of(types: Mapping[str, DataType], columns: Mapping[str, str] | None) -> list[Field]:
-    """The declared fields.
+def fields_of(types: Mapping[str, DataType], columns: Mapping[str, str] | None, explode: str = "") -> list[Field]:
+    """The declared fields; each element of the one that is read into the column `explode` is a row.
 
     Raises:
         ContractError: a field's column would be one of the engine's, or its type has no reader; named.
     """
-    fields = [Field(i, name, dtype, (columns or {}).get(name, name)) for i, (name, dtype) in enumerate(types.items())]
+    into = {name: (columns or {}).get(name, name) for name in types}
+    fields = [
+        (Lines if explode and into[name] == explode else Field)(i, name, dtype, into[name])
+        for i, (name, dtype) in enumerate(types.items())
+    ]
     do = 'Give the field another column: columns={"offset": "till_offset"}'
     names.check([each.into for each in fields], names.RECORDS_OWN, "parse_json", do)
     if wrong := [f"{each.name} ({why})" for each in fields for why in json_nested.check(each.dtype)]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -28,7 +29,17 @@ class Bytes:
     def __post_init__(self) -> None:
         names.check([self.column], names.RECORDS_OWN, "Bytes", "Give the column another name")
 
-    def decode(self, records: DataFrame) -> DataFrame:
+    @property
+    def columns_read(self) -> Collection[str]:
+        """See `Decoder`."""
+        return [self.column]
+
+    @property
+    def arrays(self) -> Collection[str]:
+        """None."""
+        return ()
+
+    def decode(self, records: DataFrame, explode: str = "") -> DataFrame:
         """See `Decoder`."""
         return records.withColumns({self.column: F.col("value"), **outcome.whole()})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Literal
 
 from pandera.pyspark import DataFrameModel
@@ -14,6 +14,7 @@ from pyspark.sql.types import StructType
 from lakehouse_assets.engine import checks, definitions, own_columns
 from lakehouse_assets.engine.checks import Check, Drift
 from lakehouse_assets.engine.contracts import Contract, compile_model
+from lakehouse_assets.engine.decoding.lines import LINE
 from lakehouse_assets.engine.grids import Grid, Partition
 from lakehouse_assets.engine.history import recovery
 from lakehouse_assets.engine.history.lake import Lake
@@ -23,7 +24,7 @@ from lakehouse_assets.engine.kinds.quarantine import Quarantine
 from lakehouse_assets.engine.table import Table, Transform
 from lakehouse_assets.engine.upstreams import Upstream, upstreams
 from lakehouse_assets.engine.writing import events, replays
-from lakehouse_assets.engine.writing.deduplication import LOSERS, Precedence
+from lakehouse_assets.engine.writing.deduplication import COORDINATE, LOSERS, Precedence
 from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
@@ -50,6 +51,9 @@ class EventTable(Table):
     """In the place of a transform: one SELECT over their names (`bronze_sales_orders`); keeps the record's columns."""
     keep: Literal["first", "last"] = "first"
     """Which record of a grain wins: the one with the lowest or with the highest coordinate."""
+    explode: str = ""
+    """The column of an array in the decoded records of which each element is a row: the transform finds the element
+    under that name, and its number in the column `line`. A record without an element is set aside."""
 
     def __post_init__(self) -> None:
         """Refuses what could not hold, with a ContractError."""
@@ -57,7 +61,8 @@ class EventTable(Table):
         decodes = all(each.decode for each in self.sources) and len(self.sources) == 1
         selecting.check(self.transform, self.sql, self.key, decodes=decodes)
         definitions.check_sources(self)
-        definitions.check_events(self.contract, self.grain, self.key)
+        definitions.check_explode(self)
+        definitions.check_events(self.contract, self.grain, self.key, self.coordinate)
 
     @cached_property
     def contract(self) -> Contract:
@@ -67,13 +72,13 @@ class EventTable(Table):
     @cached_property
     def code_version(self) -> str:
         """Changes when the table's file or contract does."""
-        decoders = [repr(each.decode) for each in self.sources if each.decode]
-        return selecting.version_of(self.transform, self.sql, self.contract, decoders)
+        read = [*(repr(each.decode) for each in self.sources if each.decode), *([self.explode] if self.explode else [])]
+        return selecting.version_of(self.transform, self.sql, self.contract, read)
 
     @cached_property
     def function(self) -> Transform:
         """What makes its rows from frames of what it lives on."""
-        return selecting.function_of(self.transform, self.sql, self.lives_on)
+        return selecting.function_of(self.transform, self.sql, self.lives_on, self.explode)
 
     @cached_property
     def lives_on(self) -> tuple[Upstream, ...]:
@@ -112,6 +117,17 @@ class EventTable(Table):
         return (*self.grain, *self.grid.columns)
 
     @property
+    def coordinate(self) -> tuple[str, ...]:
+        """That of a record, or of a line of it."""
+        return (*COORDINATE, LINE) if self.explode else COORDINATE
+
+    def lines(self, records: Sequence[DataFrame]) -> DataFrame:
+        """The coordinates that its rows have to have, of records of its sources."""
+        sources = zip(self.sources, records, strict=True)
+        opened = [each.decoded(frame, self.explode) if self.explode else frame for each, frame in sources]
+        return reduce(DataFrame.unionAll, (each.select(*self.coordinate) for each in opened))
+
+    @property
     def quarantined_by_day(self) -> bool:
         """Its records come from bronze, which keeps to the calendar."""
         return True
@@ -120,22 +136,23 @@ class EventTable(Table):
         """Those of the rows, and of their losers."""
         losers = f"SELECT explode({LOSERS}) AS l FROM {rows} WHERE {where}"
         own = super().coordinates(rows, where)
-        return f"{own} UNION ALL SELECT l.topic_id, l.`partition`, l.`offset` FROM ({losers})"
+        named = ", ".join(f"l.`{name}`" for name in self.coordinate)
+        return f"{own} UNION ALL SELECT {named} FROM ({losers})"
 
     @property
     def columns(self) -> StructType:
         """Those of the model, and what the engine keeps of the record."""
-        return own_columns.of_events(self.contract.fields, self.grid)
+        return own_columns.of_events(self.contract.fields, self.grid, self.coordinate)
 
     @property
     def readable(self) -> StructType:
         """The model, the day and the coordinate."""
-        return own_columns.readable_of_events(self.contract.fields, self.grid)
+        return own_columns.readable_of_events(self.contract.fields, self.grid, self.coordinate)
 
     def published_schema(self, spark: SparkSession) -> StructType:
         """As an empty batch would have it."""
         frames = [spark.createDataFrame([], each.readable) for each in (*self.upstreams, *self.references)]
-        return winners(self, typed_rows(self, frames), Precedence()).schema
+        return winners(self, typed_rows(self, frames), Precedence(coordinate=self.coordinate)).schema
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -150,7 +167,7 @@ class EventTable(Table):
 
     def told(self) -> Column:
         """The coordinate."""
-        return coordinate()
+        return coordinate(self.coordinate)
 
     def rules_said(self) -> Iterator[str]:
         """The contract, and what a field does that comes or goes."""

@@ -37,12 +37,16 @@ def check(transform: Transform | None, sql: str, where: str, *, decodes: bool = 
         )
 
 
-def function_of(transform: Transform | None, sql: str, lives_on: Sequence[Upstream]) -> Transform:
-    """The function, or what runs the SELECT, over frames as they are decoded; without either they are the rows."""
+def function_of(transform: Transform | None, sql: str, lives_on: Sequence[Upstream], explode: str = "") -> Transform:
+    """The function, or what runs the SELECT, over frames as they are decoded; without either they are the rows.
+
+    `explode` names an array in what is not looked up, of which each element is a row.
+    """
     made = transform or (_selecting(sql, [each.table.name for each in lives_on]) if sql else _as_decoded)
 
     def function(*frames: DataFrame) -> DataFrame:
-        return made(*(each.table.decoded(frame) for each, frame in zip(lives_on, frames, strict=True)))
+        given = zip(lives_on, frames, strict=True)
+        return made(*(each.table.decoded(frame, "" if each.looked_up else explode) for each, frame in given))
 
     return function
 

@@ -28,7 +28,6 @@ from lakehouse_assets.engine.sources.source import Source
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import ingestion, judging
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS
-from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
@@ -117,9 +116,9 @@ class SourceTable(Table):
         path = (self.event_time,) if isinstance(self.event_time, str) else self.event_time
         return self.decode.event_time(*path)
 
-    def decoded(self, rows: DataFrame) -> DataFrame:
-        """Its records as what is made from them gets them."""
-        return rows if self.decode is None else self.decode.decode(rows)
+    def decoded(self, rows: DataFrame, explode: str = "") -> DataFrame:
+        """Its records as what is made from them gets them; of an array that is named each element as a row."""
+        return rows if self.decode is None else self.decode.decode(rows, explode)
 
     @property
     def sources(self) -> tuple[SourceTable, ...]:
@@ -165,7 +164,7 @@ class SourceTable(Table):
     @property
     def full_grain(self) -> tuple[str, ...]:
         """The coordinate."""
-        return COORDINATE
+        return self.coordinate
 
     @property
     def columns(self) -> StructType:
@@ -188,12 +187,12 @@ class SourceTable(Table):
 
     def told(self) -> Column:
         """The coordinate."""
-        return coordinate()
+        return coordinate(self.coordinate)
 
     @property
     def grain_said(self) -> str:
         """A row is a record."""
-        return f"one row per record: {', '.join(f'`{name}`' for name in COORDINATE)}"
+        return f"one row per record: {', '.join(f'`{name}`' for name in self.coordinate)}"
 
     def rules_said(self) -> Iterator[str]:
         """What a record has to meet."""

@@ -1,23 +1,24 @@
-"""Completeness: a transform gives each record its one row, good or bad; no record vanishes and none is doubled."""
+"""Completeness: a transform gives each record, or each line of it, one row, good or bad; none vanishes or doubles."""
 
 from __future__ import annotations
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
+from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.errors import ContractError
 
 _RECORD, _ROW = 0, 1
 
 
-def check(table: str, records: DataFrame, rows: DataFrame) -> None:
+def check(table: Table, records: DataFrame, rows: DataFrame) -> None:
     """Compares the coordinates that went into a transform with those that came out, by count and digest.
 
     Raises:
         ContractError: there are records without a row, or with several; says how many.
     """
-    both = _side(records, _RECORD).unionAll(_side(rows, _ROW))
+    both = _side(table, records, _RECORD).unionAll(_side(table, rows, _ROW))
     found = {row["side"]: row for row in both.groupBy("side").agg(*_digest()).collect()}
     came, went = (found.get(side) for side in (_RECORD, _ROW))
     if (came and (came["rows"], came["digest"])) != (went and (went["rows"], went["digest"])):
@@ -28,17 +29,22 @@ def _digest() -> tuple[Column, Column]:
     return F.count("*").alias("rows"), F.sum(F.col("hash").cast("decimal(38,0)")).alias("digest")
 
 
-def _side(frame: DataFrame, side: int) -> DataFrame:
-    return frame.select(F.lit(side).alias("side"), F.xxhash64(*COORDINATE).alias("hash"))
+def _side(table: Table, frame: DataFrame, side: int) -> DataFrame:
+    return frame.select(F.lit(side).alias("side"), F.xxhash64(*table.coordinate).alias("hash"))
 
 
-def _refused(table: str, records: DataFrame, rows: DataFrame) -> ContractError:
-    out = rows.groupBy(*COORDINATE).count()
-    lost = records.join(out, on=[*COORDINATE], how="left_anti").count()
+def _refused(table: Table, records: DataFrame, rows: DataFrame) -> ContractError:
+    out = rows.groupBy(*table.coordinate).count()
+    lost = records.join(out, on=[*table.coordinate], how="left_anti").count()
     many, made = records.count(), rows.count()
     several = out.where(F.col("count") > 1).count()
     return ContractError(
-        f"the transform makes {made} rows of {many} records: {lost} have none, {several} have more than one",
-        where=table,
-        do="Give each record one row: what is to be left out breaks a rule; what has several lines stays one row",
+        f"the transform makes {made} rows of {many} {_unit(table)}s: {lost} have none, {several} have more than one",
+        where=table.key,
+        do=f"Give each {_unit(table)} one row: what is to be left out breaks a rule; an array of which each element"
+        ' is to be a row is named in `explode="..."`',
     )
+
+
+def _unit(table: Table) -> str:
+    return "record" if table.coordinate == COORDINATE else "line"

@@ -19,9 +19,6 @@ COORDINATE = ("topic_id", "partition", "offset")
 CONTENT_HASH = "content_hash"
 LOSERS = "losers"
 _RANK = own("rank")
-LOSER_DDL = "array<struct<topic_id:string,partition:int,offset:bigint,content_hash:string>>"
-
-_LOSER = (*COORDINATE, CONTENT_HASH)
 
 
 def with_content_hash(rows: DataFrame, columns: Sequence[str]) -> DataFrame:
@@ -36,10 +33,17 @@ class Precedence:
     keep: Literal["first", "last"] = "first"
     topic_ids: tuple[str, ...] | None = None
     """Topic ids in their order, after all that are not named and sort by themselves; None where all do."""
+    coordinate: tuple[str, ...] = COORDINATE
+    """What tells rows apart: a record, or a line of it."""
+
+    @property
+    def loser(self) -> tuple[str, ...]:
+        """What a winner keeps of a row that it beat."""
+        return (*self.coordinate, CONTENT_HASH)
 
     def ordering(self) -> list[Column]:
         """The winner comes first."""
-        columns = [*self._epoch(), F.col("partition"), F.col("offset")]
+        columns = [*self._epoch(), *map(F.col, self.coordinate[1:])]
         return [column.asc() if self.keep == "first" else column.desc() for column in columns]
 
     def _epoch(self) -> list[Column]:
@@ -57,23 +61,21 @@ class Precedence:
         if self.topic_ids is not None:
             ids = ", ".join(f"'{name}'" for name in self.topic_ids)
             epoch = f"array_position(CAST(array({ids}) AS array<string>), {alias}.topic_id), {epoch}"
-        return f"struct({epoch}, {alias}.`partition`, {alias}.`offset`)"
+        return f"struct({epoch}, {', '.join(f'{alias}.`{name}`' for name in self.coordinate[1:])})"
+
+    def losers(self, winner: str, beaten: str) -> str:
+        """SQL: the losers of two rows of one grain, sorted, without the winner itself."""
+        everyone = f"array_union(array_union({winner}.losers, {beaten}.losers), array({self._self(beaten)}))"
+        return f"array_sort(array_except({everyone}, array({self._self(winner)})))"
+
+    def _self(self, alias: str) -> str:
+        return "named_struct(" + ", ".join(f"'{name}', {alias}.`{name}`" for name in self.loser) + ")"
 
 
 def deduplicate(rows: DataFrame, grain: Sequence[str], precedence: Precedence) -> DataFrame:
     """One row per grain with the added column `losers`; `rows` has the coordinate and `content_hash`."""
     winner_first = Window.partitionBy(*grain).orderBy(*precedence.ordering())
     after_this = winner_first.rowsBetween(1, Window.unboundedFollowing)
-    losers = F.array_sort(F.collect_list(F.struct(*_LOSER)).over(after_this))
+    losers = F.array_sort(F.collect_list(F.struct(*precedence.loser)).over(after_this))
     ranked = rows.select("*", losers.alias(LOSERS), F.row_number().over(winner_first).alias(_RANK))
     return ranked.where(column(_RANK) == 1).drop(column(_RANK))
-
-
-def losers_of(winner: str, beaten: str) -> str:
-    """SQL: the losers of two rows of one grain, sorted, without the winner itself."""
-    everyone = f"array_union(array_union({winner}.losers, {beaten}.losers), array({_self(beaten)}))"
-    return f"array_sort(array_except({everyone}, array({_self(winner)})))"
-
-
-def _self(alias: str) -> str:
-    return "named_struct(" + ", ".join(f"'{name}', {alias}.`{name}`" for name in _LOSER) + ")"

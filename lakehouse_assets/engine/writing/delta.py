@@ -178,8 +178,8 @@ def merge(
         target.spark.sql(
             f"MERGE INTO {target.sql} t USING batch s ON {where} AND {same_grain}"
             f" WHEN MATCHED AND {precedence.wins('s', 't')} THEN UPDATE SET {taken_over},"
-            f" t.losers = {deduplication.losers_of('s', 't')}"
-            f" WHEN MATCHED THEN UPDATE SET t.losers = {deduplication.losers_of('t', 's')}"
+            f" t.losers = {precedence.losers('s', 't')}"
+            f" WHEN MATCHED THEN UPDATE SET t.losers = {precedence.losers('t', 's')}"
             " WHEN NOT MATCHED THEN INSERT *"
         ).collect()
 

@@ -22,7 +22,7 @@ from lakehouse_assets.engine.names import own
 from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.writing import delta, drift, failing, judging, quarantine, spanning
 from lakehouse_assets.engine.writing.audits import Audit, together
-from lakehouse_assets.engine.writing.deduplication import COORDINATE, Precedence
+from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import Columns
 from lakehouse_assets.engine.writing.engine import Engine, increment_statement, settled_ledger
 from lakehouse_assets.engine.writing.judging import with_failing
@@ -103,7 +103,8 @@ def _beyond(engine: Engine, source: SourceTable, position: Position) -> str:
 def precedence_of(lake: Lake, table: EventTable) -> Precedence:
     """Which of two records of a grain wins: by source in their order, by topic id as accepted, by coordinate."""
     known = [source.order(ledger_of(lake, source).position) for source in table.sources]
-    return Precedence(table.keep, None if known == [None] else tuple(each for ids in known for each in ids or ()))
+    topic_ids = None if known == [None] else tuple(each for ids in known for each in ids or ())
+    return Precedence(table.keep, topic_ids, table.coordinate)
 
 
 def columns(engine: Engine, table: EventTable, ledger: Ledger) -> Columns:
@@ -116,7 +117,7 @@ def over_table(
 ) -> Audit:
     """The verdict of the rules over several rows, on the partitions as they will be."""
     if spanning.looks_at_table(table.contract.spanning) and engine.lake.version(table.key) >= 0:
-        wanted = [*table.contract.fields.names, *table.grid.columns, *COORDINATE]
+        wanted = [*table.contract.fields.names, *table.grid.columns, *table.coordinate]
         held = delta.read(engine.spark, engine.lake, table.key, where=table.grid.where(days))
         known = [name for name in held.columns if name in wanted]
         both = rows.select(*wanted).unionByName(held.select(*known), allowMissingColumns=True)
@@ -151,7 +152,7 @@ def _redo(engine: Engine, table: EventTable, days: Sequence[Partition], audits: 
     )
     if had:
         aside = delta.read(engine.spark, engine.lake, table.quarantine, where=where, slices=held)
-        bad = quarantine.kept(aside, bad)
+        bad = quarantine.kept(table, aside, bad)
     return Publication(
         table=table,
         mode="replace",

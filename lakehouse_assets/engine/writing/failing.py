@@ -28,9 +28,10 @@ def reason(failing: Failing) -> str:
 
 
 def events(table: Table, bronze: DataFrame, failing: Sequence[Failing]) -> DataFrame:
-    """The quarantine's rows of failing records, from bronze."""
+    """The quarantine's rows of failing records, from bronze: one of each, as its first line."""
     return bronze.where(predicate([each.part for each in failing])).select(
         *COORDINATE,
+        *(F.lit(0).alias(name) for name in table.coordinate if name not in COORDINATE),
         *table.grid.columns,
         _reasons(failing).alias(REASONS),
         F.lit(table.contract_version).alias("contract_version"),

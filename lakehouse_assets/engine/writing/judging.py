@@ -84,7 +84,7 @@ def _dated(
     engine: Engine, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
 ) -> tuple[DataFrame, Audit]:
     dated = date_records(engine.settings, table, records, now, faults).localCheckpoint(eager=False)
-    return dated, audit(dated, table.grid, Sampling(coordinate(), F.create_map().cast("map<string,string>")))
+    return dated, audit(dated, table.grid, Sampling(coordinate(COORDINATE), F.create_map().cast("map<string,string>")))
 
 
 def date_records(
@@ -117,14 +117,15 @@ def typed(
     """
 
     def attempt(parts: Sequence[Slice]) -> tuple[DataFrame, Audit]:
-        rows = typed_rows(table, records.where(predicate(parts)).frames, accepted).localCheckpoint(eager=False)
+        typed = typed_rows(table, records.where(predicate(parts)).frames, accepted)
+        rows = records.asked_for(typed).localCheckpoint(eager=False)
         return rows, audit(rows, table.grid, sampling(table))
 
     kept = without(slices, left_out)
     most = engine.settings.most_failing_records
     (rows, counted), found = narrowing.evaluated(attempt, kept, halve, most, table.key)
     kept_records = records.where(predicate(without(kept, [each.part for each in found])))
-    completeness.check(table.key, kept_records.together(*COORDINATE), rows)
+    completeness.check(table, kept_records.asked_for(table.lines(kept_records.sources)), rows)
     aside = failing.events(table, records.together(*COORDINATE, *table.grid.columns), found) if found else None
     return Judged(rows, together([counted, failing.audited(aside, table.grid)]), tuple(slices), aside)
 

@@ -22,7 +22,6 @@ from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.history.recovery import of_quarantine
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta
-from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.reach import MOST_NAMED
 
 UNSETTLED = "unsettled"
@@ -51,11 +50,11 @@ def shown_where(lake: Lake, table: str, quarantine: str) -> str:
     return f"NOT {predicate(left_behind(lake, quarantine, ledger))}"
 
 
-def kept(rows: DataFrame, bad: DataFrame) -> DataFrame:
+def kept(table: Table, rows: DataFrame, bad: DataFrame) -> DataFrame:
     """Quarantined `rows` with those now `bad`: one of each coordinate, the newer reasons, the older `set_aside_at`."""
     both = bad.withColumn("age", F.lit(0)).unionByName(rows.withColumn("age", F.lit(1)), allowMissingColumns=True)
-    newest = Window.partitionBy(*COORDINATE).orderBy("age")
-    since = F.min("set_aside_at").over(Window.partitionBy(*COORDINATE))
+    newest = Window.partitionBy(*table.coordinate).orderBy("age")
+    since = F.min("set_aside_at").over(Window.partitionBy(*table.coordinate))
     ranked = both.withColumns({"set_aside_at": since, "rank": F.row_number().over(newest)})
     return ranked.where(F.col("rank") == 1).drop("rank", "age")
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, SparkSession
+import pyspark.sql.functions as F
+from pyspark.sql import Column, DataFrame, SparkSession
 
+from lakehouse_assets.engine.decoding.lines import LINE
 from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing.deduplication import COORDINATE
 
 if TYPE_CHECKING:
     from lakehouse_assets.engine.kinds.event import EventTable
@@ -25,6 +28,9 @@ class Records:
 
     sources: tuple[DataFrame, ...]
     looked_up: tuple[DataFrame, ...] = ()
+    lines: DataFrame | None = None
+    """The only lines of the records that are asked for, by coordinate; one without a number stands for all of its
+    record. None: every line."""
 
     @property
     def frames(self) -> tuple[DataFrame, ...]:
@@ -36,9 +42,18 @@ class Records:
         return replace(self, sources=tuple(each.where(condition) for each in self.sources))
 
     def among(self, coordinates: DataFrame) -> Records:
-        """The records of the sources that have one of these coordinates."""
-        on = [*coordinates.columns]
-        return replace(self, sources=tuple(each.join(coordinates, on=on, how="left_semi") for each in self.sources))
+        """The records of the sources that have one of these coordinates, and of their lines those that these name."""
+        found = tuple(each.join(coordinates, on=[*COORDINATE], how="left_semi") for each in self.sources)
+        return replace(self, sources=found, lines=coordinates if LINE in coordinates.columns else None)
+
+    def asked_for(self, rows: DataFrame) -> DataFrame:
+        """The rows of lines that are asked for."""
+        if self.lines is None:
+            return rows
+        row, line = rows.alias("row"), self.lines.alias("asked")
+        same = [F.col(f"row.{name}") == F.col(f"asked.{name}") for name in COORDINATE]
+        is_it = F.col(f"asked.{LINE}").isNull() | (F.col(f"asked.{LINE}") == F.col(f"row.{LINE}"))
+        return row.join(line, reduce(Column.__and__, same) & is_it, "left_semi")
 
     def together(self, *columns: str) -> DataFrame:
         """Columns that all records of all sources have."""

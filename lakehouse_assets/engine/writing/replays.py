@@ -7,6 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pyspark.sql.functions as F
+from pyspark.sql import DataFrame
+
 from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.position import predicate
 from lakehouse_assets.engine.sessions import fit
@@ -15,6 +18,7 @@ from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.engine import Engine, settled_ledger
 from lakehouse_assets.engine.writing.events import columns, over_table, precedence_of
+from lakehouse_assets.engine.writing.failing import FAILED_CODE
 from lakehouse_assets.engine.writing.judging import with_failing
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.raw import on, records_of
@@ -50,7 +54,7 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[Partition], audits
     aside = delta.read(engine.spark, engine.lake, table.quarantine, where=where, slices=held)
     fit(engine.spark, sum(engine.lake.rows_in(source, days) for source in sources))
     every, versions = records_of(engine.spark, engine.lake, table, on(table, days), held)
-    records = every.among(aside.select(*COORDINATE))
+    records = every.among(_coordinates(table, aside))
     found = judging.typed(engine, table, records, held, row_rules(table), failing.known(engine.lake, table))
     counted, precedence = found.audit, precedence_of(engine.lake, table)
     rows = winners(table, found.rows, precedence, columns(engine, table, ledger))
@@ -68,9 +72,17 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[Partition], audits
         statement=replace(rebuild_statement(engine, table, passed, versions), kind="replay"),
         before=ledger,
         audit=counted.without({*days} - {*passed}),
-        quarantined=quarantine.kept(aside, bad).where(table.grid.where(passed)),
+        quarantined=quarantine.kept(table, aside, bad).where(table.grid.where(passed)),
         quarantine_where=f"{table.grid.where(passed)} AND {predicate(held)}",
         settle=passed,
         precedence=precedence,
         change=drift.change(engine.lake, table, rows.schema, ledger.accepted_rules),
     )
+
+
+def _coordinates(table: EventTable, aside: DataFrame) -> DataFrame:
+    """Those of rows set aside; a record that made the code fail stands for all of its lines."""
+    if FAILED_CODE not in aside.columns:
+        return aside.select(*table.coordinate)
+    lines = [name for name in table.coordinate if name not in COORDINATE]
+    return aside.select(*COORDINATE, *(F.when(F.col(FAILED_CODE).isNull(), F.col(name)).alias(name) for name in lines))

@@ -14,7 +14,7 @@ from lakehouse_assets.engine.payload import UNDECLARED, UNREADABLE, UNREADABLE_A
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import drift
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, no_remarks
-from lakehouse_assets.engine.writing.deduplication import COORDINATE, Precedence, deduplicate, with_content_hash
+from lakehouse_assets.engine.writing.deduplication import Precedence, deduplicate, with_content_hash
 from lakehouse_assets.engine.writing.drift import AS_DECLARED, Columns
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import ContractError
@@ -42,7 +42,7 @@ def typed_rows(table: EventTable, frames: Sequence[DataFrame], accepted: Collect
         ContractError: the transform leaves out a column of the contract.
     """
     rows = table.function(*frames)
-    columns, wanted = rows.columns, [*table.contract.fields.names, *table.grid.columns, *COORDINATE]
+    columns, wanted = rows.columns, [*table.contract.fields.names, *table.grid.columns, *table.coordinate]
     if missing := [name for name in wanted if name not in columns]:
         raise ContractError(
             f"the transform yields no column {', '.join(missing)}",
@@ -86,7 +86,7 @@ def set_aside(table: EventTable, typed: DataFrame) -> DataFrame:
     version = F.lit(table.contract.version).alias("contract_version")
     seen = (table.contract.shown().alias("fields"), F.current_timestamp().alias("set_aside_at"))
     bad = typed.where(F.size(REASONS) > 0)
-    return bad.select(*COORDINATE, *table.grid.columns, _told(table).alias(REASONS), version, *seen)
+    return bad.select(*table.coordinate, *table.grid.columns, _told(table).alias(REASONS), version, *seen)
 
 
 def _told(table: EventTable) -> Column:
@@ -121,10 +121,9 @@ def sampling(table: Table) -> Sampling:
     return Sampling(table.told(), table.contract.shown())
 
 
-def coordinate() -> Column:
-    """`partition 0 offset 17`."""
-    partition, offset = F.col("partition").cast("string"), F.col("offset").cast("string")
-    return F.concat(F.lit("partition "), partition, F.lit(" offset "), offset)
+def coordinate(names: Sequence[str]) -> Column:
+    """`partition 0 offset 17`, and of a line of a record `line 2`."""
+    return F.concat_ws(" ", *(part for name in names[1:] for part in (F.lit(name), F.col(name).cast("string"))))
 
 
 def fatal(table: Table, accepted: Collection[str] = ()) -> Callable[[str], bool]:

@@ -13,10 +13,13 @@ from lakehouse_assets.engine.decoding.outcome import UNREADABLE, UNREADABLE_AS
 from lakehouse_assets.engine.names import column
 
 
-def decoded(spark: SparkSession, decoder: Decoder, values: Sequence[bytes | None]) -> list[dict[str, Any]]:
-    """One for each value: columns by name, times without a zone, structs as dicts; `as`: what came, by reason."""
+def decoded(
+    spark: SparkSession, decoder: Decoder, values: Sequence[bytes | None], explode: str = ""
+) -> list[dict[str, Any]]:
+    """One for each value, or element: columns by name, times without a zone, structs as dicts; `as`: what came, by
+    reason."""
     records = spark.createDataFrame([*enumerate(values)], "id int, value binary")
-    found = decoder.decode(records)
+    found = decoder.decode(records, explode)
     plain = {each.name: column(each.name).cast(_without_zone(each.dataType)) for each in found.schema}
     return [_plain(row.asDict(recursive=True)) for row in found.withColumns(plain).orderBy("id").collect()]
 
