@@ -40,6 +40,7 @@ UPSTREAM = {
     "silver/sales/methods": {"bronze/sales/methods"},
     "silver/sales/visitors": {"bronze/sales/visits"},
     "silver/sales/movements": {"bronze/sales/payments", "bronze/sales/refunds"},
+    "silver/sales/order_lines": {"bronze/sales/orders"},
     "gold/sales/activity": {"silver/sales/refunds", "silver/sales/visits"},
     "gold/sales/weekly_activity": {"silver/sales/refunds", "silver/sales/visits"},
     "gold/sales/labelled_payments": {"silver/sales/payments", "silver/sales/methods"},

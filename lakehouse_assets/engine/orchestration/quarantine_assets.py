@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SECONDS_PER_DAY = 86_400
 _COLUMNS = """| column | what it says |
 |---|---|
-| `topic_id`, `partition`, `offset` | where the record is: bronze keeps it raw |
+| {coordinate} | where the record is: bronze keeps it raw |
 | `reasons` | every rule it broke, or why it cannot be read |
 | `fields` | what could be read of it, personal values masked |
 | `contract_version`, `set_aside_at` | under which contract, and since when |"""
@@ -76,7 +76,7 @@ def quarantine_asset(quarantine: "Quarantine", settings: Settings) -> AssetsDefi
 
 def _replayable(quarantine: "Quarantine", common: dict[str, Any], settings: Settings) -> AssetsDefinition:
     @asset(
-        description=f"{quarantine.description}{_REPLAY}\n\n{_COLUMNS}",
+        description=f"{quarantine.description}{_REPLAY}\n\n{_columns(quarantine)}",
         **parted(quarantine, settings),
         hooks={pipeline_log.failures_of(quarantine.key)},
         **common,
@@ -92,6 +92,10 @@ def _replayable(quarantine: "Quarantine", common: dict[str, Any], settings: Sett
         return MaterializeResult(metadata={"rows_merged": merged, "dagster/row_count": left})
 
     return replay
+
+
+def _columns(quarantine: "Quarantine") -> str:
+    return _COLUMNS.format(coordinate=", ".join(f"`{name}`" for name in quarantine.of.coordinate))
 
 
 def _publish(context: AssetExecutionContext, engine: Engine, publication: Publication) -> int:
