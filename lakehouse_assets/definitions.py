@@ -47,7 +47,7 @@ def definitions() -> Definitions:
         asset_checks=[hold_check(table, TABLES) for table in TABLES],
         jobs=[*jobs.values(), *upkeep],
         schedules=[daily(each, settings) for each in upkeep],
-        sensors=[*watches, reconciler(TABLES), sweeper(), alert_sensor(TABLES)],
+        sensors=[*watches, reconciler(TABLES, VIEWS, settings), sweeper(), alert_sensor(TABLES)],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
         executor=in_process_executor,
     )

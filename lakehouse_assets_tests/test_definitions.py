@@ -37,7 +37,7 @@ def test_lineage_runs_from_the_dropped_files_to_silver():
     bronze, files = AssetKey(["bronze", "sales", "products"]), AssetKey(["landing", "sales", "products"])
     assert graph.get(AssetKey(["silver", "sales", "products"])).parent_keys == {bronze}
     assert graph.get(bronze).parent_keys == {files}
-    assert (graph.get(files).group_name, set(graph.get(files).kinds)) == ("sources", {"s3", "csv"})
+    assert (graph.get(files).group_name, set(graph.get(files).kinds)) == ("sales", {"s3", "csv"})
     assert (
         defs.get_repository_def().get_sensor_def("watch_landing_sales_products").job_name
         == "ingest_landing_sales_products"
@@ -48,7 +48,8 @@ def test_lineage_runs_from_the_dropped_files_to_silver():
 def test_a_table_says_what_it_is(table):
     """The graph reads like a map: group, owner, description and described columns on every table."""
     node = defs.resolve_asset_graph().get(table.asset_key)
-    assert node.group_name == table.layer
+    assert node.group_name == table.domain
+    assert table.layer in node.kinds
     assert node.owners
     assert node.description
     assert node.partitions_def is not None
@@ -62,7 +63,7 @@ def test_every_quarantine_is_an_asset_beside_its_table(quarantine):
     """Browsable, owned by the table's owner, checked; that of an event table by day, so that it can be replayed."""
     graph = defs.resolve_asset_graph()
     node, table = graph.get(quarantine.asset_key), graph.get(quarantine.of.asset_key)
-    assert (node.group_name, node.owners) == ("quarantine", table.owners)
+    assert (node.group_name, node.owners) == (table.group_name, table.owners)
     assert node.parent_keys == table.parent_keys
     assert {key.name for key in node.check_keys} == {"size", "age"}
     assert (node.partitions_def is not None) is (quarantine.of.layer == "silver") is node.is_executable
@@ -71,7 +72,7 @@ def test_every_quarantine_is_an_asset_beside_its_table(quarantine):
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.key)
 def test_a_view_is_an_asset_that_holds_no_days(view):
     node = defs.resolve_asset_graph().get(view.asset_key)
-    assert (node.group_name, node.kinds) == ("serve", {"view", "sql"})
+    assert (node.group_name, node.kinds) == (view.domain, {"view", "sql"})
     assert node.partitions_def is None
     assert node.owners
     assert node.description.startswith(view.description)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from dagster import TimeWindowPartitionsDefinition
 
 
-def partitions(settings: Settings, grid: Grid) -> TimeWindowPartitionsDefinition | None:
-    """From the calendar's first day to the last one a record may be dated; None for a table that is not parted."""
-    return grid.dagster(settings.calendar_start, settings.calendar_days_ahead)
+def partitions(settings: Settings, grid: Grid, first: date) -> TimeWindowPartitionsDefinition | None:
+    """From a first day to the last one a record may be dated; None for a table that is not parted."""
+    return grid.dagster(first, settings.calendar_days_ahead)
 
 
 def last_day(settings: Settings, now: datetime) -> date:

@@ -64,6 +64,11 @@ class Table(ABC):
         return self.key.split("/")[0]
 
     @property
+    def domain(self) -> str:
+        """What it is about; the assets of a domain are a group in Dagster's graph."""
+        return self.key.split("/")[1]
+
+    @property
     def name(self) -> str:
         """The key as an identifier, e.g. `silver_sales_transactions`."""
         return self.key.replace("/", "_")
@@ -258,6 +263,12 @@ class Table(ABC):
     def grain_said(self) -> str:
         """The columns that identify a row, in words."""
         return f"one row per {', '.join(f'`{name}`' for name in self.full_grain)}"
+
+    @property
+    def fed_said(self) -> str:
+        """How rows come into it."""
+        watches = " and ".join(f"watch_{source.origin_name}" for source in self.sources)
+        return f"Filled by itself from {', '.join(self.made_from)}: by {watches}, among the sensors"
 
     @property
     def freshness_said(self) -> str:

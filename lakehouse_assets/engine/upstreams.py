@@ -65,7 +65,10 @@ class Upstream:
         if self.is_read_whole:
             return AssetDep(self.table.asset_key, partition_mapping=AllPartitionMapping())
         return AssetDep(
-            self.table.asset_key, partition_mapping=TimeWindowPartitionMapping(start_offset=-self._steps(grid))
+            self.table.asset_key,
+            partition_mapping=TimeWindowPartitionMapping(
+                start_offset=-self._steps(grid), allow_nonexistent_upstream_partitions=True
+            ),
         )
 
     def _steps(self, grid: Grid) -> int:

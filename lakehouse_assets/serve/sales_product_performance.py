@@ -1,7 +1,7 @@
 """What each product brought in by day, with its name.
 
 Grain: one row per UTC day and product. Sources: `gold/sales/product_performance`, and `silver/sales/products` for the
-names: the newest day's. Owner: sales-analytics.
+names. Owner: sales-analytics.
 """
 
 from __future__ import annotations
@@ -33,18 +33,13 @@ class NamedProductPerformance(DataFrameModel):
 
 
 SQL = """
-WITH named AS (
-  SELECT ProductNo, ProductName, Department, Brand,
-         row_number() OVER (PARTITION BY ProductNo ORDER BY event_date DESC) AS nth
-  FROM silver_sales_products
-)
 SELECT sold.event_date, sold.ProductNo,
        coalesce(named.ProductName, 'unknown') AS ProductName,
        coalesce(named.Department, 'unknown') AS Department,
        coalesce(named.Brand, 'unknown') AS Brand,
        sold.revenue, sold.sales, sold.cancelled, sold.units, sold.lines, sold.transactions
 FROM gold_sales_product_performance AS sold
-LEFT JOIN named ON named.ProductNo = sold.ProductNo AND named.nth = 1
+LEFT JOIN silver_sales_products AS named ON named.ProductNo = sold.ProductNo
 """
 
 

@@ -1,7 +1,6 @@
-"""Products by the day they were dropped, typed and deduplicated.
+"""Products, typed, as the newest drop says.
 
-Grain: one row per product and UTC day of a drop, from the day's newest one. Source: `bronze/sales/products`. Owner:
-sales-data.
+Grain: one row per product. Source: `bronze/sales/products`. Owner: sales-data.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from pandera.pyspark import DataFrameModel, Field
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.bronze import sales_products as bronze
-from lakehouse_assets.engine.kinds import EventTable
+from lakehouse_assets.engine.kinds import DimensionTable
 from lakehouse_assets.engine.payload import parse_json
 
 
 class Product(DataFrameModel):
-    """One product as a drop of the day describes it."""
+    """One product as the newest drop describes it."""
 
     ProductNo: T.StringType = Field(str_matches=r"\d+$", description="Product, as in sales")
     ProductName: T.StringType = Field(nullable=True, description="What it is, where the list says so")
@@ -31,14 +30,13 @@ def transform(records: DataFrame) -> DataFrame:
     return cells.withColumns({name: F.nullif(F.col(name), F.lit("")) for name in bronze.table.required})
 
 
-table = EventTable(
+table = DimensionTable(
     key="silver/sales/products",
     owner="team:sales-data",
-    description="Products, one row per product and day of a drop: a history of the product list.",
+    description="Products, one row per product: what the newest drop says of it.",
     source=bronze.table,
     schema=Product,
     grain=("ProductNo",),
     transform=transform,
-    keep="last",
     freshness_hours=7 * 24,
 )

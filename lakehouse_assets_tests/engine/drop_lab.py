@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from lakehouse_assets.bronze import sales_products as bronze
 from lakehouse_assets.engine.history.position import Slice
-from lakehouse_assets.engine.kinds import Table
+from lakehouse_assets.engine.kinds import DropTable, EventTable, Table
 from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.engine.writing.engine import standing_ledger
 from lakehouse_assets.silver import sales_products as silver
@@ -24,6 +24,12 @@ def product(number: int, name: str = "Milk", department: str = "DAIRY", brand: s
     return f"{number},{name},{department},{brand}\n"
 
 
+def by_day(key: str, source: DropTable) -> EventTable:
+    """The project's products as a table of events: one row for each day of a drop."""
+    fixed = {"owner": silver.table.owner, "schema": silver.Product, "transform": silver.transform, "keep": "last"}
+    return EventTable(key=key, description="Products by day.", source=source, grain=("ProductNo",), **fixed)
+
+
 @dataclass
 class DropLab(Lab):
     """Verbs for one prefix and its tables; files do not have to settle."""
@@ -35,7 +41,7 @@ class DropLab(Lab):
         self.settings = self.settings.model_copy(update={"drop_settle_seconds": 0.0})
         domain = self.prefix.split("/")[1] + self.suffix
         self.bronze = replace(bronze.table, key=f"bronze/{domain}/products", prefix=self.prefix)
-        self.silver = replace(silver.table, key=f"silver/{domain}/products", source=self.bronze)
+        self.silver = by_day(f"silver/{domain}/products", self.bronze)
 
     @property
     def tables(self) -> tuple[Table, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import fields
 from datetime import UTC, datetime
 
 import pytest
 from dagster import DagsterInstance, SkipReason
 
 from lakehouse_assets.cli.tables import ranges as shown_ranges
+from lakehouse_assets.engine.kinds import DimensionTable
 from lakehouse_assets.engine.kinds.drop import DROP_TAG
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
@@ -19,7 +21,7 @@ from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.engine.sources.file_versions import parse
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import publication
-from lakehouse_assets.errors import PlanError, UnavailableError
+from lakehouse_assets.errors import ContractError, PlanError, UnavailableError
 from lakehouse_assets_tests.engine.drop_lab import HEADER, PAUSE_SECONDS, DropLab, product
 
 pytestmark = pytest.mark.services
@@ -170,6 +172,23 @@ def test_a_repair_and_a_rebuild_give_the_same_rows(drops: DropLab):
     drops.publish_all(drops.silver.rebuild(drops.engine(), days))
 
     assert [drops.rows(key) for key in keys] == before
+
+
+def test_a_table_that_lies_otherwise_than_its_file_says_is_refused_by_name(drops: DropLab):
+    """Days do not become a dimension in silence: it says what to run, and writes nothing."""
+    drops.drop("a.csv", product(1)).ingest()
+    days = drops.rows(drops.silver.key)
+    held = drops.silver
+    drops.silver = DimensionTable(**{each.name: getattr(held, each.name) for each in fields(held)})
+    drops.drop("b.csv", product(2)).land()
+
+    with pytest.raises(ContractError, match=r"parted by event_date, its file says by nothing.*lakehouse reset"):
+        drops.refine()
+    assert drops.rows(drops.silver.key) == days
+    assert drops.rows(drops.silver.quarantine) == []
+    drops.silver = held
+    drops.refine()
+    assert drops.products() == {"1": "Milk", "2": "Milk"}
 
 
 def test_the_sensor_takes_a_file_to_silver_and_says_what_is_in_it(drops: DropLab):

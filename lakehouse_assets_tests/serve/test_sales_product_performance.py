@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from lakehouse_assets.engine.display import reading
+from lakehouse_assets.errors import ContractError
 from lakehouse_assets.serve.sales_product_performance import table as view
 from lakehouse_assets_tests.serve.engines import by_delta_rs, by_duckdb, by_spark, lake_of
 
@@ -33,19 +34,17 @@ def product_days(seed=5):
             }
 
 
-def named(number, day, name):
-    department = {"Department": f"D{number}", "Brand": None}
-    return {"ProductNo": str(number), "ProductName": name, "event_date": DAY + timedelta(days=day)} | department
+def named(number):
+    return {"ProductNo": str(number), "ProductName": f"n {number}", "Department": f"D{number}", "Brand": None}
 
 
 ROWS = list(product_days())
-NAMES = [named(number, 0, f"old {number}") for number in range(20)]
-NAMES += [named(number, 3, f"new {number}") for number in range(10)]
+NAMES = [named(number) for number in range(20)]
 
 
 def expected(rows, names):
-    """Plain Python: the newest day's name, 'unknown' where nothing is known."""
-    newest = {row["ProductNo"]: row for row in sorted(names, key=lambda row: row["event_date"])}
+    """Plain Python: the product's name, 'unknown' where nothing is known."""
+    newest = {row["ProductNo"]: row for row in names}
     looked_up = ("ProductName", "Department", "Brand")
     shown = []
     for row in rows:
@@ -59,7 +58,7 @@ def expected(rows, names):
 
 
 def test_delta_rs_and_duckdb_agree_with_plain_python(tmp_path):
-    """The newest name counts for every day; a product without one is 'unknown', none is left out or doubled."""
+    """A name counts for every day; a product without one is 'unknown', none is left out or doubled."""
     lake = lake_of(tmp_path, view, {SOLD: ROWS, PRODUCTS: NAMES})
 
     assert expected(ROWS, NAMES) == by_delta_rs(lake, view) == by_duckdb(lake, view)
@@ -79,8 +78,9 @@ def test_without_a_products_table_every_name_is_unknown(tmp_path):
     assert by_delta_rs(lake, view) == expected(ROWS, [])
 
 
-def test_two_names_of_one_day_are_caught_if_they_double_a_row(tmp_path):
-    """The view itself keeps to one; a view that would not is refused by its grain."""
+def test_two_names_of_a_product_are_caught_because_they_double_a_row(tmp_path):
+    """A dimension holds none; a view over one that did is refused by its grain."""
     lake = lake_of(tmp_path, view, {SOLD: ROWS, PRODUCTS: [*NAMES, NAMES[-1]]})
 
-    assert reading.examine(lake, view).rows == len(ROWS)
+    with pytest.raises(ContractError, match="the grain"):
+        reading.examine(lake, view)

@@ -47,6 +47,12 @@ def about(table: Table) -> str:
     return f"{table.description}\n\n" + "\n".join(facts)
 
 
+def described(table: Table) -> str:
+    """What a table is, in plain sentences: where people see lists of tables, Markdown is shown as it is written."""
+    grain = table.grain_said.replace("`", "")
+    return f"{table.description}\n\n{grain[0].upper()}{grain[1:]}. {table.fed_said}."
+
+
 def _column_table(table: Table) -> Iterator[str]:
     yield from ("| column | type | null | meaning |", "|---|---|---|---|")
     masked = table.contract.personal if table.contract else frozenset[str]()

@@ -106,11 +106,14 @@ class Lake:
         done = table.transaction_version(app_id) if table else None
         return -1 if done is None else done
 
+    def parted_by(self, key: str) -> tuple[str, ...] | None:
+        """The columns that a table's folders are parted by; None where there is no table."""
+        table = self.open(key)
+        return tuple(table.metadata().partition_columns) if table else None
+
     def grid(self, key: str) -> Grid:
         """How a table is parted, by its own folders."""
-        table = self.open(key)
-        parted_by = table.metadata().partition_columns if table else []
-        return next((grid for grid in GRIDS if [*grid.columns] == parted_by), UNPARTED)
+        return next((grid for grid in GRIDS if grid.columns == self.parted_by(key)), UNPARTED)
 
     def days(self, key: str) -> frozenset[Partition]:
         """The days that hold rows, from the log alone."""

@@ -58,6 +58,11 @@ class View(Table):
         return upstreams(self.over)
 
     @property
+    def fed_said(self) -> str:
+        """It holds none."""
+        return f"Holds no rows: its SELECT over {', '.join(self.made_from)} runs when it is read"
+
+    @property
     def full_grain(self) -> tuple[str, ...]:
         """The declared one."""
         return self.grain

@@ -10,6 +10,7 @@ from dagster import (
     AssetSpec,
     BackfillPolicy,
     FreshnessPolicy,
+    MetadataValue,
     Output,
     RetryPolicy,
     TableColumn,
@@ -22,7 +23,7 @@ from pyspark.sql.types import StructType
 from lakehouse_assets.engine import calendar
 from lakehouse_assets.engine.display import catalog
 from lakehouse_assets.engine.grids import UNPARTED, WHOLE, Partition
-from lakehouse_assets.engine.orchestration import checks
+from lakehouse_assets.engine.orchestration import beginnings, checks
 from lakehouse_assets.engine.orchestration.io_manager import partitions_of
 from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
 from lakehouse_assets.engine.orchestration.pipelines import engine_of
@@ -42,7 +43,7 @@ def source_asset(table: "SourceTable") -> AssetSpec:
     """The source itself, so that the graph begins where the data does."""
     return AssetSpec(
         table.origin_key,
-        group_name="sources",
+        group_name=table.domain,
         kinds=set(table.origin_kinds),
         description=f"Source of {table.key}: {table.origin}",
     )
@@ -53,9 +54,9 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
     common: dict[str, Any] = {
         "key": table.asset_key,
         "deps": table.asset_deps,
-        "group_name": table.layer,
+        "group_name": table.domain,
         "owners": [table.owner],
-        "description": catalog.about(table),
+        "description": catalog.described(table),
         "kinds": {"deltalake", "spark", table.layer},
         **parted(table, settings),
         "io_manager_key": "delta",
@@ -67,6 +68,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
         "metadata": {
             "dagster/column_schema": column_schema(table.columns),
             "dagster/uri": f"s3://{settings.bucket}/{table.key}",
+            "contract": MetadataValue.md(catalog.about(table)),
         },
     }
 
@@ -81,7 +83,7 @@ def table_asset(table: Table, settings: Settings) -> AssetsDefinition:
 
 def parted(table: Table, settings: Settings) -> dict[str, Any]:
     """How Dagster parts a table, and that a range of partitions is one run."""
-    partitions = calendar.partitions(settings, table.grid)
+    partitions = calendar.partitions(settings, table.grid, beginnings.first_day(settings, table.key))
     return {"partitions_def": partitions, "backfill_policy": BackfillPolicy.single_run()} if partitions else {}
 
 

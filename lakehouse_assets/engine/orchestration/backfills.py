@@ -130,7 +130,7 @@ def parse_days(text: str, lake: Lake, table: Table) -> tuple[Partition, ...]:
         LakehouseError: the text is none of these.
     """
     if text == ALL:
-        return tuple(ordered(_known_days(lake, table)))
+        return tuple(ordered(known_days(lake, table)))
     if text == STALE:
         return stale_days(lake, table).days
     days: set[Partition] = set()
@@ -145,7 +145,8 @@ def stale_days(lake: Lake, table: Table) -> Stale:
     return stale(lake.commits(table.key), lake.days(table.key), table.code_version, table.whole_commits, newest)
 
 
-def _known_days(lake: Lake, table: Table) -> frozenset[Partition]:
+def known_days(lake: Lake, table: Table) -> frozenset[Partition]:
+    """The days that a table holds, and those that it would be computed of from what it lives on."""
     above = [each for each in table.lives_on if not each.is_read_whole]
     of_above = (
         part for each in above for day in lake.days(each.table.key) for part in each.touched(table.grid, day, ())
@@ -199,7 +200,7 @@ def launch(settings: Settings, wanted: Mapping[Table, Sequence[Partition]]) -> s
         raise LakehouseError(
             f"Dagster refuses the backfill: {said.get('message', said['__typename'])}",
             where=", ".join(table.key for table in wanted),
-            do="Give partitions inside the calendar",
+            do="Give partitions from the month of the table's first rows to the end of the calendar",
         )
     return str(said["backfillId"])
 

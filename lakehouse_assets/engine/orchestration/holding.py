@@ -22,7 +22,7 @@ from lakehouse_assets.settings import PROJECT, Settings
 if TYPE_CHECKING:
     from dagster import RunRecord
 
-CODE_TAG = "lakehouse/code"
+CODE_TAG = ".dagster/lakehouse_code"
 """The version of the code that a run was asked for with."""
 CLOCKS_APART_SECONDS = 60.0
 BY_SOMEBODY = frozenset({"acceptance", "rebuild", "replay", "widened", "columns"})

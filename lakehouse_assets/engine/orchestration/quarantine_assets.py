@@ -64,7 +64,7 @@ def quarantine_asset(quarantine: "Quarantine", settings: Settings) -> AssetsDefi
     common: dict[str, Any] = {
         "key": quarantine.asset_key,
         "deps": quarantine.asset_deps,
-        "group_name": "quarantine",
+        "group_name": quarantine.domain,
         "owners": [quarantine.owner],
         "kinds": {"deltalake", "quarantine"},
         "metadata": {"dagster/uri": f"s3://{settings.bucket}/{quarantine.key}"},

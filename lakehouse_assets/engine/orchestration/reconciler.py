@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from dagster import (
@@ -23,20 +24,23 @@ from lakehouse_assets.engine.grids import Partition, ordered
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.orchestration import beginnings, webserver
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.redaction import shielded
-from lakehouse_assets.settings import load
+from lakehouse_assets.settings import Settings, load
 
 _INTERVAL_SECONDS = 10
 _PAGE = 1000
 
 Seen = dict[str, int]
-"""For one table: `version` reconciled so far, and the `storage_id` of the newest event looked at."""
+"""For one table: `version` reconciled so far, and the `storage_id` of the newest event looked at; for a view the
+versions of what it is over, by key."""
 
 
-def reconciler(tables: Sequence[Table]) -> SensorDefinition:
-    """The sensor that reconciles all tables."""
+def reconciler(tables: Sequence[Table], views: Sequence[Table], settings: Settings) -> SensorDefinition:
+    """The sensor that reconciles all tables, views and the partitions with which these definitions were loaded."""
+    loaded = beginnings.read(settings)
 
     @sensor(
         name="reconcile_tables",
@@ -46,22 +50,50 @@ def reconciler(tables: Sequence[Table]) -> SensorDefinition:
     )
     def reconcile(context: SensorEvaluationContext) -> SensorResult:
         with shielded():
-            return _reconciled(context, tables)
+            found = _reconciled(context, tables, views)
+            _reload_where_moved(load(), loaded)
+            return found
 
     return reconcile
 
 
-def _reconciled(context: SensorEvaluationContext, tables: Sequence[Table]) -> SensorResult:
+def _reconciled(context: SensorEvaluationContext, tables: Sequence[Table], views: Sequence[Table]) -> SensorResult:
     cursor: dict[str, Seen] = json.loads(context.cursor or "{}")
-    events: list[AssetMaterialization] = []
-    for table in tables:
-        try:
-            found, cursor[table.key] = missing(context.instance, Lake(load()), table, cursor.get(table.key))
-        except UnavailableError as error:
-            return SensorResult(skip_reason=str(error), cursor=context.cursor)
-        events += found
+    settings, events = load(), list[AssetMaterialization]()
+    lake, known = Lake(settings), beginnings.read(settings)
+    try:
+        changed = [each for each in tables if _has_changed(lake, each, cursor.get(each.key)) or each.key not in known]
+        for table in tables:
+            found, cursor[table.key] = missing(context.instance, lake, table, cursor.get(table.key))
+            events += found
+        for view in views:
+            found, cursor[view.key] = answered_anew(lake, view, cursor.get(view.key))
+            events += found
+        beginnings.note(settings, lake, changed)
+    except UnavailableError as error:
+        return SensorResult(skip_reason=str(error), cursor=context.cursor)
     reason = None if events else "every commit is known to Dagster"
     return SensorResult(skip_reason=reason, asset_events=events, cursor=json.dumps(cursor))
+
+
+def _has_changed(lake: Lake, table: Table, seen: Seen | None) -> bool:
+    return seen is None or lake.version(table.key) != seen["version"]
+
+
+def _reload_where_moved(settings: Settings, loaded: beginnings.Beginnings) -> None:
+    """Has Dagster load the definitions anew once tables begin in another month than those were loaded with."""
+    if settings.dagster_url and beginnings.read(settings) != loaded:
+        with suppress(UnavailableError):
+            webserver.reload(settings.dagster_url)
+
+
+def answered_anew(lake: Lake, view: Table, seen: Seen | None) -> tuple[list[AssetMaterialization], Seen]:
+    """An event of a view where what it is over has changed: its answer has, and Dagster shows when."""
+    now = {each.key: lake.version(each.key) for each in view.upstreams}
+    if now == seen or all(version < 0 for version in now.values()):
+        return [], now
+    over = {f"version of {key}": version for key, version in now.items()}
+    return [AssetMaterialization(view.asset_key, metadata=over | {"reported_by": "reconciler"})], now
 
 
 def missing(

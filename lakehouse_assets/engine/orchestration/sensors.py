@@ -41,7 +41,8 @@ from lakehouse_assets.settings import Settings, load
 if TYPE_CHECKING:
     from lakehouse_assets.engine.kinds.source import SourceTable
 
-STATE_TAG = "lakehouse/state"
+STATE_TAG = ".dagster/lakehouse_state"
+"""With the prefix of tags that the UI does not show."""
 
 RECENT_RUNS = 20
 

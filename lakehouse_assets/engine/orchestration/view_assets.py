@@ -21,14 +21,15 @@ def view_asset(view: "View") -> AssetsDefinition:
     @asset(
         key=view.asset_key,
         deps=[each.table.asset_key for each in view.lives_on],
-        group_name=view.layer,
+        group_name=view.domain,
         owners=[view.owner],
-        description=catalog.about(view),
+        description=catalog.described(view),
         kinds={"view", "sql"},
         code_version=view.code_version,
         hooks={failures_of(view.key)},
         metadata={
             "dagster/column_schema": column_schema(view.columns),
+            "contract": MetadataValue.md(catalog.about(view)),
             "sql": MetadataValue.md(f"```sql\n{view.sql.strip()}\n```"),
         },
     )

@@ -34,5 +34,14 @@ def ask(dagster_url: str, query: str, variables: dict[str, Any] | None = None) -
     return data
 
 
+def reload(dagster_url: str) -> None:
+    """Has the definitions loaded anew, as the UI's button does.
+
+    Raises:
+        UnavailableError: the webserver does not answer.
+    """
+    ask(dagster_url, "mutation { reloadWorkspace { __typename } }")
+
+
 def _unavailable(dagster_url: str, why: str) -> UnavailableError:
     return UnavailableError(f"no answer ({why})", where=f"Dagster {dagster_url}", do="Start it by `lakehouse up`")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -170,6 +170,7 @@ def publish_planned(spark: SparkSession, lake: Lake, planned: Publication) -> tu
 
 
 def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
+    _require_parted(lake, publication.table)
     _require_standing(lake, publication)
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
@@ -194,6 +195,21 @@ def _close(spark: SparkSession, lake: Lake, publication: Publication) -> None:
         else:
             target = delta.Target(spark, lake, table.quarantine)
             quarantine.say(target, settled, delta.Transaction(table.quarantine, number))
+
+
+def _require_parted(lake: Lake, table: Table) -> None:
+    """Lets a table pass that lies as its file says."""
+    held, declared = lake.parted_by(table.key), tuple(table.grid.columns)
+    if held not in (None, declared):
+        raise ContractError(
+            f"the table is parted by {_listed(held or ())}, its file says by {_listed(declared)}: no row was written",
+            where=table.key,
+            do=f"Run `lakehouse reset {table.key}` to have it made anew, with all above it; or take the change back",
+        )
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(columns) or "nothing"
 
 
 def _require_standing(lake: Lake, publication: Publication) -> None:
