@@ -9,6 +9,7 @@ from dagster import AssetKey
 
 from lakehouse_assets import definitions
 from lakehouse_assets.definitions import QUARANTINES, TABLES, VIEWS, defs
+from lakehouse_assets.engine.grids import UNPARTED
 
 
 def test_definitions_load_without_any_service():
@@ -52,7 +53,7 @@ def test_a_table_says_what_it_is(table):
     assert table.layer in node.kinds
     assert node.owners
     assert node.description
-    assert node.partitions_def is not None
+    assert (node.partitions_def is not None) is (table.grid != UNPARTED)
     columns = node.metadata["dagster/column_schema"].columns
     assert columns
     assert all(column.description for column in columns)
@@ -66,7 +67,8 @@ def test_every_quarantine_is_an_asset_beside_its_table(quarantine):
     assert (node.group_name, node.owners) == (table.group_name, table.owners)
     assert node.parent_keys == table.parent_keys
     assert {key.name for key in node.check_keys} == {"size", "age"}
-    assert (node.partitions_def is not None) is (quarantine.of.layer == "silver") is node.is_executable
+    assert node.is_executable is (quarantine.of.layer == "silver")
+    assert (node.partitions_def is not None) is (node.is_executable and quarantine.grid != UNPARTED)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.key)
