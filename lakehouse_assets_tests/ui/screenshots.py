@@ -13,8 +13,8 @@ from playwright.sync_api import FloatRect
 from lakehouse_assets.settings import bypass_proxy_on_loopback, load
 from lakehouse_assets_tests.ui.browser import HEIGHT, SETTLE_MS, WIDTH, Ui, browsing
 
-GRAPH = (2900, 2700)
-MAP: FloatRect = {"x": 400, "y": 110, "width": 1820, "height": 1790}
+GRAPH = (2300, 1500)
+MAP: FloatRect = {"x": 420, "y": 350, "width": 1660, "height": 1080}
 REVENUE, TRANSACTIONS = "gold/sales/daily_revenue", "silver/sales/transactions"
 
 

@@ -57,8 +57,10 @@ def _beginnings(lake: Lake, table: Table) -> Mapping[str, str]:
     if table.grid == UNPARTED:
         return {}
     days = known_days(lake, table)
-    aside = lake.days(table.quarantine) if table.quarantined_by_day else frozenset()
-    return {table.key: _month(table, days), table.quarantine: _month(table, days | aside)}
+    found = {table.key: _month(table, days)}
+    if table.quarantined_by_day:
+        found[table.quarantine] = _month(table, days | lake.days(table.quarantine))
+    return found
 
 
 def _month(table: Table, days: Iterable[Partition]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 from dagster import (
     AssetKey,
@@ -36,6 +37,14 @@ _PAGE = 1000
 Seen = dict[str, int]
 """For one table: `version` reconciled so far, and the `storage_id` of the newest event looked at; for a view the
 versions of what it is over, by key."""
+
+
+class Told(NamedTuple):
+    """What Dagster knows of a commit."""
+
+    version: int
+    partition: str
+    storage_id: int
 
 
 def reconciler(tables: Sequence[Table], views: Sequence[Table], settings: Settings) -> SensorDefinition:
@@ -102,16 +111,12 @@ def missing(
     """Events for days that changed unreported, and how far this look went."""
     if seen is None or lake.version(table.key) < seen["version"]:  # there is no memory, or the table was made anew
         return _first_look(instance, lake, table)
-    reported, storage_id = _reported(instance, table.asset_key, seen["storage_id"])
-    events: list[AssetMaterialization] = []
-    version = seen["version"]
-    for commit in _newer(lake, table.key, version):
-        if _in_progress(instance, commit):
-            break
-        events += _unreported(table, commit, reported)
-        version = commit.version
-    done = version > seen["version"]
-    return events, {"version": version, "storage_id": storage_id if done else seen["storage_id"]}
+    settled = [*takewhile(lambda each: not _in_progress(instance, each), _newer(lake, table.key, seen["version"]))]
+    version = settled[-1].version if settled else seen["version"]
+    events = _events_after(instance, table.asset_key, seen["storage_id"])  # after the look at the runs: all is told
+    reported = {(each.version, each.partition) for each in events}
+    found = [event for commit in settled for event in _unreported(table, commit, reported)]
+    return found, {"version": version, "storage_id": _up_to(version, events, seen["storage_id"])}
 
 
 def _first_look(instance: DagsterInstance, lake: Lake, table: Table) -> tuple[list[AssetMaterialization], Seen]:
@@ -122,8 +127,8 @@ def _first_look(instance: DagsterInstance, lake: Lake, table: Table) -> tuple[li
     ledger = lake.ledger(table.key)
     commit = Commit(ledger.version, 0, "", None)
     events = [_event(table, commit, ledger.position, day) for day in days]
-    _, storage_id = _reported(instance, table.asset_key, 0)
-    return events, {"version": version, "storage_id": storage_id}
+    told = _events_after(instance, table.asset_key, 0)
+    return events, {"version": version, "storage_id": _up_to(version, told, 0)}
 
 
 def _newer(lake: Lake, key: str, version: int) -> list[Commit]:
@@ -153,17 +158,23 @@ def _event(table: Table, commit: Commit, position: Position, day: Partition) -> 
     return AssetMaterialization(table.asset_key, partition=table.grid.key(day), metadata=metadata)
 
 
-def _reported(instance: DagsterInstance, key: AssetKey, after: int) -> tuple[set[tuple[int, str]], int]:
-    """(Delta version, day) of every materialization after a storage id, and the newest storage id."""
-    reported: set[tuple[int, str]] = set()
+def _up_to(version: int, events: Sequence[Told], before: int) -> int:
+    """The newest storage id before the first event of a later version: its commit is yet to be looked at."""
+    later = [each.storage_id - 1 for each in events if each.version > version]
+    return min(later, default=max([before, *(each.storage_id for each in events)]))
+
+
+def _events_after(instance: DagsterInstance, key: AssetKey, after: int) -> list[Told]:
+    """Every materialization after a storage id, oldest first."""
+    found: list[Told] = []
     while True:
-        wanted = AssetRecordsFilter(asset_key=key, after_storage_id=after)
+        wanted = AssetRecordsFilter(asset_key=key, after_storage_id=found[-1].storage_id if found else after)
         page = instance.fetch_materializations(wanted, limit=_PAGE, ascending=True).records
-        for record in page:
-            reported.add((_delta_version(record.asset_materialization), str(record.partition_key)))
-            after = record.storage_id
+        found += [
+            Told(_delta_version(each.asset_materialization), str(each.partition_key), each.storage_id) for each in page
+        ]
         if len(page) < _PAGE:
-            return reported, after
+            return found
 
 
 def _delta_version(event: Any) -> int:

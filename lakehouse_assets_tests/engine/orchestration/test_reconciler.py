@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import AssetMaterialization, DagsterInstance, DagsterRun, DagsterRunStatus
 
 from lakehouse_assets.engine.orchestration.reconciler import missing
 from lakehouse_assets_tests.engine.lab import Lab, sale
@@ -56,6 +56,27 @@ def test_days_committed_but_not_reported_are_reported_exactly_once(lab: Lab, ins
         assert report(fresh, found) == [f"2017-03-0{day}" for day in range(1, 5)]
         assert missing(fresh, lab.lake, lab.bronze, seen)[0] == []
         assert shown(fresh, lab) == shown(instance, lab)
+
+
+def test_a_run_at_work_that_has_reported_is_not_reported_again_when_it_ends(lab: Lab, instance):
+    """The looks fall between its event and its end, and the table's making came before its commit."""
+    run = DagsterRun("ingest", status=DagsterRunStatus.STARTED)
+    instance.add_run(run)
+    _, seen = missing(instance, lab.lake, lab.bronze, None)
+    commit = lab.send(sale(1)).land(run_id=run.run_id)
+    event = AssetMaterialization(
+        lab.bronze.asset_key, partition="2017-03-01", metadata={"delta_version": commit.version}
+    )
+    instance.report_runless_asset_event(event)
+
+    for _ in range(2):
+        found, seen = missing(instance, lab.lake, lab.bronze, seen)
+        assert found == []
+    instance.report_run_failed(run)
+    for _ in range(2):
+        found, seen = missing(instance, lab.lake, lab.bronze, seen)
+        assert found == []
+    assert seen["version"] == lab.lake.version(lab.bronze.key)
 
 
 def test_a_table_that_does_not_exist_yet_has_nothing_to_report(lab: Lab, instance):
