@@ -26,6 +26,7 @@ _PASSES_ON = {"Filter", "Sort", "GlobalLimit", "LocalLimit", "Distinct", "Dedupl
     "SubqueryAlias",
     "ResolvedHint",
     "View",
+    "CTERelationDef",
 }
 _BOTH_SIDES = {"Inner", "Cross", "LeftOuter", "RightOuter", "FullOuter"}
 _LEFT_SIDE = {"LeftSemi", "LeftAnti"}
@@ -63,7 +64,7 @@ def origins(explained: str, sources: Sequence[str], columns: Sequence[str]) -> d
     Raises:
         UnreadablePlan: an operator or expression is not understood.
     """
-    found = _output(tree(_analysed(explained)), frozenset(sources))
+    found = _output(tree(_analysed(explained)), Known(frozenset(sources)))
     if len(found) != len(columns):
         raise UnreadablePlan(f"{len(found)} attributes for {len(columns)} columns")
     return {name: made for name, (_, made) in zip(columns, found, strict=True)}
@@ -99,12 +100,27 @@ def tree(lines: Sequence[str]) -> Operator:
     return path[0]
 
 
-def _output(operator: Operator, sources: frozenset[str]) -> Output:
+@dataclass(frozen=True)
+class Known:
+    """What an operator may refer to beside its children."""
+
+    sources: frozenset[str]
+    tables: dict[str, Output] = field(default_factory=dict)
+    """The attributes of common table expressions, by their number."""
+
+
+def _output(operator: Operator, known: Known) -> Output:
     """The operator's attributes, each with its source columns."""
     name = operator.name
-    if name == "SubqueryAlias" and operator.arguments in sources:
+    if name == "SubqueryAlias" and operator.arguments in known.sources:
         return _source(operator)
-    inputs = [_output(child, sources) for child in operator.children]
+    if name == "CTERelationRef":
+        return _referred(operator, known)
+    inputs = [_output(child, known) for child in operator.children]
+    if name == "CTERelationDef":
+        known.tables[_number(operator)] = inputs[0]
+    if name == "WithCTE":
+        return inputs[-1]
     if name == "Union":
         return _union(inputs)
     if name == "Join":
@@ -128,6 +144,20 @@ def _computed(operator: Operator, below: Output) -> Output:
         made = _references(generator, dict(below))
         return below + [(_named(item)[1], made) for item in split(groups[-1])]
     raise UnreadablePlan(operator.name)
+
+
+def _number(operator: Operator) -> str:
+    return operator.arguments.split(",")[0]
+
+
+def _referred(operator: Operator, known: Known) -> Output:
+    """Each time by other numbers, in the order of what it refers to."""
+    [listed] = _groups(operator.arguments)
+    numbers = [_named(item)[1] for item in split(listed)]
+    defined = known.tables.get(_number(operator), [])
+    if len(numbers) != len(defined):
+        raise UnreadablePlan(f"{operator.name} {_number(operator)}")
+    return [(number, made) for number, (_, made) in zip(numbers, defined, strict=True)]
 
 
 def _source(operator: Operator) -> Output:

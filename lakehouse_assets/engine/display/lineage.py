@@ -26,6 +26,8 @@ _SOURCE = "lineage_source"
 _WIDTH = "spark.sql.debug.maxToStringFields"
 _NO_LIMIT = "1000000"
 _QUERY = "spark.connect.SQL.query"
+_VIEW = re.compile(rb"_pyspark_connect_temp_view_[0-9a-f]{32}")
+"""What Spark calls a frame in a SELECT: another name each time."""
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"")
 """Of a query only its literals come into the plan as they are."""
 _CONFUSING = re.compile(r"#\d|\n")
@@ -43,7 +45,8 @@ class Traced:
     @property
     def fingerprint(self) -> str:
         """Changes when the transform or the source's columns do; costs no call to the server."""
-        return hashlib.sha256(_plan(self.frame).SerializeToString(deterministic=True)).hexdigest()[:16]
+        plan = _VIEW.sub(b"", _plan(self.frame).SerializeToString(deterministic=True))
+        return hashlib.sha256(plan).hexdigest()[:16]
 
 
 def trace(spark: SparkSession, settings: Settings, table: Table) -> Traced | None:

@@ -42,6 +42,34 @@ def test_attributes_are_followed_by_their_ids_to_the_sources():
     }
 
 
+NAMED = """WithCTE
+:- CTERelationDef 7, false
+:  +- SubqueryAlias one
+:     +- Project [a#1, b#2L, c#3]
+:        +- SubqueryAlias left
+:           +- LocalRelation <empty>, [a#1, b#2L, c#3]
++- Project [(a#1 + a#11) AS x#20, b#12L AS y#21L, c#3 AS z#22]
+   +- Join Inner, (a#1 = a#11)
+      :- SubqueryAlias one
+      :  +- CTERelationRef 7, true, [a#1, b#2L, c#3], false, false
+      +- SubqueryAlias again
+         +- CTERelationRef 7, true, [a#11, b#12L, c#13], false, false"""
+
+
+def test_a_common_table_is_followed_each_time_it_is_named():
+    """By position: each time its attributes have other ids."""
+    assert read(NAMED) == {"x": {("left", "a")}, "y": {("left", "b")}, "z": {("left", "c")}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("CTERelationRef 7", "CTERelationRef 8"), ("[a#11, b#12L, c#13]", "[a#11, b#12L]"), ("CTERelationDef", "Def")],
+)
+def test_a_common_table_that_is_not_known_gives_no_lineage(change):
+    with pytest.raises(UnreadablePlan):
+        read(NAMED.replace(*change))
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyspark.sql.functions as F
 import pytest
 from dagster import AssetKey
@@ -11,7 +13,7 @@ from lakehouse_assets.bronze import sales_transactions as bronze
 from lakehouse_assets.engine.display import lineage
 from lakehouse_assets.engine.display.analysed_plan import UnreadablePlan
 from lakehouse_assets.engine.display.lineage import Traced
-from lakehouse_assets.engine.kinds import Table
+from lakehouse_assets.engine.kinds import Table, selecting
 from lakehouse_assets.gold import sales_daily_revenue as gold
 from lakehouse_assets.silver import sales_transactions as silver
 
@@ -115,6 +117,43 @@ def test_aliases_of_aliases_and_parts_of_structs_are_followed(spark, left):
     assert origins(spark, swapped) == {"x": {"left.a"}, "a": {"left.k"}}
     assert origins(spark, parts) == {"p": {"left.l"}, "one": set()}
     assert origins(spark, mapped) == {"m": {"left.l", "left.a"}}
+
+
+SELECT = """
+WITH longer AS (SELECT k, a + 1 AS a FROM one)
+SELECT longer.a AS n, upper(b) AS b, again.d FROM longer JOIN two USING (k) JOIN one AS again ON again.k = longer.k
+"""
+
+
+def test_a_select_is_followed_through_the_names_of_its_tables(spark, left, right):
+    """Named twice, and by expressions of its own."""
+    frame = selecting.function_of(None, SELECT, [Named("one"), Named("two")])(left, right)
+
+    assert origins(spark, frame) == {"n": {"left.a"}, "b": {"right.b"}, "d": {"left.d"}}
+
+
+def test_a_select_has_the_same_fingerprint_each_time(spark, left, right):
+    """Though Spark names its frames anew."""
+    select = selecting.function_of(None, SELECT, [Named("one"), Named("two")])
+    other = selecting.function_of(None, SELECT.replace("+ 1", "+ 2"), [Named("one"), Named("two")])
+    first, again, changed = (Traced(made(left, right), {}).fingerprint for made in (select, select, other))
+
+    assert first == again != changed
+
+
+@dataclass(frozen=True)
+class Named:
+    """As much of an upstream as a SELECT asks for: itself and its table."""
+
+    name: str
+    looked_up: bool = False
+
+    @property
+    def table(self) -> Named:
+        return self
+
+    def decoded(self, rows, explode=""):
+        return rows
 
 
 def test_a_count_of_rows_comes_from_no_column(spark, left):
