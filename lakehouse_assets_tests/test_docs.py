@@ -13,7 +13,8 @@ import typer
 
 from lakehouse_assets.access.kafka import LOGIN
 from lakehouse_assets.cli import app
-from lakehouse_assets.settings import PROJECT, Settings
+from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests import PROJECT
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]
 CLI: click.Group = typer.main.get_command(app)

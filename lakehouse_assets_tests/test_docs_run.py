@@ -23,9 +23,10 @@ from lakehouse_assets.demo import topic
 from lakehouse_assets.engine.alerts import routing
 from lakehouse_assets.engine.contracts import compile_model
 from lakehouse_assets.engine.payload import parse_json
-from lakehouse_assets.settings import PROJECT, load
+from lakehouse_assets.settings import load
 from lakehouse_assets.silver.sales_transactions import table as sales
 from lakehouse_assets.testing import check_events
+from lakehouse_assets_tests import PROJECT
 from lakehouse_assets_tests.documents import ELSEWHERE, Block, blocks
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, sale
 from lakehouse_assets_tests.test_adding_a_table import project, written
