@@ -1,4 +1,4 @@
-"""`lakehouse new table`: first drafts of a table's file and its test, ready to run and to be changed."""
+"""`lakehouse new`: first drafts of a table's file and its test, ready to run and to be changed; and of a project."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from lakehouse_assets import project
+from lakehouse_assets.cli import projects
 from lakehouse_assets.cli.orders import Order
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets.project import Project
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Write first drafts.", no_args_is_help=True)
     group.callback()(_drafts)
     group.command()(table)
+    group.command()(projects.project)
     app.add_typer(group, name="new")
 
 
