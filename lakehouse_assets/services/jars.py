@@ -1,8 +1,8 @@
 """Every jar by Ivy: resolves `ivy.xml` with the Ivy inside pyspark, on the bundled Java runtime.
 
 `lakehouse up`, or `python -m lakehouse_assets.services.jars`, fills `<sys.prefix>/share/lakehouse/jars/`, below it
-`spark`, `kafka` and `compile`, and compiles Delta's log store into `spark`. A second run does nothing until `ivy.xml` or
-the log store changes. All projects of one Python environment share them.
+`spark`, `kafka` and `compile`, and compiles Delta's log store into `spark`. A second run does nothing until `ivy.xml`
+or the log store changes. All projects of one Python environment share them.
 """
 
 from __future__ import annotations
