@@ -11,7 +11,8 @@ from typing import Final
 from lakehouse_assets.project import LAYERS
 
 _OWN: Final = re.compile(rf"^from lakehouse_assets\.(?=(?:{'|'.join(LAYERS)})\b)", re.MULTILINE)
-_IMPORTS: Final = re.compile(r"(?:^(?:import|from) (?!__future__).*\n|^\n(?=import |from ))+", re.MULTILINE)
+_FUTURE: Final = "from __future__ import annotations\n\n"
+_IMPORTS: Final = re.compile(rf"(?<={_FUTURE})(?:(?:import|from) .*\n|\n(?=import |from ))+")
 
 
 def of_package(text: str, package: str) -> str:
@@ -37,4 +38,4 @@ def _order(line: str, package: str) -> tuple[int, bool, list[str]]:
 def _section(line: str, package: str) -> int:
     """0 for Python's own, 1 for what is installed, 2 for the project's."""
     top = line.split()[1].split(".")[0]
-    return 0 if top in sys.stdlib_module_names else 1 + (top in (package, "tests"))
+    return 0 if top in sys.stdlib_module_names else 1 + (top == package)
