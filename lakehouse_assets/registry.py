@@ -1,11 +1,9 @@
-"""Every table, quarantine and view of this project. Knows nothing of Dagster: whoever only reads has them soon."""
+"""Every table, quarantine and view of this repository. Knows nothing of Dagster: whoever only reads has them soon."""
 
 from __future__ import annotations
 
-from lakehouse_assets import bronze, gold, serve, silver
-from lakehouse_assets.engine.kinds import Quarantine, Table, View
-from lakehouse_assets.engine.project import tables_in
+import lakehouse_assets
+from lakehouse_assets.engine.project import gathered
 
-TABLES: tuple[Table, ...] = tuple(table for layer in (bronze, silver, gold) for table in tables_in(layer))
-QUARANTINES: tuple[Quarantine, ...] = tuple(table.set_aside for table in TABLES if table.set_aside)
-VIEWS: tuple[View, ...] = tuple(serve.views())
+_FOUND = gathered(lakehouse_assets)
+TABLES, QUARANTINES, VIEWS = _FOUND.tables, _FOUND.quarantines, _FOUND.views

@@ -17,23 +17,24 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from lakehouse_assets import project
 from lakehouse_assets.errors import SettingsError
 from lakehouse_assets.redaction import remember
 from lakehouse_assets.settings_sources import SPARK_TOKEN, KnownVariables, ServicesFile, token_apart
 
-PROJECT = Path(__file__).resolve().parent.parent
 SERVICES_FILE = "services.json"
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
 
 PREFIX = "LAKEHOUSE_"
-NO_SETTINGS = frozenset({"LAKEHOUSE_STATE", "LAKEHOUSE_KAFKA_JAAS", "LAKEHOUSE_TESTS_HOME"})
-"""What the services, a Java client and the tests read for themselves."""
+NO_SETTINGS = frozenset({"LAKEHOUSE_STATE", "LAKEHOUSE_KAFKA_JAAS", "LAKEHOUSE_TESTS_HOME", project.VARIABLE})
+"""What the services, a Java client, the tests and the finder of projects read for themselves."""
 
 
 def state_folder() -> Path:
-    """The private state folder: `LAKEHOUSE_HOME`, or `.lakehouse` beside the package."""
-    return Path(os.environ.get("LAKEHOUSE_HOME", PROJECT / ".lakehouse")).resolve()
+    """The private state folder: `LAKEHOUSE_HOME`, or `.lakehouse` in the project."""
+    named = os.environ.get("LAKEHOUSE_HOME")
+    return Path(named).resolve() if named else project.current().state
 
 
 class Settings(BaseSettings):

@@ -8,18 +8,35 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets_tests import PROJECT
 
 DOCUMENTS = [*sorted(PROJECT.glob("*.md")), *sorted(PROJECT.glob("docs/**/*.md"))]
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"(^|\s+)# .*|(^|\s+)#$")
+
+_OWN = "lakehouse_assets_tests/test_own_project.py::test_two_commands_fill_gold_in_an_empty_folder"
+_DG = "lakehouse_assets_tests/test_own_project.py::test_dg_lists_and_checks_the_definitions"
+OF_A_PROJECT = {
+    "lakehouse new project my_lake": _OWN,
+    "lakehouse up": _OWN,
+    "lakehouse topics send shop.orders --create < orders.jsonl": _OWN,
+    "lakehouse show gold/shop/product_days": _OWN,
+    "lakehouse show serve/shop/product_totals": _OWN,
+    "pytest": _OWN,
+    "dg list defs": _DG,
+    "dg check defs": _DG,
+}
+"""The commands of docs/projects.md, those of a new project's README among them."""
 
 DRAFTS = [
     line for line in (PROJECT / "docs/tables.md").read_text().splitlines() if line.startswith("lakehouse new table ")
 ]
 """The commands that write first drafts; the first two write what the recipe beside them shows in full."""
 
-ELSEWHERE = dict.fromkeys(DRAFTS, "lakehouse_assets_tests/test_adding_a_table.py::test_new_files_are_all_it_takes") | {
+_ADDED = "lakehouse_assets_tests/test_adding_a_table.py::test_new_files_are_all_it_takes"
+ELSEWHERE = {
+    **dict.fromkeys(DRAFTS, _ADDED),
+    **OF_A_PROJECT,
     "make setup": "makes what every test runs from; `.ci/run` begins with it",
     "make lint": "`.ci/run` runs it",
     "make test": "is this suite",

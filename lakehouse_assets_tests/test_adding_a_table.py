@@ -16,7 +16,7 @@ import pytest
 from lakehouse_assets.cli import new
 from lakehouse_assets.cli.orders import Order
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets_tests import PROJECT
 from lakehouse_assets_tests.documents import DRAFTS
 
 DOCUMENT = PROJECT / "docs/tables.md"

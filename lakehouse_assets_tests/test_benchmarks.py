@@ -14,7 +14,7 @@ from dagster import DagsterInstance
 
 from benchmarks import backfill, latency, quality
 from lakehouse_assets.engine.orchestration.sensors import tick
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets_tests import PROJECT
 from lakehouse_assets_tests.engine.lab import Lab, sale
 from lakehouse_assets_tests.engine.orchestration.test_pipelines import run
 

@@ -82,5 +82,5 @@ def test_a_view_is_an_asset_that_holds_no_days(view):
 
 
 def test_the_front_door_is_short():
-    """Adding a table changes nothing here, so it never grows."""
-    assert len(Path(definitions.__file__).read_text().splitlines()) <= 60
+    """Adding a table changes nothing here, so it never grows; a project's own is one call."""
+    assert len(Path(definitions.__file__).read_text().splitlines()) <= 15

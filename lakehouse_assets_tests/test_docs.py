@@ -11,9 +11,11 @@ import click
 import pytest
 import typer
 
+from lakehouse_assets import project
 from lakehouse_assets.access.kafka import LOGIN
 from lakehouse_assets.cli import app
-from lakehouse_assets.settings import PROJECT, Settings
+from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests import PROJECT
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]
 CLI: click.Group = typer.main.get_command(app)
@@ -104,7 +106,11 @@ def test_every_link_between_documents_leads_somewhere(document):
 
 @named(DOCUMENTS)
 def test_every_setting_exists(document):
-    known = {f"LAKEHOUSE_{name.upper()}" for name in Settings.model_fields} | {"LAKEHOUSE_STATE", LOGIN}
+    known = {f"LAKEHOUSE_{name.upper()}" for name in Settings.model_fields} | {
+        "LAKEHOUSE_STATE",
+        LOGIN,
+        project.VARIABLE,
+    }
     found = set(re.findall(r"\bLAKEHOUSE_[A-Z0-9_]*[A-Z0-9]\b", document.read_text()))
 
     assert found - known == set()

@@ -19,14 +19,16 @@ from confluent_kafka import Producer
 
 from lakehouse_assets.access import kafka as access
 from lakehouse_assets.access import s3
+from lakehouse_assets.cli import projects
 from lakehouse_assets.demo import topic
 from lakehouse_assets.engine.alerts import routing
 from lakehouse_assets.engine.contracts import compile_model
 from lakehouse_assets.engine.payload import parse_json
-from lakehouse_assets.settings import PROJECT, load
+from lakehouse_assets.settings import load
 from lakehouse_assets.silver.sales_transactions import table as sales
 from lakehouse_assets.testing import check_events
-from lakehouse_assets_tests.documents import ELSEWHERE, Block, blocks
+from lakehouse_assets_tests import PROJECT
+from lakehouse_assets_tests.documents import ELSEWHERE, OF_A_PROJECT, Block, blocks
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, sale
 from lakehouse_assets_tests.test_adding_a_table import project, written
 
@@ -115,6 +117,15 @@ def test_what_is_run_elsewhere_is_in_a_document_and_its_test_exists():
     for reason in ELSEWHERE.values():
         for path, test in re.findall(r"(\S+\.py)::(\w+)", reason):
             assert f"def {test}(" in (PROJECT / path).read_text(), reason
+
+
+def test_a_new_projects_own_readme_says_what_docs_projects_md_says():
+    """The same commands, in the same order; the test of a project runs those of its README."""
+    text = projects.texts("my_lake")["README.md"]
+    own = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    shown = [line for block in blocks("sh") if block.document == "docs/projects.md" for line in block.text.splitlines()]
+    assert own == [line for line in shown if line in own]
+    assert {*own} - {"lakehouse status"} <= {*OF_A_PROJECT}
 
 
 @named([*blocks("json")])

@@ -44,12 +44,12 @@ def backfill(
     from lakehouse_assets.engine.flow import below
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.orchestration import backfills
-    from lakehouse_assets.registry import TABLES
+    from lakehouse_assets.engine.project import registry
 
     console, asked, settings = Console(soft_wrap=True), known_table(table), started()
     lake = Lake(settings)
     wanted = backfills.parse_days(days, lake, asked)
-    tables = [asked, *(below(asked, TABLES) if downstream else ())]
+    tables = [asked, *(below(asked, registry().tables) if downstream else ())]
     if days == backfills.STALE and (unknown := backfills.stale_days(lake, asked).unknown):
         said = "the log that named the code which computed them was cleaned up"
         console.print(f"{len(unknown)} of {len(wanted)} days may be stale: {said}.")

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from importlib.util import find_spec
 
 import psutil
 
-from lakehouse_assets import settings
+from lakehouse_assets import project, settings
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services import endpoints, external, jars, java
 from lakehouse_assets.services.home import MIN_FREE_BYTES
@@ -45,6 +46,7 @@ class Finding:
 
 def examine(stack: Stack) -> Iterator[Finding]:
     """Every finding about this machine and this home."""
+    yield _project()
     yield _python()
     yield _memory()
     yield _disk(stack)
@@ -57,6 +59,14 @@ def examine(stack: Stack) -> Iterator[Finding]:
     yield from _credentials(stack)
     yield from _elsewhere(stack)
     yield from _services(stack)
+
+
+def _project() -> Finding:
+    here = project.current()
+    if here.imports_from or find_spec(here.package):
+        return Finding(Verdict.OK, "project", f"{here.package} in {here.root}")
+    do = f"Let [tool.lakehouse] in {project.FILE} name the folder with the layers"
+    return Finding(Verdict.FAIL, "project", f"there is no package {here.package} in {here.root}", do)
 
 
 def _python() -> Finding:

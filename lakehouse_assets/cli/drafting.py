@@ -13,12 +13,13 @@ from lakehouse_assets.cli.orders import Order
 from lakehouse_assets.engine.grids import DAILY, UNPARTED, Grid
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.project import Project
 
 Texts = dict[str, str]
 _IN_FILES: Final = frozenset({"T.StringType", "T.DateType", "T.TimestampType"})
 
 
-def bronze(order: Order) -> Texts:
+def bronze(order: Order, project: Project) -> Texts:
     """A source table, with the silver one over it."""
     found, grid = fields.columns(order.fields), drafts.GRID_OF.get(order.grid, DAILY)
     if order.drop:
@@ -28,42 +29,42 @@ def bronze(order: Order) -> Texts:
     text = write(order.key, origin, found, grid)
     written = drafts.silver(silver_key, order.key, found, _grid(order, grid), bool(order.drop))
     test = drafts.silver_test(silver_key, found, _grid(order, grid), is_dated=True)
-    return {_path(order.key): text, _path(silver_key): written, _test_path(silver_key): test}
+    return {_path(project, order.key): text, _path(project, silver_key): written, _test_path(project, silver_key): test}
 
 
-def silver(order: Order) -> Texts:
+def silver(order: Order, project: Project) -> Texts:
     """Events, or a dimension, of a source table that is there."""
-    [source] = _tables(order)
+    [source] = _tables(order, project)
     found, grid = fields.columns(order.fields), _grid(order, source.grid)
     is_of_files = "csv" in source.sources[0].origin_kinds
     if is_of_files:
         _check_files(order, found)
     return {
-        _path(order.key): drafts.silver(order.key, source.key, found, grid, is_of_files),
-        _test_path(order.key): drafts.silver_test(order.key, found, grid, is_dated=False),
+        _path(project, order.key): drafts.silver(order.key, source.key, found, grid, is_of_files),
+        _test_path(project, order.key): drafts.silver_test(order.key, found, grid, is_dated=False),
     }
 
 
-def gold(order: Order) -> Texts:
+def gold(order: Order, project: Project) -> Texts:
     """Answers over tables that are there."""
-    sources, grid = _tables(order), drafts.GRID_OF.get(order.grid, DAILY)
+    sources, grid = _tables(order, project), drafts.GRID_OF.get(order.grid, DAILY)
     draft_answers.check_answered(order.key, sources, grid)
     return {
-        _path(order.key): draft_answers.gold(order.key, sources, grid, order.sql),
-        _test_path(order.key): draft_answers.gold_test(order.key, sources, grid),
+        _path(project, order.key): draft_answers.gold(order.key, sources, grid, order.sql),
+        _test_path(project, order.key): draft_answers.gold_test(order.key, sources, grid),
     }
 
 
-def serve(order: Order) -> Texts:
+def serve(order: Order, project: Project) -> Texts:
     """A view over a table that is there."""
-    [source] = _tables(order)
+    [source] = _tables(order, project)
     return {
-        _path(order.key): draft_views.view(order.key, source),
-        _test_path(order.key): draft_views.view_test(order.key, source),
+        _path(project, order.key): draft_views.view(order.key, source),
+        _test_path(project, order.key): draft_views.view_test(order.key, source),
     }
 
 
-DRAFTS: Final[Mapping[str, Callable[[Order], Texts]]] = {
+DRAFTS: Final[Mapping[str, Callable[[Order, Project], Texts]]] = {
     "bronze": bronze,
     "silver": silver,
     "gold": gold,
@@ -86,18 +87,20 @@ def _check_files(order: Order, found: Sequence[Column]) -> None:
         )
 
 
-def _tables(order: Order) -> list[Table]:
-    return [_table(order, key) for key in order.sources]
+def _tables(order: Order, project: Project) -> list[Table]:
+    return [_table(order, project, key) for key in order.sources]
 
 
-def _table(order: Order, key: str) -> Table:
+def _table(order: Order, project: Project, key: str) -> Table:
     """The table of this key, from its file.
 
     Raises:
         LakehouseError: there is no such file.
     """
-    name = _path(key).removesuffix(".py").replace("/", ".")
-    if find_spec(name) is None:
+    project.make_importable()
+    layer = f"{project.package}.{key.split('/')[0]}"
+    name = f"{layer}.{drafts.module_of(key)}"
+    if find_spec(layer) is None or find_spec(name) is None:
         raise LakehouseError(
             f"there is no table {key}", where=order.key, do="`lakehouse catalog` lists the tables there are"
         )
@@ -105,9 +108,10 @@ def _table(order: Order, key: str) -> Table:
     return found
 
 
-def _path(key: str) -> str:
-    return f"lakehouse_assets/{key.split('/')[0]}/{drafts.module_of(key)}.py"
+def _path(project: Project, key: str) -> str:
+    folder = (project.imports_from or project.root).relative_to(project.root) / project.package
+    return str(folder / key.split("/")[0] / f"{drafts.module_of(key)}.py")
 
 
-def _test_path(key: str) -> str:
-    return f"lakehouse_assets_tests/{key.split('/')[0]}/test_{drafts.module_of(key)}.py"
+def _test_path(project: Project, key: str) -> str:
+    return f"{project.tests}/{key.split('/')[0]}/test_{drafts.module_of(key)}.py"

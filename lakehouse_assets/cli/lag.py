@@ -41,12 +41,13 @@ def _asked(settings: Settings) -> tuple[list[TableProgress], dict[str, Holding],
     """
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.orchestration import progress
-    from lakehouse_assets.registry import TABLES
+    from lakehouse_assets.engine.project import registry
 
+    tables = registry().tables
     with ThreadPoolExecutor() as pool:
-        far = pool.submit(progress.snapshot, settings, TABLES)
-        held = pool.submit(progress.holdings, Lake(settings), TABLES)
-        waiting = pool.submit(progress.waiting, settings, TABLES)
+        far = pool.submit(progress.snapshot, settings, tables)
+        held = pool.submit(progress.holdings, Lake(settings), tables)
+        waiting = pool.submit(progress.waiting, settings, tables)
         return far.result(), held.result(), waiting.result()
 
 

@@ -1,4 +1,4 @@
-"""`lakehouse new table`: first drafts of a table's file and its test, ready to run and to be changed."""
+"""`lakehouse new`: first drafts of a table's file and its test, ready to run and to be changed; and of a project."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lakehouse_assets import project
+from lakehouse_assets.cli import projects
 from lakehouse_assets.cli.orders import Order
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Write first drafts.", no_args_is_help=True)
     group.callback()(_drafts)
     group.command()(table)
+    group.command()(projects.project)
     app.add_typer(group, name="new")
 
 
@@ -44,33 +47,42 @@ def table(
     """Write a first draft of a table's file and its test; both run as they are."""
     order = Order(key, topic, drop, tuple(source), kind, grid, sql, fields)
     console = Console(soft_wrap=True)
-    for path, text in write(PROJECT, drafted(order)).items():
+    here = project.current()
+    for path, text in write(here.root, drafted(order, here)).items():
         console.print(f"wrote {path} ({len(text.splitlines())} lines)", highlight=False, markup=False)
     console.print("Change columns, rules and transform; then `lakehouse catalog --write`.")
 
 
-def drafted(order: Order) -> dict[str, str]:
-    """The drafts' text by path in the project.
+def drafted(order: Order, of: Project | None = None) -> dict[str, str]:
+    """The drafts' text by path in a project, the one of this process without another.
 
     Raises:
         LakehouseError: the key or the options make no table; says which do.
     """
     order.check()
-    from lakehouse_assets.cli import drafting
+    from lakehouse_assets.cli import drafting, import_order
 
-    return drafting.DRAFTS[order.layer](order)
+    of = of or project.current()
+    texts = drafting.DRAFTS[order.layer](order, of)
+    return {path: import_order.of_package(text, of.package) for path, text in texts.items()}
 
 
-def write(project: Path, texts: Mapping[str, str]) -> Mapping[str, str]:
-    """Writes the drafts; none when one of them exists already.
+def write(root: Path, texts: Mapping[str, str]) -> Mapping[str, str]:
+    """Writes the drafts, and an `__init__.py` in a folder that is new; none when one of them exists already.
 
     Raises:
         LakehouseError: a file is there already.
     """
     for path in texts:
-        if (project / path).exists():
+        if (root / path).exists():
             raise LakehouseError("the file exists already", where=path, do="Choose another key, or change that file")
     for path, text in texts.items():
-        (project / path).parent.mkdir(exist_ok=True)
-        (project / path).write_text(text)
+        _make_package((root / path).parent)
+        (root / path).write_text(text)
     return texts
+
+
+def _make_package(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text(f'"""{folder.name.capitalize()}: one table a file."""\n')

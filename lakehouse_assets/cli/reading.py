@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from lakehouse_assets import project
 from lakehouse_assets.cli.tables import TABLE, started
 from lakehouse_assets.errors import LakehouseError
-from lakehouse_assets.settings import PROJECT
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from lakehouse_assets.settings import Settings
-
-CATALOG = PROJECT / "docs" / "catalog.md"
+CATALOG = Path("docs", "catalog.md")
+"""Where a project keeps its own."""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,10 +33,11 @@ def show(
 ) -> None:
     """Show rows of a table, a view or a quarantine; reads without Spark. Wide rows are shown as blocks."""
     from lakehouse_assets.cli import rows
+    from lakehouse_assets.reading import read
 
-    settings = started()
+    started()
     with Console(stderr=True).status(f"Reading {table}"):
-        found = _read(settings, table, where, limit)
+        found = read(table, where=where, limit=limit)
     if columns:
         found = found.select(chosen(table, columns, found.column_names))
     if as_json or as_csv:
@@ -47,18 +45,6 @@ def show(
         return
     console = Console()
     console.print(rows.shown(f"{table} ({found.num_rows} rows shown)", found, console.width))
-
-
-def _read(settings: Settings, key: str, where: str, limit: int) -> pa.Table:
-    """The rows of a view by its own SQL; those of a table by its log alone, without the tables' files."""
-    from lakehouse_assets.engine.display.table_reading import read_table
-    from lakehouse_assets.engine.history.lake import Lake
-
-    if key.startswith("serve/"):
-        from lakehouse_assets import serve
-
-        return serve.read(key, where=where, limit=limit)
-    return read_table(Lake(settings), key, where, limit)
 
 
 def chosen(table: str, columns: str, known: Sequence[str]) -> list[str]:
@@ -78,11 +64,14 @@ def catalog(
 ) -> None:
     """Print what is known of every table: grain, source, owner, columns, rules, freshness."""
     from lakehouse_assets.engine.display import catalog as pages
-    from lakehouse_assets.registry import TABLES, VIEWS
+    from lakehouse_assets.engine.project import registry
 
-    text = pages.catalog((*TABLES, *VIEWS))
+    found = registry()
+    text = pages.catalog((*found.tables, *found.views))
     if not write:
         typer.echo(text, nl=False)
         return
-    CATALOG.write_text(text)
-    Console(soft_wrap=True).print(f"Wrote {CATALOG}")
+    path = project.current().root / CATALOG
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    Console(soft_wrap=True).print(f"Wrote {path}")

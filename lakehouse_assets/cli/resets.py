@@ -32,11 +32,11 @@ def reset(
 ) -> None:
     """Delete a table and what lives on it, to start over: the next batch begins where LAKEHOUSE_FIRST_START says."""
     from lakehouse_assets.engine.history.lake import Lake
+    from lakehouse_assets.engine.project import registry
     from lakehouse_assets.engine.upkeep import resets
-    from lakehouse_assets.registry import TABLES
 
     console, asked, settings = Console(soft_wrap=True), known_table(table), started()
-    tables = resets.affected(asked, TABLES)
+    tables = resets.affected(asked, registry().tables)
     console.print(shown(resets.doomed(Lake(settings), tables)))
     if not yes:
         confirm(table)

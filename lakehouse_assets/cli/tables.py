@@ -39,9 +39,10 @@ def provenance(
     """Show the exact Kafka offsets, or dropped files, in a version of a table."""
     from lakehouse_assets.engine.history.lake import Lake
     from lakehouse_assets.engine.history.provenance import by_source, ledger_at
-    from lakehouse_assets.registry import TABLES
+    from lakehouse_assets.engine.project import registry
 
-    lake, known = Lake(started()), next((each for each in TABLES if each.key == table), None)
+    tables = registry().tables
+    lake, known = Lake(started()), next((each for each in tables if each.key == table), None)
     found = ledger_at(lake, table, version)
     for origin, position in by_source(lake, known, found.position).items():
         Console(soft_wrap=True).print(ranges(table, found, position, origin))
@@ -94,17 +95,17 @@ def maintain(
 ) -> None:
     """Compact crowded days and delete files that no kept version needs; exit code 1 when something was not done."""
     from lakehouse_assets.engine.history.lake import Lake
+    from lakehouse_assets.engine.project import registry
     from lakehouse_assets.engine.sessions import connect
     from lakehouse_assets.engine.upkeep.maintenance import maintain as upkeep
     from lakehouse_assets.engine.writing.engine import Engine
-    from lakehouse_assets.registry import TABLES
 
-    settings, run_id = started(), str(uuid4())
-    chosen = [known_table(table)] if table else TABLES
+    settings, run_id, tables = started(), str(uuid4()), registry().tables
+    chosen = [known_table(table)] if table else tables
     session = connect(settings, run_id)
     try:
         engine = Engine(settings, Lake(settings), session, run_id)
-        done = [each for one in chosen for each in upkeep(engine, one, TABLES, dry_run=dry_run)]
+        done = [each for one in chosen for each in upkeep(engine, one, tables, dry_run=dry_run)]
     finally:
         session.stop()
     Console(soft_wrap=True).print(kept(done, dry_run=dry_run))
@@ -144,10 +145,10 @@ def known_table(key: str) -> Table:
     Raises:
         LakehouseError: there is none; names those there are.
     """
-    from lakehouse_assets.registry import TABLES
+    from lakehouse_assets.engine.project import registry
 
-    for table in TABLES:
-        if table.key == key:
-            return table
-    known = ", ".join(table.key for table in TABLES)
+    tables = {table.key: table for table in registry().tables}
+    if key in tables:
+        return tables[key]
+    known = ", ".join(tables) or "(this project has none yet)"
     raise LakehouseError("there is no such table", where=key, do=f"Give one of: {known}")

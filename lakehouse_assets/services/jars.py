@@ -1,11 +1,13 @@
 """Every jar by Ivy: resolves `ivy.xml` with the Ivy inside pyspark, on the bundled Java runtime.
 
-`python -m lakehouse_assets.services.jars` fills `<sys.prefix>/share/lakehouse/jars/{spark,kafka,compile}` and compiles
-Delta's log store into `jars/spark`. A second run does nothing until `ivy.xml` or the log store changes.
+`lakehouse up`, or `python -m lakehouse_assets.services.jars`, fills `<sys.prefix>/share/lakehouse/jars/`, below it
+`spark`, `kafka` and `compile`, and compiles Delta's log store into `spark`. A second run does nothing until `ivy.xml`
+or the log store changes. All projects of one Python environment share them.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -27,6 +29,7 @@ from lakehouse_assets.services.java import java, properties
 BILL_OF_MATERIALS = Path(__file__).with_name("ivy.xml")
 PROCESSES = ("spark", "kafka", "compile")
 STAMP = "stamp.json"
+LOCK = "lock"
 RESOLVE_TIMEOUT_SECONDS = 900
 TRUST_STORE_PASSWORD = "changeit"
 IVY_SETTINGS = """<ivysettings>
@@ -46,7 +49,7 @@ def pyspark_jars() -> Path:
     """The jars that pyspark ships."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise ServiceError("pyspark is missing", where="jars", do="Run `make setup`")
+        raise ServiceError("pyspark is missing", where="jars", do="Install the project again")
     return Path(spec.origin).parent / "jars"
 
 
@@ -69,7 +72,7 @@ def classpath(process: str) -> str:
         raise ServiceError(
             f"jars are missing from {folder() / process}: {named}",
             where=process,
-            do="Run `make setup` (or `python -m lakehouse_assets.services.jars`)",
+            do="Run `lakehouse up`, which fetches them (or `python -m lakehouse_assets.services.jars`)",
         )
     return str(folder() / process / "*")
 
@@ -80,9 +83,20 @@ def resolve() -> bool:
     Raises:
         ServiceError: Ivy could not resolve; the message holds its reason.
     """
-    if not any(missing(process) for process in PROCESSES):
+    if is_complete():
         return False
     folder().mkdir(parents=True, exist_ok=True)
+    with (folder() / LOCK).open("w") as lock:
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+        return not is_complete() and _fetch()
+
+
+def is_complete() -> bool:
+    """Whether every jar is there."""
+    return not any(missing(process) for process in PROCESSES)
+
+
+def _fetch() -> bool:
     with tempfile.TemporaryDirectory(dir=folder()) as work, ThreadPoolExecutor() as pool:
         options = _network_options(Path(work))
         list(pool.map(lambda process: _retrieve(process, Path(work), options), PROCESSES))
@@ -118,7 +132,7 @@ def _retrieve(process: str, work: Path, options: list[str]) -> None:
         raise ServiceError(
             f"Ivy could not resolve the {process} jars: {_reason(done.stdout + done.stderr)}",
             where="jars",
-            do="Check the network, the proxy and SSL_CERT_FILE, then run `make setup` again",
+            do="Check the network, the proxy and SSL_CERT_FILE, then try again",
         )
 
 

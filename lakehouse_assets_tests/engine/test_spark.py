@@ -12,7 +12,8 @@ from dagster._serdes import serialize_value
 from pydantic import SecretStr
 from pyspark.errors.exceptions.connect import NumberFormatException
 
-from lakehouse_assets.definitions import definitions
+import lakehouse_assets
+from lakehouse_assets.building import build_definitions
 from lakehouse_assets.engine.meaning import MEANING, strange
 from lakehouse_assets.engine.spark import SparkConnect, connect
 from lakehouse_assets.errors import SettingsError, UnavailableError
@@ -69,7 +70,7 @@ def test_no_snapshot_that_dagster_keeps_holds_a_token(monkeypatch, tmp_path):
     """It stood there 38 times: in the database, and in the UI's launchpad."""
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path))
     monkeypatch.setenv("SPARK_REMOTE", "sc://host.example:443/;token=hunter2;use_ssl=true")
-    repository = definitions().get_repository_def()
+    repository = build_definitions(lakehouse_assets).get_repository_def()
     kept = [RepositorySnap.from_def(repository), *(job.get_job_snapshot() for job in repository.get_all_jobs())]
 
     assert not [each for each in map(serialize_value, kept) if "hunter2" in each or "host.example" in each]

@@ -21,7 +21,8 @@ from pyspark.sql import SparkSession
 from lakehouse_assets.engine.spark import connect
 from lakehouse_assets.services import endpoints
 from lakehouse_assets.services.stack import Stack
-from lakehouse_assets.settings import PROJECT, load
+from lakehouse_assets.settings import load
+from lakehouse_assets_tests import PROJECT
 from lakehouse_assets_tests.services import secrets
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]

@@ -59,7 +59,7 @@ def test_a_changed_bill_of_materials_is_resolved_again(resolved, monkeypatch, tm
 def test_a_missing_jar_is_one_line_that_names_it_and_says_what_to_do(resolved):
     (resolved / "spark" / "b-2.jar").unlink()
 
-    with pytest.raises(ServiceError, match=r"b-2\.jar.*make setup") as raised:
+    with pytest.raises(ServiceError, match=r"b-2\.jar.*lakehouse up") as raised:
         jars.classpath("spark")
 
     assert "\n" not in str(raised.value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,10 +13,11 @@ from pyspark.errors import PySparkException
 from lakehouse_assets.engine.history import holds, segments
 from lakehouse_assets.engine.history.holds import Hold
 from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.project import code_version
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.publication import RefusedError
 from lakehouse_assets.errors import BrokenContractError, LakehouseError, LossError, PlanError, UnavailableError
-from lakehouse_assets.settings import PROJECT, Settings
+from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import RunRecord
@@ -144,12 +144,5 @@ def hold(settings: Settings, tried: Sequence[RunRecord], now: datetime) -> str |
     return f"try {len(tried)} failed (run {last.dagster_run.run_id[:8]}); the next one in {left:.0f} s"
 
 
-def _code_version() -> str:
-    digest = hashlib.sha256()
-    for path in sorted((PROJECT / "lakehouse_assets").rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-CODE_VERSION = _code_version()
+CODE_VERSION = code_version()
 """Of everything that a run imports: a hold does not outlive it."""

@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 from pandera.pyspark import Field
 from typer.testing import CliRunner
 
-from lakehouse_assets import serve
+from lakehouse_assets import reading as light
 from lakehouse_assets.cli import app
 from lakehouse_assets.engine.display import reading, table_reading
 from lakehouse_assets.engine.history import lake as lakes
@@ -106,7 +106,7 @@ def test_quarantined_rows_beyond_the_tables_position_are_not_read(lake):
 def test_one_command_shows_any_table_or_view(lake, monkeypatch):
     """Rows, a condition, a limit; the same reader serves Python."""
     monkeypatch.setenv("LAKEHOUSE_S3_ENDPOINT", "http://127.0.0.1:9")
-    for module in (serve, lakes):
+    for module in (light, lakes):
         monkeypatch.setattr(module, "Lake", lambda _settings: lake)
     shown = CliRunner().invoke(app, ["show", view.key, "--where", "orders = 2"])
     one = CliRunner().invoke(app, ["show", KEY, "--limit", "1"])
@@ -115,4 +115,4 @@ def test_one_command_shows_any_table_or_view(lake, monkeypatch):
     assert "(1 rows shown)" in shown.stdout
     assert "4711" in shown.stdout
     assert "(1 rows shown)" in one.stdout
-    assert serve.read(view.key, where="orders = 2").to_pylist() == reading.read_view(lake, view).to_pylist()
+    assert light.read(view.key, where="orders = 2").to_pylist() == reading.read_view(lake, view).to_pylist()
