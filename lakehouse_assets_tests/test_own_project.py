@@ -139,10 +139,11 @@ def test_two_commands_fill_gold_in_an_empty_folder(filled):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_projects_tests_start_a_spark_of_their_own_where_none_runs(lake):
-    """With no service up, and nothing of it is left."""
-    assert re.search(r"\b4 passed", shell(lake, PYTEST))
-    assert not (lake / ".lakehouse").exists()
+def test_a_projects_tests_start_a_spark_of_their_own_where_none_runs(tmp_path):
+    """Nothing was ever up, and nothing of it is left."""
+    lakehouse(tmp_path, "new project other_lake")
+    assert re.search(r"\b4 passed", shell(tmp_path, PYTEST))
+    assert not (tmp_path / ".lakehouse").exists()
 
 
 @pytest.mark.slow
