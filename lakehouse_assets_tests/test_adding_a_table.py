@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shlex
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,13 +12,12 @@ from lakehouse_assets.cli import new
 from lakehouse_assets.cli.orders import Order
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets_tests import PROJECT
+from lakehouse_assets_tests.copies import COPIED, DOCUMENT, Copy, documented, files
 from lakehouse_assets_tests.documents import DRAFTS
 
-DOCUMENT = PROJECT / "docs/tables.md"
 KAFKA_TABLE_LINES = 120
 GOLD_TABLE_LINES = 80
 """Most lines that a recipe may take, files and tests together, as ruff formats them."""
-COPIED = ("lakehouse_assets", "lakehouse_assets_tests", "pyproject.toml")
 SHOWN_IN_FULL = 2
 """So many of the document's drafts come first; their tables are the recipe's own."""
 OTHER_DRAFTS = (
@@ -67,50 +61,23 @@ print(json.dumps({
 def project(tmp_path_factory) -> Path:
     """A copy of the project with the document's files and the drafts."""
     folder = tmp_path_factory.mktemp("project")
-    for name in COPIED:
-        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        copy(PROJECT / name, folder / name)
-    put(folder, recipe())
+    copy = Copy.of_project(folder, LAKEHOUSE_HOME=str(folder / "home"))
+    copy.put(recipe())
     for command in [*DRAFTS[SHOWN_IN_FULL:], *OTHER_DRAFTS]:
-        run(folder, "-c", "from lakehouse_assets.cli import main; main()", *shlex.split(command)[1:])
-    put(folder, {path: text for path, text in written().items() if path not in recipe()})
+        copy.draft(command)
+    copy.put({path: text for path, text in documented().items() if path not in recipe()})
     return folder
-
-
-def put(folder: Path, texts: dict[str, str]) -> None:
-    """New files; one that is there already must be what the document shows."""
-    for path, text in texts.items():
-        assert not (folder / path).exists() or (folder / path).read_text() == text, path
-        (folder / path).write_text(text)
 
 
 def recipe() -> dict[str, str]:
     """The files of the recipe from a topic to gold: their text by path."""
-    return _files(DOCUMENT.read_text().split("\n## ")[1])
-
-
-def written() -> dict[str, str]:
-    """The document's code blocks that begin with a path: the file's text by path."""
-    return _files(DOCUMENT.read_text())
-
-
-def _files(text: str) -> dict[str, str]:
-    return dict(re.findall(r"```(?:python|sql)\n(?:#|--) (lakehouse_assets\S+)\n(.*?)```", text, re.DOTALL))
+    return files(DOCUMENT.read_text().split("\n## ")[1])
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> str:
     """A Python of its own in the copy; fails with its output."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder), "LAKEHOUSE_HOME": str(folder / "home")} | environment,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    own = {"PYTHONPATH": str(folder), "LAKEHOUSE_HOME": str(folder / "home")}
+    return Copy(folder, own | environment).run(*arguments)
 
 
 def added(folder: Path) -> list[str]:
@@ -168,7 +135,7 @@ def test_the_files_are_in_the_projects_style_and_few_lines(project: Path):
 def test_the_recipes_own_tests_pass(project: Path, stack):
     """They run as a reader would run them, against the session's Spark."""
     tests = [path for path in added(project) if "/test_" in path]
-    assert len(tests) >= len(written()) / 2
+    assert len(tests) >= len(documented()) / 2
 
     said = run(
         project, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, LAKEHOUSE_TESTS_HOME=str(stack.settings.home)

@@ -28,9 +28,10 @@ from lakehouse_assets.settings import load
 from lakehouse_assets.silver.sales_transactions import table as sales
 from lakehouse_assets.testing import check_events
 from lakehouse_assets_tests import PROJECT
+from lakehouse_assets_tests.copies import documented
 from lakehouse_assets_tests.documents import ELSEWHERE, OF_A_PROJECT, Block, blocks
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, sale
-from lakehouse_assets_tests.test_adding_a_table import project, written
+from lakehouse_assets_tests.test_adding_a_table import project
 
 __all__ = ["project"]
 
@@ -147,7 +148,7 @@ def test_toml_is_taken_as_the_routes_of_the_alerts(block, tmp_path):
 def test_python_can_be_compiled(block):
     """And is run by one of the tests below, or with the recipe's project."""
     assert ast.parse(block.text).body
-    in_recipe = block.text.startswith("# lakehouse_assets") and block.text.split("\n", 1)[0][2:] in written()
+    in_recipe = block.text.startswith("# lakehouse_assets") and block.text.split("\n", 1)[0][2:] in documented()
     assert in_recipe or "class Payment(" in block.text or "def test_" in block.text
 
 

@@ -73,9 +73,10 @@ class Target:
         properties = _PROPERTIES | retention | ({"delta.appendOnly": "true"} if append_only else {})
         shown = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
         parted = f"PARTITIONED BY ({', '.join(by)})" if by else ""
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.sql} ({ddl(schema)}) USING delta {parted} TBLPROPERTIES ({shown})"
-        )
+        with by_whoever_comes_first():
+            self.spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {self.sql} ({ddl(schema)}) USING delta {parted} TBLPROPERTIES ({shown})"
+            )
         if not self.exists():
             self._create_anew(schema, properties, by)
 
@@ -243,6 +244,16 @@ def configured(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[Non
     finally:
         for name in settings:
             spark.conf.unset(name)
+
+
+@contextmanager
+def by_whoever_comes_first() -> Iterator[None]:
+    """For what any writer may do: whoever comes second finds it done."""
+    try:
+        yield
+    except PySparkException as error:
+        if not is_conflict(error):
+            raise
 
 
 def is_conflict(error: Exception) -> bool:
