@@ -142,6 +142,36 @@ def stale(shop: Shop) -> int:
     return (int(days[1]) if days else 0) - (int(along[1]) if along else 0)
 
 
+def test_orders_with_their_lines(services, tmp_path):
+    """One bad line of a good order is set aside alone; an order that comes again is one of losers, line by line."""
+    shop, keys = Shop.opened(services, tmp_path), ("bronze/sales/orders", "silver/sales/order_lines")
+    for key in keys:
+        shop.add(key)
+    shop.tested(keys[1])
+    topic, orders = shop.topic("orders"), [order(number) for number in range(9)]
+    with shop.working() as at_work:
+        for batch in (orders[:6], orders[4:]):
+            shop.send(topic, *batch)
+            shop.run(at_work, keys[0])
+
+    lines = [(each["OrderNo"], no, line) for each in orders for no, line in enumerate(each["lines"])]
+    good = [(order_no, no, line) for order_no, no, line in lines if isinstance(line["units"], int)]
+    assert shop.rows(keys[1], '"OrderNo", line_no, sku, units, cardinality(losers) AS again') == sorted(
+        ({"OrderNo": order_no, "line_no": no, **line, "again": int(order_no in "45")} for order_no, no, line in good),
+        key=repr,
+    )
+    aside = shop.rows(f"{keys[1]}_quarantine", '"offset", line, reasons')
+    sent = [each["lines"] for each in orders[:6] + orders[4:]]
+    assert len(aside) == sum(sum(line["units"] == "x" for line in each) if each else 1 for each in sent)
+    assert {reason.split(":")[0] for each in aside for reason in each["reasons"]} == {"lines[].units", "lines"}
+
+
+def order(number: int) -> dict[str, Any]:
+    """Of no lines to three; the second line of every other order has no number of units."""
+    lines = [{"sku": f"p{no}", "units": "x" if no == 1 and number % 2 else no + 1} for no in range(number % 4)]
+    return {"OrderNo": str(number), "At": f"2026-01-0{1 + number % 3}T10:00:00Z", "lines": lines}
+
+
 def test_avro_from_a_topic_to_gold(shop: Shop):
     keys = ("bronze/shop/orders", "silver/shop/orders", "gold/shop/daily_orders")
     for key in keys:

@@ -1,14 +1,15 @@
 """What the engine asks of every table, of whichever kind. The answers are in `engine/kinds/`, one file for each kind.
 
 Nothing outside that room asks a table what kind it is: what is true of some kinds only has an answer here that says
-nothing, and the kind says otherwise.
+nothing, and the kind says otherwise. `days` are partitions of the table's own grid, whatever it is; the other words are
+explained in docs/how_it_works.md.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql.types import StructType
@@ -17,7 +18,7 @@ from lakehouse_assets.engine.contracts import Contract
 from lakehouse_assets.engine.grids import DAILY, Grid, Partition
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.history.versions import REBUILDS
-from lakehouse_assets.engine.naming import check_key
+from lakehouse_assets.engine.named import Named
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.upstreams import Upstream
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
@@ -39,44 +40,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Table(ABC):
-    """What every table has; `key` is `layer/domain/table`."""
-
-    key: str
-    owner: str
-    description: str
-    freshness_hours: float | None = field(default=24.0, kw_only=True)
-    """The table is stale, in Dagster and for the alerts, when nothing changed for so long; None promises nothing."""
-
-    def __post_init__(self) -> None:
-        check_key(self.key)
-
-    @property
-    def asset_key(self) -> AssetKey:
-        """The Dagster asset key, `[layer, domain, table]`."""
-        from dagster import AssetKey
-
-        return AssetKey(self.key.split("/"))
-
-    @property
-    def layer(self) -> str:
-        """bronze, silver, gold or serve."""
-        return self.key.split("/")[0]
-
-    @property
-    def domain(self) -> str:
-        """What it is about; the assets of a domain are a group in Dagster's graph."""
-        return self.key.split("/")[1]
-
-    @property
-    def name(self) -> str:
-        """The key as an identifier, e.g. `silver_sales_transactions`."""
-        return self.key.replace("/", "_")
-
-    @property
-    def quarantine(self) -> str:
-        """The key of the table's quarantine."""
-        return f"{self.key}_quarantine"
+class Table(Named, ABC):
+    """What every table is asked."""
 
     @property
     @abstractmethod
@@ -194,11 +159,6 @@ class Table(ABC):
         return False
 
     @property
-    def quarantine_parted_by(self) -> tuple[str, ...]:
-        """The columns that its quarantine's folders are parted by."""
-        return self.grid.columns if self.quarantined_by_day else ()
-
-    @property
     def coordinate(self) -> tuple[str, ...]:
         """The columns that tell its rows' records apart, or their lines."""
         return COORDINATE
@@ -265,15 +225,15 @@ class Table(ABC):
         return f"one row per {', '.join(f'`{name}`' for name in self.full_grain)}"
 
     @property
+    def freshness_said(self) -> str:
+        """How long it may stay without a change."""
+        return f"a change every {self.freshness_hours:g} hours" if self.freshness_hours else "none promised"
+
+    @property
     def fed_said(self) -> str:
         """How rows come into it."""
         watches = " and ".join(f"watch_{source.origin_name}" for source in self.sources)
         return f"Filled by itself from {', '.join(self.made_from)}: by {watches}, among the sensors"
-
-    @property
-    def freshness_said(self) -> str:
-        """How long it may stay without a change."""
-        return f"a change every {self.freshness_hours:g} hours" if self.freshness_hours else "none promised"
 
     def rules_said(self) -> Iterator[str]:
         """Its rules, each as `name: what it says`, for a list."""

@@ -1,4 +1,9 @@
-"""The kinds of table: one file each, the same questions answered in each. What a table's file declares is of one."""
+"""The kinds of table: one file each, the same questions answered in each. What a table's file declares is of one.
+
+A new kind is a file here and its test: a subclass of `Table`, or of a kind whose rows come about in the same way (see
+`dimension`). It says at least `lives_on` (or `sources`), `code_version`, `increment`, `rebuild`, `full_grain`, `told`
+and its columns; what it leaves out is answered by `Table`. Tables may import it from its own file.
+"""
 
 from lakehouse_assets.engine.kinds.answer import AnswerTable
 from lakehouse_assets.engine.kinds.dimension import DimensionTable

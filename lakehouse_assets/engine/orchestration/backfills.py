@@ -1,4 +1,7 @@
-"""Backfills asked for by name and days: what they would touch, their start through Dagster, and how far they are."""
+"""Backfills asked for on the command line: what they would touch, their start through Dagster, and how far they are.
+
+What the UI offers to be backfilled begins where `beginnings` says.
+"""
 
 from __future__ import annotations
 

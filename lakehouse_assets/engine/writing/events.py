@@ -146,11 +146,8 @@ def _redo(engine: Engine, table: EventTable, days: Sequence[Partition], audits: 
         return None
     where = table.grid.where(passed)
     rows, published = rows.where(where), counted.without({*days} - {*passed})
-    had, bad = (
-        engine.lake.rows_in(table.quarantine, passed),
-        with_failing(set_aside(table, found.rows), found).where(where),
-    )
-    if had:
+    bad = with_failing(set_aside(table, found.rows), found).where(where)
+    if had := engine.lake.rows_in(table.quarantine, passed):
         aside = delta.read(engine.spark, engine.lake, table.quarantine, where=where, slices=held)
         bad = quarantine.kept(table, aside, bad)
     return Publication(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import delta, quarantine, turns
+from lakehouse_assets.engine.writing import delta, layout, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import Change
@@ -170,7 +170,7 @@ def publish_planned(spark: SparkSession, lake: Lake, planned: Publication) -> tu
 
 
 def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
-    _require_parted(lake, publication.table)
+    layout.check(lake, publication.table)
     _require_standing(lake, publication)
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
@@ -195,21 +195,6 @@ def _close(spark: SparkSession, lake: Lake, publication: Publication) -> None:
         else:
             target = delta.Target(spark, lake, table.quarantine)
             quarantine.say(target, settled, delta.Transaction(table.quarantine, number))
-
-
-def _require_parted(lake: Lake, table: Table) -> None:
-    """Lets a table pass that lies as its file says."""
-    held, declared = lake.parted_by(table.key), tuple(table.grid.columns)
-    if held not in (None, declared):
-        raise ContractError(
-            f"the table is parted by {_listed(held or ())}, its file says by {_listed(declared)}: no row was written",
-            where=table.key,
-            do=f"Run `lakehouse reset {table.key}` to have it made anew, with all above it; or take the change back",
-        )
-
-
-def _listed(columns: Sequence[str]) -> str:
-    return ", ".join(columns) or "nothing"
 
 
 def _require_standing(lake: Lake, publication: Publication) -> None:
@@ -261,7 +246,8 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
         return
     rows, target = publication.quarantined, delta.Target(spark, lake, publication.table.quarantine)
     if rows is not None:
-        target.create(rows.schema, by=publication.table.quarantine_parted_by)
+        table = publication.table
+        target.create(rows.schema, by=table.grid.columns if table.quarantined_by_day else ())
     said = replace(publication.statement, planned_from=lake.version(target.key), quarantine_transaction=-1)
     said = quarantine.open_statement(said) if publication.opens else said
     quarantine.write(target, rows, publication.quarantine_where, said, publication.quarantine_transaction)

@@ -1,5 +1,8 @@
 """The quarantine of a table: rows set aside with their coordinate and every rule they broke.
 
+Here they are placed, kept and settled. Their reasons are made in `verdicts.set_aside`, of records on which code fails
+in `failing`, and of records that cannot land in `judging.date_records`.
+
 It is written before its table. Rows beyond the table's position are what a run left behind that died in between: they
 are not shown, and the next batch takes their place. A rebuild or a replay adds rows to the quarantine before its table
 and takes rows out of it afterwards, so that a coordinate may be in both for a moment and is never in neither. A run
