@@ -58,14 +58,14 @@ class Shop:
     def add(self, *keys: str, document: str = "") -> None:
         """Tables, in the order of the flow; holds `git diff` to one file and its test for each.
 
-        A draft of bronze brings its silver with it, and the test of that one.
+        A draft of bronze brings its silver with it, and the tests of both.
         """
         mine = [self.key(each) for each in keys]
         changed = self.copy.add(*mine, written=self.written(document), drafts=self.drafts)
         tables = [path for path in changed if path.startswith("lakehouse_assets/") and path.endswith(".py")]
         drafted = [each for each in tables if each.replace("/bronze/", "/silver/") in {*tables} - {each}]
         assert len(tables) == len(mine) + len(drafted), changed
-        tests = [test_of(each) for each in tables if each not in drafted]
+        tests = [*map(test_of, tables)]
         assert {*changed} - {*tables, *tests} <= {each.replace(".py", ".sql") for each in tables}
         assert {*tests} <= {*changed}, changed
 

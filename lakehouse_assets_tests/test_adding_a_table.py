@@ -15,7 +15,7 @@ from lakehouse_assets_tests import PROJECT
 from lakehouse_assets_tests.copies import COPIED, DOCUMENT, Copy, documented, files
 from lakehouse_assets_tests.documents import DRAFTS
 
-KAFKA_TABLE_LINES = 120
+KAFKA_TABLE_LINES = 140
 GOLD_TABLE_LINES = 80
 """Most lines that a recipe may take, files and tests together, as ruff formats them."""
 SHOWN_IN_FULL = 2
@@ -125,7 +125,7 @@ def test_the_files_are_in_the_projects_style_and_few_lines(project: Path):
     lines = {path: len(text.splitlines()) for path, text in recipe().items()}
     gold = sum(count for path, count in lines.items() if "/gold/" in path)
     kafka = sum(lines.values()) - gold
-    assert len(lines) == 5
+    assert len(lines) == 6
     print(f"lines to add a Kafka table (bronze, silver, test): {kafka}; a gold table (file, test): {gold}")  # noqa: T201
     assert kafka <= KAFKA_TABLE_LINES
     assert gold <= GOLD_TABLE_LINES

@@ -29,7 +29,12 @@ def bronze(order: Order, project: Project) -> Texts:
     text = write(order.key, origin, found, grid)
     written = drafts.silver(silver_key, order.key, found, _grid(order, grid), bool(order.drop))
     test = drafts.silver_test(silver_key, found, _grid(order, grid), is_dated=True)
-    return {_path(project, order.key): text, _path(project, silver_key): written, _test_path(project, silver_key): test}
+    return {
+        _path(project, order.key): text,
+        _test_path(project, order.key): drafts.bronze_test(order.key, found, grid, bool(order.drop)),
+        _path(project, silver_key): written,
+        _test_path(project, silver_key): test,
+    }
 
 
 def silver(order: Order, project: Project) -> Texts:

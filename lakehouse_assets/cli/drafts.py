@@ -68,6 +68,24 @@ def event_time() -> Column:
 
 ''')
 
+_BRONZE_TEST: Final = Template('''\
+"""$title as $come."""
+
+from __future__ import annotations
+
+${imports}import pytest
+
+from lakehouse_assets.bronze.$module import table
+from lakehouse_assets.testing import bronze_rows
+
+
+@pytest.mark.services
+def test_a_record_falls_on_the_${unit}_of_its_time(spark):
+    """Its own, where a field says it, or when it was sent."""
+    [row] = bronze_rows(table, spark, [{$sent}]).collect()
+    assert row["$column"] == $partition
+''')
+
 _SILVER: Final = Template('''\
 """$title, $once.
 
@@ -168,6 +186,21 @@ def drop(key: str, prefix: str, fields: Sequence[Column], grid: Grid) -> str:
         given_time="    event_time=event_time,\n" if time else "",
         required=", ".join(f'"{each.name}"' for each in fields) + ("," if len(fields) == 1 else ""),
         grid=_grid_line(grid),
+    )
+
+
+def bronze_test(key: str, fields: Sequence[Column], grid: Grid, is_of_files: bool) -> str:
+    """The test of a bronze draft."""
+    time = next((each for each in fields if each.is_time), None)
+    held = python(grid.at(_HAPPENED if time else _SENT))
+    return _BRONZE_TEST.substitute(
+        names(key),
+        come="dropped" if is_of_files else "landed",
+        imports=dates_import(held),
+        unit=grid.unit,
+        column=grid.column,
+        sent=f'"{time.name}": {time.dtype.sent}' if time else "",
+        partition=held,
     )
 
 

@@ -50,7 +50,7 @@ def test_drafts_of_any_fields_are_python_and_declare_each_field_once(names: list
     text = ", ".join(f"{name}: {word}" for name, word in zip(names, words, strict=False))
     files = new.drafted(Order("bronze/shop/orders", topic="shop.orders", grid=grid, fields=text))
 
-    bronze, silver, test = (ast.parse(each) for each in files.values())
+    bronze, _, silver, test = (ast.parse(each) for each in files.values())
     [model] = [each for each in silver.body if isinstance(each, ast.ClassDef)]
     declared = {ast.unparse(each.target): ast.unparse(each.annotation) for each in model.body[1:]}  # type: ignore[attr-defined]
     assert [*declared] == names

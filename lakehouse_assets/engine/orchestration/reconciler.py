@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -58,9 +57,10 @@ def reconciler(tables: Sequence[Table], views: Sequence[Table], settings: Settin
         description="Reports commits to Dagster that no run reported, e.g. because it was killed in between.",
     )
     def reconcile(context: SensorEvaluationContext) -> SensorResult:
+        nonlocal loaded
         with shielded():
             found = _reconciled(context, tables, views)
-            _reload_where_moved(load(), loaded)
+            loaded = _loaded_anew(load(), loaded)
             return found
 
     return reconcile
@@ -89,11 +89,19 @@ def _has_changed(lake: Lake, table: Table, seen: Seen | None) -> bool:
     return seen is None or lake.version(table.key) != seen["version"]
 
 
-def _reload_where_moved(settings: Settings, loaded: beginnings.Beginnings) -> None:
-    """Has Dagster load the definitions anew once tables begin in another month than those were loaded with."""
-    if settings.dagster_url and beginnings.read(settings) != loaded:
-        with suppress(UnavailableError):
-            webserver.reload(settings.dagster_url)
+def _loaded_anew(settings: Settings, loaded: beginnings.Beginnings) -> beginnings.Beginnings:
+    """Has Dagster load the definitions anew where tables begin in other months than it knows; what it knows now.
+
+    Once for each change: this process may go on where another one serves the new definitions.
+    """
+    noted = beginnings.read(settings)
+    if not settings.dagster_url or noted == loaded:
+        return loaded
+    try:
+        webserver.reload(settings.dagster_url)
+    except UnavailableError:
+        return loaded
+    return noted
 
 
 def answered_anew(lake: Lake, view: Table, seen: Seen | None) -> tuple[list[AssetMaterialization], Seen]:

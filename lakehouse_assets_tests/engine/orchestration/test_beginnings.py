@@ -136,8 +136,9 @@ def test_dagster_loads_the_definitions_anew_when_a_table_begins_in_another_month
     tick(first)
     assert webserver.asked == []
     fill(lake, REVENUE.key, date(2026, 3, 9))
-    tick(first)
-    assert [b"reloadWorkspace" in each for each in webserver.asked] == [True]
+    for _ in range(2):
+        tick(first)
+        assert [b"reloadWorkspace" in each for each in webserver.asked] == [True]
     again = reconciler.reconciler([REVENUE], [], found)
     fill(lake, REVENUE.key, date(2026, 3, 2))
     tick(again)
