@@ -118,6 +118,7 @@ def test_one_bad_line_of_a_good_order_is_set_aside_alone(lab: Lab):
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_the_same_lines_in_other_batches_make_the_same_table(lab: Lab):
     """One record a batch, or all at once, or computed anew: rows, losers and quarantine."""
     whole, single, rebuilt = (items(lab, name) for name in ("whole", "single", "rebuilt"))

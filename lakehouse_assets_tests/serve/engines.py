@@ -25,7 +25,7 @@ def lake_of(folder: Path, view: View, rows: Mapping[str, Sequence[Row]]) -> Loca
     for source in view.over:
         if source.key in rows:
             table = pa.Table.from_pylist(list(rows[source.key]), schema=reading.arrow_schema(source.readable))
-            write_deltalake(lake.uri(source.key), table, partition_by=["event_date"])
+            write_deltalake(lake.uri(source.key), table, partition_by=[*source.grid.columns])
     return lake
 
 

@@ -42,9 +42,13 @@ class Ui:
         return self.open(f"/assets/{key}?view={view}", *texts)
 
     def lineage(self) -> Page:
-        """The graph of all assets, as it opens."""
+        """The graph of all assets as it opens, one step nearer."""
         self.open("/asset-groups", "daily_revenue")
         self.page.get_by_text("Hide navigation").click()
+        size = self.page.viewport_size
+        assert size is not None
+        self.page.mouse.move(size["width"] / 2, size["height"] / 2)
+        self.page.mouse.wheel(0, -120)
         self.page.wait_for_timeout(SETTLE_MS)
         return self.page
 

@@ -22,9 +22,6 @@ def shoot(ui: Ui, folder: Path) -> None:
     """Every picture."""
     ui.resize(*GRAPH)
     ui.lineage()
-    ui.page.mouse.move(GRAPH[0] / 2, GRAPH[1] / 2)
-    ui.page.mouse.wheel(0, -120)
-    ui.page.wait_for_timeout(SETTLE_MS)
     ui.shoot(folder / "lineage.png", MAP)
     ui.resize(WIDTH, HEIGHT)
     ui.asset(REVENUE, "overview", "Sum of line totals")

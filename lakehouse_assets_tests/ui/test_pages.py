@@ -22,7 +22,7 @@ def test_the_graph_opens_with_every_table_and_its_layer(ui: Ui):
 
     for table in TABLES:
         assert re.search(shortened(table.key.split("/")[-1]), shown)
-    assert all(layer in shown for layer in ("bronze", "silver", "gold", "quarantine"))
+    assert all(layer in shown for layer in ("Bronze", "Silver", "Gold", "quarantine"))
 
 
 def shortened(name: str) -> str:

@@ -13,7 +13,7 @@ from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import delta, quarantine, settling
+from lakehouse_assets.engine.writing import delta, layout, quarantine, settling
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.errors import LossError
 from lakehouse_assets.settings import Settings
@@ -46,7 +46,9 @@ def standing_ledger(lake: Lake, table: Table) -> Ledger:
 
     Raises:
         LossError: rows of the table went back by a RESTORE that nobody has accepted.
+        ContractError: it is parted otherwise than its file says.
     """
+    layout.check(lake, table)
     ledger = ledger_of(lake, table)
     if ledger.restored_version is not None:
         raise LossError(

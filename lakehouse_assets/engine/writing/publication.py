@@ -17,7 +17,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import delta, layout, quarantine, turns
+from lakehouse_assets.engine.writing import delta, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import Change
@@ -170,7 +170,6 @@ def publish_planned(spark: SparkSession, lake: Lake, planned: Publication) -> tu
 
 
 def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
-    layout.check(lake, publication.table)
     _require_standing(lake, publication)
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)

@@ -188,6 +188,7 @@ def run(lab: Lab, instance: DagsterInstance, first: date, last: date):
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_one_run_over_days_tells_rows_and_verdicts_of_each_day(lab: Lab, dagster):
     """Each day has its own materialisation, with its own rows, and each rule its own verdict on each day."""
     lab.send(sale(1), sale(2), sale(3, date="2017-03-02"), sale(4, date="2017-03-02", Price=None)).ingest()
