@@ -54,6 +54,7 @@ def hourly(lab: Lab) -> tuple[AnswerTable, AnswerTable]:
     return hours, AnswerTable(key=lab.gold.key, schema=Sold, transform=by_day, **common)
 
 
+@pytest.mark.slow
 def test_hours_are_folders_increments_and_rebuilds_and_days_are_made_from_them(lab: Lab):
     """Bronze, silver and its quarantine by the hour; gold by the hour and by the day of the hours."""
     hours, days = hourly(lab)

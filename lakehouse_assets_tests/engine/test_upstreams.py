@@ -337,6 +337,7 @@ def pairs_of(labs: Labs, table: Table) -> list[tuple[date, int, int]]:
     return [(row["event_date"], row["sold"], row["crates"]) for row in labs.sales.rows(table.key)]
 
 
+@pytest.mark.slow
 def test_what_is_looked_up_makes_no_increment_and_is_told_as_stale(labs: Labs):
     """The names come after the events: `stale` names the day, and its rebuild has them."""
     lab = labs.sales
@@ -367,6 +368,7 @@ def named(sales: DataFrame, names: DataFrame) -> DataFrame:
     return counted.select("event_date", "sold", F.coalesce("crates", F.lit(0)).cast("long").alias("crates"))
 
 
+@pytest.mark.slow
 def test_a_select_is_a_function_of_the_names_of_what_it_reads(labs: Labs):
     """With a common table expression and braces of its own; increments and a rebuild of it."""
     sold, shipped = labs.sales.silver.name, labs.shipped.silver.name

@@ -135,6 +135,7 @@ def watched(lab: Lab, instance: DagsterInstance) -> list[Condition]:
     return [each for each in latest.values() if each.failing]
 
 
+@pytest.mark.slow
 def test_a_refused_answer_waits_while_all_others_go_on_and_then_catches_up(lab: Lab, instance):
     """Bronze, silver and a sibling take each batch meanwhile; afterwards it equals the sibling that never waited."""
     sibling = replace(lab.gold, key=f"{lab.gold.key}_too")
@@ -185,6 +186,7 @@ def test_a_transform_that_always_fails_waits_longer_each_time_while_data_keeps_c
     assert again == {}, "and is tried again by itself when its wait is over"
 
 
+@pytest.mark.slow
 def test_a_backfill_of_30_days_of_which_2_are_bad_passes_28_and_fails_2(lab: Lab, instance):
     """Each on its own partition: the good days are published and shown, the bad ones and gold are as they were."""
     days = [MARCH_1 + timedelta(days=n) for n in range(30)]

@@ -126,6 +126,7 @@ def test_a_restatement_hides_no_rebuild_from_what_lives_on_the_table(lab: Lab):
     assert lab.recompute() is None
 
 
+@pytest.mark.slow
 def test_a_rebuild_whose_log_is_gone_is_not_forgotten(lab: Lab):
     """Increment, rebuild, then of the log nothing but a restatement: every day is computed anew, and once only."""
     lab.send(sale(1), sale(2, date="2017-03-02")).ingest()

@@ -157,6 +157,7 @@ ODD = [0, 1, 253_402_300_800_000, 9_223_372_036_854_775, 9_223_372_036_854_776, 
 """Now, 1970, the year 10,000, the last millisecond that Spark can read, the one after it, nanoseconds, the largest."""
 
 
+@pytest.mark.slow
 @pytest.mark.services
 def test_a_record_that_sparks_reader_cannot_read_is_set_aside_with_its_bytes(lab: Lab):
     """Whatever its timestamp is; the next batch goes on by Spark; a repair passes it by."""
@@ -181,6 +182,7 @@ def test_a_record_that_sparks_reader_cannot_read_is_set_aside_with_its_bytes(lab
     assert [row["lines"] for row in lab.rows(lab.gold.key)] == [6]
 
 
+@pytest.mark.slow
 @pytest.mark.services
 def test_records_that_are_read_one_by_one_are_bounded_in_bytes(lab: Lab, monkeypatch):
     """What does not fit is left for the next batch; a record that is larger than the bound goes by itself."""

@@ -156,6 +156,7 @@ def replaying(lab: Lab, table: EventTable) -> Writer:
     return Writer(lab, lambda: table.replay(lab.engine(), DAYS).plan(DAYS, []))
 
 
+@pytest.mark.slow
 def test_a_loser_with_a_shorter_batch_leaves_the_winners_quarantine_alone(lab: Lab):
     """It took the winner's rows, written and not yet committed, for those of a dead run."""
     lab.send(*map(sale, range(5)), b"never readable").land()
