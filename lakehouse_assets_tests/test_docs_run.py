@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -81,17 +82,23 @@ def ingest(folder: Path, *keys: str) -> None:
     shell(folder, f"{sys.executable} -c {shlex.quote(INGEST)} {' '.join(keys)}")
 
 
-def shell(folder: Path, command: str) -> str:
-    """What a command prints in the project's folder; fails with its output."""
+def shell(
+    folder: Path,
+    command: str,
+    given: Mapping[str, str] = os.environ,
+    code: Path | None = None,
+    seconds: float = SECONDS,
+) -> str:
+    """What a command prints in a folder, with the `code` of that folder or of another one; fails with its output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder), "COLUMNS": "160"}
+    environment = {**given, "PATH": path, "PYTHONPATH": str(code or folder), "COLUMNS": "160"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

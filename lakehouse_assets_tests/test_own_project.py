@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from lakehouse_assets.access import s3
 from lakehouse_assets.demo import topic
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.settings import load
-from lakehouse_assets_tests import PROJECT
+from lakehouse_assets_tests import PROJECT, test_docs_run
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, sale
 from lakehouse_assets_tests.test_docs_run import ingest
 
@@ -40,19 +39,7 @@ MADE = {"bronze/shop/orders", "silver/shop/orders", GOLD, "serve/shop/product_to
 def shell(folder: Path, command: str, seconds: float = SECONDS) -> str:
     """What a command prints in a folder, with no setting of another project; fails with its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "DAGSTER_"))}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = kept | {"PATH": path, "PYTHONPATH": str(PROJECT), "COLUMNS": "160"}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    return done.stdout
+    return test_docs_run.shell(folder, command, kept, PROJECT, seconds)
 
 
 PYTEST = f"{shlex.quote(sys.executable)} -m pytest -q"

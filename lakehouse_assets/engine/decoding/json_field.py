@@ -75,6 +75,10 @@ class Field:
             self._value: F.expr(scalars.value(raw, self.dtype)),
         }
 
+    def exploded(self, rows: DataFrame) -> DataFrame:
+        """As they are: a record is a row."""
+        return rows
+
     def is_readable(self) -> Column:
         """From the columns that were read."""
         raw, kind, value = quoted(self.raw), quoted(self._kind), quoted(self._value)

@@ -52,7 +52,7 @@ def parse_json(
     for stage in (_whole, _opened, _counted, _read):
         found = found.withColumns(stage(fields))
     for each in fields:
-        found = each.exploded(found) if isinstance(each, Lines) else found
+        found = each.exploded(found)
     for stage in (_judged, _found, _typed):
         found = found.withColumns(stage(fields))
     found = found.withColumns({UNREADABLE: _unreadable(fields), UNREADABLE_AS: _unreadable_as(fields)})

@@ -20,7 +20,7 @@ def check(lake: Lake, table: Table) -> None:
         raise ContractError(
             f"the table is parted by {_listed(held or ())}, its file says by {_listed(declared)}: no row was written",
             where=table.key,
-            do=f"Run `lakehouse reset {table.key}` to have it made anew, with all above it; or take the change back",
+            do=f"Run `lakehouse reset {table.key}`, and it and what lives on it are made anew; or take the change back",
         )
 
 
