@@ -19,7 +19,7 @@ from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.engine.sources.file_versions import FileVersion
 from lakehouse_assets.engine.upkeep import resets
 from lakehouse_assets.engine.upkeep.restating import restate
-from lakehouse_assets.engine.writing import delta, publication, quarantine, stating
+from lakehouse_assets.engine.writing import delta, publication, quarantine, spark_writer, stating
 from lakehouse_assets_tests.engine.drop_lab import DropLab, product
 
 pytestmark = pytest.mark.services
@@ -202,7 +202,7 @@ def test_no_vacuum_takes_a_segment(drops: DropLab):
     before = {key: sealed(drops, key) for key in keys(drops)}
     assert [len(each) for each in before.values()] == [1, 1, 1]
 
-    with delta.configured(drops.spark, {"spark.databricks.delta.retentionDurationCheck.enabled": "false"}):
+    with spark_writer.configured(drops.spark, {"spark.databricks.delta.retentionDurationCheck.enabled": "false"}):
         for key in before:
             drops.spark.sql(f"VACUUM {target(drops, key).sql} RETAIN 0 HOURS").collect()
             for full in (False, True):

@@ -36,10 +36,12 @@ class Restated:
     restored_version: int | None = None
     accepted_version: int = -1
     acceptances: tuple[Acceptance, ...] = ()
+    is_overshot: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As part of a statement."""
         return {
+            **({"is_overshot": True} if self.is_overshot else {}),
             "position_version": self.position_version,
             "stated_version": self.stated_version,
             "restored_version": self.restored_version,
@@ -56,6 +58,7 @@ class Restated:
             body["restored_version"],
             body["accepted_version"],
             tuple(_acceptance_from_json(each) for each in body["acceptances"]),
+            body.get("is_overshot", False),
         )
 
 
@@ -242,8 +245,15 @@ class Ledger:
     """The number of the transaction that stated the position; -1 in tables of older releases."""
     quarantine_transaction: int = -1
     """The newest transaction of the quarantine that the table's writers have written themselves or found settled."""
+    is_overshot: bool = False
+    """Whether an increment since has put rows into the table whose position does not count."""
 
     @property
     def is_recovered(self) -> bool:
         """Whether the position was read off the rows: no entry of the log states it, or a restatement of such a one."""
         return bool(self.position) and self.position_version < 0
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the table holds no row beyond its position: its history tells it, and nobody wrote in ignorance."""
+        return self.complete and not self.is_recovered and not self.is_overshot

@@ -36,7 +36,7 @@ def ledger_of(lake: Lake, table: Table) -> Ledger:
     ledger = lake.ledger(table.key)
     if ledger.complete and is_readable(ledger.position):
         return ledger
-    return replace(ledger, position=table.recovered(lake))
+    return replace(ledger, position=table.recovered(lake), is_overshot=True)
 
 
 def of_quarantine(lake: Lake, key: str) -> Ledger:

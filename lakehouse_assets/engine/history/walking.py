@@ -37,6 +37,7 @@ class _Reading:
     held: Commit | None = None
     """The commit that holds the position."""
     quarantine_transaction: int = -1
+    is_overshot: bool = False
 
     @property
     def planned_from(self) -> int | None:
@@ -59,6 +60,7 @@ class _Reading:
     def _said(self, commit: Commit, said: Statement) -> None:
         if said.position is not None and self.held is None:
             self.held = commit
+        self.is_overshot |= said.kind == "increment" and said.position is None
         self.quarantine_transaction = max(self.quarantine_transaction, said.quarantine_transaction)
         self.rules.update(said.accepted_rules)
         if said.acceptance is not None:
@@ -73,6 +75,7 @@ class _Reading:
     def _restate(self, said: Restated) -> None:
         self.stated = max(self.stated, said.stated_version)
         self.accepted = max(self.accepted, said.accepted_version)
+        self.is_overshot |= said.is_overshot
         self.acceptances.extend(reversed(said.acceptances))
         if said.restored_version is not None:
             self._restored(said.restored_version)
@@ -94,6 +97,7 @@ class _Reading:
             versions=said.versions if said else {},
             position_transaction=-1 if said is None or said.transaction is None else said.transaction,
             quarantine_transaction=self.quarantine_transaction,
+            is_overshot=self.is_overshot,
         )
 
 
@@ -158,6 +162,7 @@ def restate(known: Ledger, run_id: str) -> Statement:
             known.restored_version,
             known.accepted_version,
             known.acceptances,
+            known.is_overshot,
         ),
         transaction=known.position_transaction if known.position_transaction >= 0 else None,
         quarantine_transaction=known.quarantine_transaction,

@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 
 from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing import conflicts, delta
 from lakehouse_assets.settings import Settings
 
 BYTES_PER_MB = 1024 * 1024
@@ -68,6 +68,6 @@ def _compact(target: delta.Target, days: tuple[Partition | None, ...]) -> Compac
             metrics = target.spark.sql(f"OPTIMIZE {target.sql}{where}").select("metrics.*").collect()[0]
             return Compacted(days, metrics["numFilesRemoved"], metrics["numFilesAdded"])
         except PySparkException as error:
-            if not delta.is_conflict(error):
+            if not conflicts.is_conflict(error):
                 raise
     return Compacted(days, gave_up="batches kept writing to these days; the next maintenance tries again")

@@ -9,7 +9,7 @@ from lakehouse_assets.engine.history import clock
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.meeting import at
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing import delta, spark_writer
 from lakehouse_assets.errors import LakehouseError, PlanError
 from lakehouse_assets.settings import Settings
 
@@ -91,7 +91,7 @@ def vacuum(target: delta.Target, retention_days: float, *, dry_run: bool = False
     Ask `require_retention` first: Delta's own check is switched off, because it knows only the default floor.
     """
     command = f"VACUUM {target.sql} RETAIN {retention_days * 24:f} HOURS"
-    with delta.configured(target.spark, _CONF):
+    with spark_writer.configured(target.spark, _CONF):
         if dry_run:
             return len(target.spark.sql(f"{command} DRY RUN").collect())
         target.spark.sql(command).collect()

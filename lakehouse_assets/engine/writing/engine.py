@@ -13,7 +13,7 @@ from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import delta, layout, quarantine, settling
+from lakehouse_assets.engine.writing import conflicts, layout, quarantine, settling
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.errors import LossError
 from lakehouse_assets.settings import Settings
@@ -74,7 +74,7 @@ def settled_ledger(engine: Engine, table: Table) -> Ledger:
             settling.settle(engine.spark, engine.lake, table, days, engine.run_id, last.transaction + 1)
         else:
             return replace(ledger, quarantine_transaction=last.transaction)
-    raise delta.superseded(table.key)
+    raise conflicts.superseded(table.key)
 
 
 def increment_statement(engine: Engine, table: Table, position: Position, counted: Audit) -> Statement:

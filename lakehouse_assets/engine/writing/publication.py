@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,18 +10,20 @@ from functools import partial
 from itertools import takewhile
 from typing import Final, Literal
 
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine.grids import Partition
-from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.lake import Lake, commits
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import delta, quarantine, turns
+from lakehouse_assets.engine.writing import conflicts, delta, quarantine, turns, writers
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.engine.writing.turns import Turn
+from lakehouse_assets.engine.writing.writers import Writer
 from lakehouse_assets.errors import ContractError, LossError, SupersededError
 from lakehouse_assets.settings import Settings
 
@@ -79,6 +81,11 @@ class Publication:
         """
         newest = max(self.before.transaction_version, self.before.stated_version)
         return delta.Transaction(self.table.key, newest + 1 + bool(self.change.widened))
+
+    @property
+    def is_all_new(self) -> bool:
+        """Whether the table cannot hold any of the rows: it lies where its position says, and no rows beyond it."""
+        return self.statement.kind == "increment" and self.before.is_exact
 
     @property
     def opens(self) -> bool:
@@ -176,7 +183,8 @@ def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commi
     target.create(publication.rows.schema, by=publication.table.grid.columns, append_only=publication.mode == "append")
     if publication.change:
         _alter(target, publication)
-    delta.past_compaction(lambda: _write(target, publication), lambda: _is_next(lake, publication), target.key)
+    writer = _writer(target, publication)
+    conflicts.past_compaction(lambda: _write(writer, publication), lambda: _is_next(lake, publication), target.key)
     commit = _confirm(lake, publication)
     if publication.opens:
         _close(spark, lake, publication)
@@ -196,17 +204,41 @@ def _close(spark: SparkSession, lake: Lake, publication: Publication) -> None:
             quarantine.say(target, settled, delta.Transaction(table.quarantine, number))
 
 
+def _writer(target: delta.Target, publication: Publication) -> Writer:
+    """Of rows that may be there already Spark looks at each; of others it is enough that nobody else wrote them."""
+    lake, rows = target.lake, publication.audit.good_rows
+    may_be_there = publication.mode == "append" and not publication.is_all_new
+    most = 0 if may_be_there else lake.settings.arrow_max_rows
+    return writers.writer_of(target, rows, most, partial(_require_ground, lake, publication))
+
+
+def _require_ground(lake: Lake, publication: Publication, table: DeltaTable) -> None:
+    """Looks at all that came since the plan, up to the very version that is committed from."""
+    read_up_to, newer = None, list[Commit]()
+    while read_up_to != table.version():
+        newer = _since(publication, commits(lake, table, publication.table.key))
+        read_up_to = newer[0].version if newer else publication.before.version
+    _require_unrivalled(publication, newer)
+
+
 def _require_standing(lake: Lake, publication: Publication) -> None:
     """Looks at what came since the plan; an acceptance may: it counts for the next batch."""
-    newer = _newer(lake, publication)
+    _require_unrivalled(publication, _newer(lake, publication))
+
+
+def _require_unrivalled(publication: Publication, newer: list[Commit]) -> None:
     _refuse_restored(publication, newer)
     if any(_is_rival(commit, publication) for commit in newer):
-        raise delta.superseded(publication.table.key)
+        raise conflicts.superseded(publication.table.key)
 
 
 def _newer(lake: Lake, publication: Publication) -> list[Commit]:
     """The commits since the plan, newest first."""
-    return [*takewhile(lambda each: each.version > publication.before.version, lake.commits(publication.table.key))]
+    return _since(publication, lake.commits(publication.table.key))
+
+
+def _since(publication: Publication, history: Iterable[Commit]) -> list[Commit]:
+    return [*takewhile(lambda each: each.version > publication.before.version, history)]
 
 
 def _refuse_restored(publication: Publication, newer: list[Commit]) -> None:
@@ -230,14 +262,14 @@ def _is_rival(commit: Commit, publication: Publication) -> bool:
 def _alter(target: delta.Target, publication: Publication) -> None:
     said = publication.statement
     widened = Statement("widened", said.run_id, planned_from=said.planned_from, at=said.at)
-    delta.past_compaction(
+    conflicts.past_compaction(
         lambda: target.alter(publication.change, widened, publication.widening),
         lambda: _is_next(target.lake, publication),
         target.key,
     )
     held = target.lake.schema(target.key)
     if any(held is None or held[name].dataType != kind for name, kind in publication.change.widened.items()):
-        raise delta.superseded(target.key)
+        raise conflicts.superseded(target.key)
 
 
 def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> None:
@@ -258,22 +290,21 @@ def _is_next(lake: Lake, publication: Publication) -> bool:
     return not any(each.restored_to is not None or _is_rival(each, publication) for each in newer)
 
 
-def _write(target: delta.Target, publication: Publication) -> None:
+def _write(writer: Writer, publication: Publication) -> None:
     statement, transaction, grid = publication.statement, publication.transaction, publication.table.grid
     if publication.mode == "append":
         where = grid.where(statement.days, "t") if statement.kind == "increment" else "TRUE"
-        delta.append(target, publication.rows, publication.slices, where, statement, transaction)
+        writer.append(publication.rows, publication.slices, where, statement, transaction)
     elif publication.mode == "merge":
         grain = publication.table.full_grain
         precedence = publication.precedence
         assert precedence is not None, "rows that are merged need to know which of them wins"
         where = grid.where(statement.days, "t")
-        delta.merge(target, publication.rows, grain, where, precedence, statement, transaction)
+        writer.merge(publication.rows, grain, where, precedence, statement, transaction)
     elif statement.days:
-        where = grid.where(statement.days)
-        delta.replace(target, publication.rows, where, statement, transaction, by=grid.columns)
+        writer.replace(publication.rows, grid.where(statement.days), statement, transaction)
     else:
-        delta.state(target, statement, transaction)
+        writer.state(statement, transaction)
 
 
 def _confirm(lake: Lake, publication: Publication) -> Commit:
@@ -292,5 +323,5 @@ def _confirm(lake: Lake, publication: Publication) -> Commit:
     )
     _refuse_restored(publication, [each for each in newer if own is None or each.version < own.version])
     if own is None or own.statement is None or own.statement.position != wanted.position:
-        raise delta.superseded(publication.table.key)
+        raise conflicts.superseded(publication.table.key)
     return own

@@ -24,8 +24,9 @@ from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.history.recovery import of_quarantine
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing import conflicts, delta, spark_writer
 from lakehouse_assets.engine.writing.reach import MOST_NAMED
+from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 
 UNSETTLED = "unsettled"
 
@@ -104,8 +105,8 @@ def settle(
         SupersededError: somebody did.
     """
     target, transaction = delta.Target(spark, lake, table.quarantine), delta.Transaction(table.quarantine, number)
-    delta.past_compaction(
-        lambda: delta.execute(spark, _settling(lake, table, target, days), settled, transaction),
+    conflicts.past_compaction(
+        lambda: spark_writer.execute(spark, _settling(lake, table, target, days), settled, transaction),
         lambda: _is_free(lake, transaction),
         table.key,
     )
@@ -119,8 +120,8 @@ def say(target: delta.Target, said: Statement, transaction: delta.Transaction) -
     Raises:
         SupersededError: somebody else took the number.
     """
-    delta.past_compaction(
-        lambda: delta.state(target, said, transaction), lambda: _is_free(target.lake, transaction), target.key
+    conflicts.past_compaction(
+        lambda: SparkWriter(target).state(said, transaction), lambda: _is_free(target.lake, transaction), target.key
     )
 
 
@@ -135,15 +136,15 @@ def write(
     if rows is None:
         say(target, said, transaction)
     else:
-        delta.past_compaction(
-            lambda: delta.replace(target, rows, where, said, transaction, new_columns=True),
+        conflicts.past_compaction(
+            lambda: SparkWriter(target).replace(rows, where, said, transaction, new_columns=True),
             lambda: _is_free(target.lake, transaction),
             target.key,
         )
     since = -1 if said.planned_from is None else said.planned_from
     newer = takewhile(lambda each: each.version > since, target.lake.history(target.key))
     if not any(each.statement == said for each in newer):
-        raise delta.superseded(target.key)
+        raise conflicts.superseded(target.key)
 
 
 def _is_free(lake: Lake, transaction: delta.Transaction) -> bool:

@@ -20,8 +20,9 @@ from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import delta, quarantine
+from lakehouse_assets.engine.writing import conflicts, delta, quarantine
 from lakehouse_assets.engine.writing.quarantine import LastWrite
+from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 from lakehouse_assets.errors import SupersededError
 
 TRIES: Final = 5
@@ -90,8 +91,8 @@ def _fence(spark: SparkSession, lake: Lake, table: Table, ahead_of: int, run_id:
     said = Statement("fence", run_id, planned_from=ledger.version, at=datetime.now(UTC).isoformat(), transaction=number)
     guard = delta.Transaction(table.key, number)
     with suppress(SupersededError):
-        delta.past_compaction(
-            lambda: delta.state(target, said, guard),
+        conflicts.past_compaction(
+            lambda: SparkWriter(target).state(said, guard),
             lambda: lake.transaction_version(table.key, table.key) < number,
             table.key,
         )

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from lakehouse_assets.engine.history.ledger import Commit, Statement
-from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing import conflicts, delta
+from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 
 TRIES = 5
 
@@ -27,11 +28,11 @@ def state(target: delta.Target, statement: Statement, known_version: int, apart:
         _try(target, said, delta.Transaction(app_id, number))
         if commit := _find(target, said, known_version):
             return commit
-    raise delta.superseded(target.key)
+    raise conflicts.superseded(target.key)
 
 
 def _try(target: delta.Target, said: Statement, transaction: delta.Transaction) -> None:
-    delta.past_compaction(lambda: delta.state(target, said, transaction), lambda: True, target.key)
+    conflicts.past_compaction(lambda: SparkWriter(target).state(said, transaction), lambda: True, target.key)
 
 
 def _find(target: delta.Target, said: Statement, known_version: int) -> Commit | None:

@@ -18,6 +18,7 @@ from lakehouse_assets.engine.orchestration import sensors
 from lakehouse_assets.engine.orchestration.backfills import stale_days
 from lakehouse_assets.engine.upkeep.restating import forget, restate
 from lakehouse_assets.engine.writing import delta, quarantine
+from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
 pytestmark = pytest.mark.services
@@ -158,7 +159,7 @@ def test_a_restatement_keeps_a_quarantine_unsettled(lab: Lab):
     target = delta.Target(lab.spark, lab.lake, lab.silver.quarantine)
     rows = delta.read(lab.spark, lab.lake, lab.silver.quarantine, where=DAILY.where([MARCH_1]))
     opened = quarantine.open_statement(Statement("replay", "dead", (MARCH_1,)))
-    delta.replace(target, rows.localCheckpoint(), DAILY.where([MARCH_1]), opened)
+    SparkWriter(target).replace(rows.localCheckpoint(), DAILY.where([MARCH_1]), opened)
 
     assert restate(target, lab.silver, "maintenance")
 

@@ -16,6 +16,7 @@ from lakehouse_assets.engine.writing import delta, publication, turns
 from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.engine.writing.engine import LATER, standing_ledger
 from lakehouse_assets.engine.writing.publication import Publication
+from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 from lakehouse_assets.errors import BrokenContractError, LossError, SupersededError
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
@@ -89,7 +90,7 @@ def test_an_acceptance_counts_whatever_another_machines_clock_said(lab: Lab, mon
     target = delta.Target(lab.spark, lab.lake, lab.bronze.key)
     app_id = f"{lab.bronze.key}/acceptance"
     ahead = Statement("acceptance", "ahead", acceptance=Acceptance("other", {}))
-    delta.state(target, ahead, delta.Transaction(app_id, 10**15))
+    SparkWriter(target).state(ahead, delta.Transaction(app_id, 10**15))
 
     acceptances.record(lab.spark, lab.settings, lab.bronze, "someone")
 

@@ -14,6 +14,7 @@ from lakehouse_assets.engine.grids import DAILY
 from lakehouse_assets.engine.history import walking
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 from lakehouse_assets_tests.engine.lab import Lab
 
 MARCH_1, MARCH_2 = date(2017, 3, 1), date(2017, 3, 2)
@@ -31,7 +32,7 @@ def target(lab: Lab) -> delta.Target:
     target = delta.Target(lab.spark, lab.lake, lab.gold.key)
     rows = days(lab, MARCH_1, MARCH_2)
     target.create(rows.schema, by=DAILY.columns)
-    delta.replace(target, rows, "TRUE", Statement("increment", "run-1"))
+    SparkWriter(target).replace(rows, "TRUE", Statement("increment", "run-1"))
     return target
 
 
@@ -45,7 +46,7 @@ def test_a_row_outside_of_the_days_to_be_replaced_is_refused(lab: Lab, target: d
     before = (lab.lake.version(lab.gold.key), lab.rows(lab.gold.key))
 
     with pytest.raises(SparkConnectException, match="DELTA_REPLACE_WHERE_MISMATCH"):
-        delta.replace(target, days(lab, MARCH_1, MARCH_2), DAILY.where([MARCH_1]), Statement("rebuild", "run-2"))
+        SparkWriter(target).replace(days(lab, MARCH_1, MARCH_2), DAILY.where([MARCH_1]), Statement("rebuild", "run-2"))
 
     assert (lab.lake.version(lab.gold.key), lab.rows(lab.gold.key)) == before
 
@@ -54,7 +55,7 @@ def test_a_row_outside_of_the_days_to_be_replaced_is_refused(lab: Lab, target: d
 def test_replacing_a_day_leaves_the_others_and_says_who_did_it(lab: Lab, target: delta.Target):
     """Rows and statement are one commit; a day replaced by nothing is gone."""
     said = Statement("rebuild", "run-2", (MARCH_1,), {"good": 0})
-    delta.replace(target, days(lab), DAILY.where([MARCH_1]), said)
+    SparkWriter(target).replace(days(lab), DAILY.where([MARCH_1]), said)
 
     assert [row["event_date"] for row in lab.rows(lab.gold.key)] == [MARCH_2]
     assert next(iter(lab.lake.commits(lab.gold.key))).statement == said
@@ -65,7 +66,7 @@ def test_a_commit_that_only_says_something_is_made_once(lab: Lab, target: delta.
     """No row changes; the same transaction again makes no second commit."""
     version, rows = lab.lake.version(lab.gold.key), lab.rows(lab.gold.key)
     for _ in range(2):
-        delta.state(target, Statement("increment", "run-2"), delta.Transaction("t", 1))
+        SparkWriter(target).state(Statement("increment", "run-2"), delta.Transaction("t", 1))
 
     assert lab.lake.version(lab.gold.key) == version + 1
     assert lab.rows(lab.gold.key) == rows
@@ -108,5 +109,5 @@ def test_two_writers_create_a_table_at_once(lab: Lab):
     too_late.create(rows.schema, by=["event_date"])
 
     assert lab.lake.version(target.key) == 0
-    delta.replace(target, rows, "TRUE", Statement("increment", "run-1"))
+    SparkWriter(target).replace(rows, "TRUE", Statement("increment", "run-1"))
     assert lab.lake.rows(target.key) == 1

@@ -1,0 +1,151 @@
+"""Writing Delta tables from this process, by delta-rs: the verbs of Spark's writer for rows that fit in memory.
+
+Each commit is a compare-and-set: the table is opened once, what came since the plan and the transaction are read from
+that snapshot, and the commit is the version right after it or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
+from deltalake import Transaction as AppTransaction
+from pyspark.sql import DataFrame
+
+from lakehouse_assets.engine.history.ledger import Statement
+from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.writing import meeting_rows
+from lakehouse_assets.engine.writing.deduplication import Precedence
+from lakehouse_assets.engine.writing.delta import Target, Transaction
+
+ALLOWED: Final = frozenset(
+    {"appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "timestampNtz"}
+)
+"""Features of the Delta protocol of a table that delta-rs may write to."""
+_LEGACY_WRITER_VERSION: Final = 4
+_HOOKS: Final = PostCommitHookProperties(cleanup_expired_logs=False)
+
+Write = Callable[[DeltaTable, CommitProperties], None]
+
+
+def takes(table: DeltaTable) -> bool:
+    """Whether the table's protocol allows this writer."""
+    protocol = table.protocol()
+    if protocol.writer_features is None and protocol.min_writer_version > _LEGACY_WRITER_VERSION:
+        return False
+    return {*(protocol.writer_features or ()), *(protocol.reader_features or ())} <= ALLOWED
+
+
+@dataclass(frozen=True)
+class ArrowWriter:
+    """The verbs of `writers.Writer`, by delta-rs."""
+
+    target: Target
+    stands: Callable[[DeltaTable], None]
+    """Raises where what came since the plan leaves it without ground."""
+
+    def append(
+        self,
+        rows: DataFrame,
+        slices: Sequence[Slice],
+        where: str,
+        statement: Statement,
+        transaction: Transaction,
+    ) -> None:
+        """Looks at no row of the table: no statement but the ones that the plan knows of takes in these slices."""
+        batch = rows.toArrow()
+        self._commit(statement, transaction, lambda table, said: _append(table, batch, said))
+
+    def merge(
+        self,
+        rows: DataFrame,
+        grain: Sequence[str],
+        where: str,
+        precedence: Precedence,
+        statement: Statement,
+        transaction: Transaction,
+    ) -> None:
+        """Reads the rows of the same grain first; `where` prunes the table `t`."""
+        batch, spark = rows.toArrow(), self.target.spark
+
+        def write(table: DeltaTable, said: CommitProperties) -> None:
+            held = meeting_rows.held(table, batch, grain, where)
+            settled = meeting_rows.settled(spark, batch, rows.schema, held, grain, precedence)
+            if settled.has_changes:
+                _merge(table, settled.rows, grain, where, said)
+            else:
+                _append(table, settled.rows, said)
+
+        self._commit(statement, transaction, write)
+
+    def replace(self, rows: DataFrame, where: str, statement: Statement, transaction: Transaction) -> None:
+        """A row that does not meet `where` is refused by delta-rs."""
+        batch = rows.toArrow()
+        self._commit(statement, transaction, lambda table, said: _replace(table, batch, where, said))
+
+    def state(self, statement: Statement, transaction: Transaction) -> None:
+        """By an append of nothing."""
+        self._commit(statement, transaction, lambda table, said: _append(table, _columns(table).empty_table(), said))
+
+    def _commit(self, statement: Statement, transaction: Transaction, write: Write) -> None:
+        table = self.target.open()
+        done = table.transaction_version(transaction.app_id)
+        if done is not None and done >= transaction.version:
+            return
+        self.stands(table)
+        said = CommitProperties(
+            custom_metadata={"userMetadata": self.target.said(statement)},
+            app_transactions=[AppTransaction(transaction.app_id, transaction.version)],
+            max_commit_retries=0,
+        )
+        write(table, said)
+
+
+def _append(table: DeltaTable, rows: pa.Table, said: CommitProperties) -> None:
+    write_deltalake(
+        table, _fitted(rows, table), mode="append", commit_properties=said, post_commithook_properties=_HOOKS
+    )
+
+
+def _replace(table: DeltaTable, rows: pa.Table, where: str, said: CommitProperties) -> None:
+    write_deltalake(
+        table,
+        _fitted(rows, table),
+        mode="overwrite",
+        predicate=where,
+        commit_properties=said,
+        post_commithook_properties=_HOOKS,
+    )
+
+
+def _merge(table: DeltaTable, rows: pa.Table, grain: Sequence[str], where: str, said: CommitProperties) -> None:
+    same_grain = " AND ".join(f"t.`{name}` = s.`{name}`" for name in grain)
+    merging = table.merge(
+        _fitted(rows, table),
+        f"{where} AND {same_grain}",
+        source_alias="s",
+        target_alias="t",
+        commit_properties=said,
+        post_commithook_properties=_HOOKS,
+    )
+    merging.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+def _columns(table: DeltaTable) -> pa.Schema:
+    return pa.schema(table.schema().to_arrow())
+
+
+def _fitted(rows: pa.Table, table: DeltaTable) -> pa.Table:
+    """The table's columns in its own types and order; null where the rows have none. What it lacks stays, and is
+    refused."""
+    given = {name.lower(): name for name in rows.column_names}
+    columns = {
+        each.name: rows[given.pop(each.name.lower())].cast(each.type)
+        if each.name.lower() in given
+        else pa.nulls(rows.num_rows, each.type)
+        for each in _columns(table)
+    }
+    return pa.table(columns | {name: rows[name] for name in given.values()})

@@ -1,0 +1,112 @@
+"""Rows of one grain that meet: those of a batch, and those that a table holds already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyspark.sql.functions as F
+from deltalake import DeltaTable, QueryBuilder
+from pyspark.sql import Column, SparkSession
+from pyspark.sql.types import StructType
+
+from lakehouse_assets.engine.names import own
+from lakehouse_assets.engine.writing.deduplication import LOSERS, Precedence
+
+_MOST_NAMED: Final = 1_000
+"""Values of a grain that a query names; of more it reads all in the partitions."""
+_AT: Final = own("at")
+_CHANGED: Final = own("changed")
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is to be written so that a table holds one row for each grain."""
+
+    rows: pa.Table
+    has_changes: bool
+    """Whether some of them take the place of rows that the table holds."""
+
+
+def held(table: DeltaTable, batch: pa.Table, grain: Sequence[str], where: str) -> pa.Table:
+    """The rows of the table that have the grain of a row of the batch; `where` prunes the table `t`."""
+    wanted = batch.select(grain)
+    named = " AND ".join([where, *_among(wanted)])
+    keys = _query(table, f"SELECT {_listed(grain)} FROM t WHERE {named}").cast(wanted.schema)
+    met = keys.join(wanted, keys=[*grain], join_type="left semi")
+    if not met.num_rows:
+        return batch.slice(0, 0)
+    rows = _query(table, f"SELECT * FROM t WHERE {' AND '.join([where, *_among(met)])}")
+    return _in_columns(rows, batch, grain, met)
+
+
+def _in_columns(rows: pa.Table, batch: pa.Table, grain: Sequence[str], met: pa.Table) -> pa.Table:
+    """The rows whose grain is `met`, in the columns of the batch."""
+    keys = rows.select(grain).cast(met.schema).append_column(_AT, pa.array(range(rows.num_rows), pa.int64()))
+    found = keys.join(met, keys=[*grain], join_type="left semi")[_AT].sort()
+    return rows.select(batch.column_names).cast(batch.schema).take(found)
+
+
+def settled(
+    spark: SparkSession,
+    batch: pa.Table,
+    schema: StructType,
+    held: pa.Table,
+    grain: Sequence[str],
+    precedence: Precedence,
+) -> Settled:
+    """Of the batch and what the table holds one row a grain, each with the others among its losers."""
+    if not held.num_rows:
+        return Settled(batch, False)
+    new, old = (spark.createDataFrame(each, schema) for each in (batch, held))
+    both = new.alias("s").join(old.alias("t"), on=_same(grain), how="left")
+    is_met = F.col(f"t.{LOSERS}").isNotNull()
+    columns = [_settled(name, precedence, is_met) for name in schema.names]
+    found = both.select(*columns, _is_changed(precedence, is_met).alias(_CHANGED), is_met.alias(_AT))
+    rows = found.where(F.col(_CHANGED) | ~F.col(_AT)).drop(_CHANGED).toArrow()
+    return Settled(rows.drop([_AT]), bool(pc.any(rows[_AT]).as_py()))
+
+
+def _same(grain: Sequence[str]) -> list[Column]:
+    return [F.col(f"s.`{name}`") == F.col(f"t.`{name}`") for name in grain]
+
+
+def _settled(name: str, precedence: Precedence, is_met: Column) -> Column:
+    """The value of a column in the row that wins; of the losers those of both."""
+    challenger, holder = (F.col(f"{alias}.`{name}`") for alias in ("s", "t"))
+    if name == LOSERS:
+        challenger = F.when(is_met, F.expr(precedence.losers("s", "t"))).otherwise(challenger)
+        holder = F.expr(precedence.losers("t", "s"))
+    return F.when(is_met & ~F.expr(precedence.wins("s", "t")), holder).otherwise(challenger).alias(name)
+
+
+def _is_changed(precedence: Precedence, is_met: Column) -> Column:
+    return is_met & (F.expr(precedence.wins("s", "t")) | (F.expr(precedence.losers("t", "s")) != F.col(f"t.{LOSERS}")))
+
+
+def _query(table: DeltaTable, sql: str) -> pa.Table:
+    return pa.table(QueryBuilder().register("t", table).execute(sql).read_all())
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _among(keys: pa.Table) -> list[str]:
+    """A condition for each column of the keys whose values are few enough to be named."""
+    found = [(name, _literals(pc.unique(keys[name]))) for name in keys.column_names]
+    return [f'"{name}" IN ({", ".join(values)})' for name, values in found if values]
+
+
+def _literals(values: pa.Array) -> list[str]:
+    """SQL of whole numbers and texts; nothing of many values, or of other types."""
+    if len(values) > _MOST_NAMED:
+        return []
+    if pa.types.is_integer(values.type):
+        return [str(each) for each in values.to_pylist()]
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return ["'" + each.replace("'", "''") + "'" for each in values.to_pylist()]
+    return []
