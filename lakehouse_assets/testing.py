@@ -33,6 +33,7 @@ from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.writing import completeness
 from lakehouse_assets.engine.writing.audits import REASONS, Audit, audit
 from lakehouse_assets.engine.writing.deduplication import COORDINATE, Precedence
+from lakehouse_assets.engine.writing.rows import Rows
 from lakehouse_assets.engine.writing.verdicts import fatal, judged, refuse_broken, typed_rows, winners
 from lakehouse_assets.settings import load
 
@@ -73,7 +74,7 @@ def check_events(
     landed = {each.key: bronze_rows(each, spark, given[each.key], _topic_id(table, each)) for each in table.sources}
     known = {each.key: rows_of(each, spark, given[each.key]) for each in table.references}
     typed = typed_rows(table, [(landed | known)[each.table.key] for each in table.lives_on]).localCheckpoint()
-    completeness.check(table, table.lines([landed[each.key] for each in table.sources]), typed)
+    completeness.check(table, table.lines([landed[each.key] for each in table.sources]), Rows(typed))
     counted = audit(typed, table.grid)
     if _is_refused(table, counted, refused, rows):
         return

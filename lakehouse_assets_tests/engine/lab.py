@@ -20,6 +20,7 @@ from lakehouse_assets.access import kafka as access
 from lakehouse_assets.bronze import sales_transactions as bronze
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit
+from lakehouse_assets.engine.history.looks import StandingLake
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.kinds import AnswerTable, EventTable, KafkaTable, Table
 from lakehouse_assets.engine.sources import kafka
@@ -139,7 +140,7 @@ class Lab:
 
     def engine(self, run_id: str | None = None) -> Engine:
         activate(self.spark)
-        return Engine(self.settings, self.lake, self.spark, run_id or str(uuid4()))
+        return Engine(self.settings, StandingLake(self.settings), self.spark, run_id or str(uuid4()))
 
     def plan(self) -> tuple[Slice, ...]:
         ledger = standing_ledger(self.lake, self.bronze)

@@ -24,7 +24,7 @@ from lakehouse_assets.engine.history.segment_objects import SegmentObjects
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import Settings
 
-_FIRST_LOOK = 10
+FIRST_LOOK = 10
 _NO_TABLE = Ledger(version=-1, position=Position(), position_version=-1)
 
 
@@ -42,6 +42,14 @@ class Lake:
     """All tables of one bucket, read by delta-rs from their logs: no Spark session, milliseconds."""
 
     settings: Settings
+
+    @property
+    def now(self) -> Lake:
+        """The same, which looks anew at each question."""
+        return self
+
+    def forward(self, *keys: str) -> None:
+        """Has tables looked at anew, all where none is named, in a lake that looks at each once only."""
 
     def uri(self, key: str, scheme: str = "s3") -> str:
         """Where a table lies; Spark wants the scheme `s3a`."""
@@ -64,6 +72,13 @@ class Lake:
                 do=f"Check that S3 answers at {self.settings.s3_endpoint or 'its endpoint'} (`lakehouse status`)",
             ) from error
 
+    def open_at(self, key: str, version: int | None) -> DeltaTable | None:
+        """The table at a version, None for its newest one; only to read rows, never its history."""
+        table = self.open(key)
+        if table is None or version in (None, table.version()):
+            return table
+        return DeltaTable(self.uri(key), version=version, storage_options=self.storage_options())
+
     def version(self, key: str) -> int:
         """The newest version; -1 where there is no table."""
         table = self.open(key)
@@ -74,19 +89,18 @@ class Lake:
         table = self.open(key)
         if table is None:
             return _NO_TABLE
-        newest, done = table.version(), table.transaction_version(key)
-        found = walking.read(commits(self, table, key, newest if version is None else version))
+        done = table.transaction_version(key)
+        found = walking.read(self.history(key, table.version() if version is None else version))
         return replace(found, transaction_version=-1 if done is None else done)
 
     def commits(self, key: str, version: int | None = None) -> Iterator[Commit]:
         """The table's history up to a version, newest first."""
-        table = self.open(key)
-        return walking.sound(commits(self, table, key, version)) if table else iter(())
+        return walking.sound(self.history(key, version))
 
-    def history(self, key: str) -> Iterator[Commit]:
+    def history(self, key: str, version: int | None = None) -> Iterator[Commit]:
         """The table's history as it was written, newest first; `commits` leaves out what does not count."""
         table = self.open(key)
-        return commits(self, table, key) if table else iter(())
+        return commits(self, table, key, version) if table else iter(())
 
     def segments(self, key: str) -> segments.Store:
         """Where the older part of a long position lies."""
@@ -151,7 +165,7 @@ class Lake:
     def schema(self, key: str) -> StructType | None:
         """The table's columns, with comments; None where there is no table."""
         table = self.open(key)
-        return StructType.fromJson(json.loads(table.schema().to_json())) if table else None
+        return schema_of(table) if table else None
 
     def rows(self, key: str) -> int:
         """How many rows the table holds, from the log's file statistics."""
@@ -178,9 +192,14 @@ class Lake:
         return s3.delta_rs(self.settings)
 
 
+def schema_of(table: DeltaTable) -> StructType:
+    """A table's columns, with comments."""
+    return StructType.fromJson(json.loads(table.schema().to_json()))
+
+
 def commits(lake: Lake, table: DeltaTable, key: str, version: int | None = None) -> Iterator[Commit]:
     """A table's history up to a version, newest first, in growing pieces: a recent answer costs little."""
-    limit, store = _FIRST_LOOK, lake.segments(key)
+    limit, store = FIRST_LOOK, lake.segments(key)
     newest = math.inf if version is None else version
     while True:
         history = _history(table, limit)
@@ -191,6 +210,12 @@ def commits(lake: Lake, table: DeltaTable, key: str, version: int | None = None)
         if len(history) < limit:
             return
         limit *= 10
+
+
+def newest(lake: Lake, table: DeltaTable, key: str) -> list[Commit]:
+    """The newest `FIRST_LOOK` commits of a table, which is at the first of them afterwards."""
+    store = lake.segments(key)
+    return [_commit(entry, key, store) for entry in _history(table, FIRST_LOOK)]
 
 
 def _history(table: DeltaTable, limit: int) -> list[dict[str, Any]]:

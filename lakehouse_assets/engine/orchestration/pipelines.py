@@ -22,7 +22,7 @@ from dagster import (
 
 from lakehouse_assets.engine.flow import below, sources
 from lakehouse_assets.engine.history import holds
-from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.looks import StandingLake
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration import checks, hold_checks, holding
 from lakehouse_assets.engine.orchestration.pipeline_log import failures_of
@@ -91,7 +91,7 @@ def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkC
     settings, started = load(), time.monotonic()
     session = spark.spark_session
     context.log.debug(f"{SESSION_READY} {time.monotonic() - started:.3f} s")
-    return Engine(settings, Lake(settings), session, context.run.run_id)
+    return Engine(settings, StandingLake(settings), session, context.run.run_id)
 
 
 def _land_op(table: "SourceTable", tables: Sequence[Table]) -> OpDefinition:
@@ -140,7 +140,7 @@ def _published(engine: Engine, table: Table, plan: Plan) -> Iterator[Any]:
     """The publication for the IO manager, then the verdict of each rule; the verdicts alone when it is refused."""
     try:
         with holding.recording(engine.settings, table, engine.run_id):
-            publication = in_turn(engine.settings, table, plan)
+            publication = in_turn(engine.lake, table, plan)
     except RefusedError as error:
         yield from checks.evaluations(table, error.audit, do=error.do)
         raise

@@ -30,6 +30,8 @@ QUIET_SECONDS = 30.0
 _MOST_MILLIS = (2**63 - 1) // 1000
 _MICROS = 1000
 _MOST_POLLED = 1000
+_WAIT_MS = 10
+"""That the broker keeps a fetch at a partition's end; only then is the end told."""
 _READ = StructType([*RECORD.fields, StructField(REASONS, ArrayType(StringType()))])
 
 
@@ -41,6 +43,26 @@ def read(spark: SparkSession, settings: Settings, topic: str, slices: Sequence[S
     """
     with closing(_consumer(settings)) as consumer:
         return _frame(spark, [_row(part, each) for part in slices for each in _messages(consumer, topic, part)])
+
+
+def read_few(spark: SparkSession, settings: Settings, topic: str, slices: Sequence[Slice]) -> DataFrame | None:
+    """The committed records of these slices as `records.RECORD`; reads now.
+
+    None where a timestamp is no time, or where they are more than `MOST_BYTES`: then Spark has to read them.
+
+    Raises:
+        UnavailableError: the broker does not answer.
+    """
+    rows: list[dict[str, Any]] = []
+    room = MOST_BYTES
+    with closing(_consumer(settings)) as consumer:
+        for part in slices:
+            for message in _messages(consumer, topic, part):
+                rows.append(_row(part, message))
+                room -= _bytes(rows[-1])
+                if room < 0 or rows[-1][REASONS]:
+                    return None
+    return _frame(spark, rows).drop(REASONS)
 
 
 def read_first(
@@ -76,6 +98,7 @@ def _consumer(settings: Settings) -> Consumer:
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "isolation.level": "read_committed",
+        "fetch.wait.max.ms": _WAIT_MS,
         "auto.offset.reset": "error",
     }
     return Consumer(access.client(settings) | options)
@@ -88,15 +111,23 @@ def _messages(consumer: Consumer, topic: str, part: Slice) -> Iterator[Message]:
     consumer.assign([TopicPartition(topic, part.partition, part.start)])
     deadline = time.monotonic() + QUIET_SECONDS
     while time.monotonic() < deadline:
-        for message in consumer.consume(_MOST_POLLED, timeout=1.0):
+        for message in _arrived(consumer):
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:
                 raise _unavailable(topic, error.str())
             if error is not None or (message.offset() or 0) >= part.end:
                 return
             yield message
+            if (message.offset() or 0) + 1 == part.end:
+                return
             deadline = time.monotonic() + QUIET_SECONDS
     raise _unavailable(topic, f"nothing for {QUIET_SECONDS:.0f} s")
+
+
+def _arrived(consumer: Consumer) -> list[Message]:
+    """The next message, waited for, and those that came with it."""
+    first = consumer.poll(1.0)
+    return [] if first is None else [first, *consumer.consume(_MOST_POLLED, timeout=0)]
 
 
 def _row(part: Slice, message: Message) -> dict[str, Any]:

@@ -125,26 +125,26 @@ def answered(
     engine: Engine, table: AnswerTable, days: tuple[Partition, ...], versions: Mapping[str, int]
 ) -> tuple[DataFrame, Audit]:
     """The table's rows for these partitions, from its sources as of versions, with `remarks`; and their audit."""
-    fit(engine.spark, sum(rows_needed(engine.lake, table, days).values()))
-    checked, counted = judging.answered(engine, table, partial(_frames, engine, table, versions), days)
+    few = fit(engine.spark, sum(rows_needed(engine.lake, table, days).values()))
+    checked, counted = judging.answered(engine, table, partial(_frames, engine, table, versions, few), days, few=few)
     over_all = spanning.audit(engine.spark, engine.lake, table, checked, days)
     return checked.drop(REASONS, REMARKS), together([counted, over_all])
 
 
 def _frames(
-    engine: Engine, table: AnswerTable, versions: Mapping[str, int], days: Sequence[Partition]
+    engine: Engine, table: AnswerTable, versions: Mapping[str, int], few: bool, days: Sequence[Partition]
 ) -> list[DataFrame]:
     """What some partitions are computed from, source by source; of one that does not exist yet no rows."""
-    return [_frame(engine, table, each, versions.get(each.table.key), days) for each in table.lives_on]
+    return [_frame(engine, table, each, versions.get(each.table.key), few, days) for each in table.lives_on]
 
 
 def _frame(
-    engine: Engine, table: AnswerTable, above: Upstream, version: int | None, days: Sequence[Partition]
+    engine: Engine, table: AnswerTable, above: Upstream, version: int | None, few: bool, days: Sequence[Partition]
 ) -> DataFrame:
     key = above.table.key
     if version == -1 or (version is None and engine.lake.version(key) < 0):
         return engine.spark.createDataFrame([], above.table.readable)
-    return delta.read(engine.spark, engine.lake, key, where=above.needed(table.grid, days), version=version)
+    return delta.read(engine.spark, engine.lake, key, where=above.needed(table.grid, days), version=version, few=few)
 
 
 def redo(engine: Engine, table: AnswerTable, days: Sequence[Partition], tries: Collection[str] = ()) -> Rebuild:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
+from lakehouse_assets.engine.writing.rows import Rows
 from lakehouse_assets.errors import ContractError
 
 _RECORD, _ROW = 0, 1
 
 
-def check(table: Table, records: DataFrame, rows: DataFrame) -> None:
+def check(table: Table, records: DataFrame, made: Rows) -> None:
     """Compares the coordinates that went into a transform with those that came out, by count and digest.
 
     Raises:
         ContractError: there are records without a row, or with several; says how many.
     """
+    rows = made.frame
+    if made.here is not None and _same(records.toArrow(), made.here.select(table.coordinate)):
+        return
     both = _side(table, records, _RECORD).unionAll(_side(table, rows, _ROW))
     found = {row["side"]: row for row in both.groupBy("side").agg(*_digest()).collect()}
     came, went = (found.get(side) for side in (_RECORD, _ROW))
     if (came and (came["rows"], came["digest"])) != (went and (went["rows"], went["digest"])):
         raise _refused(table, records, rows)
+
+
+def _same(came: pa.Table, went: pa.Table) -> bool:
+    order = [(name, "ascending") for name in came.column_names]
+    return came.num_rows == went.num_rows and came.sort_by(order).equals(went.cast(came.schema).sort_by(order))
 
 
 def _digest() -> tuple[Column, Column]:

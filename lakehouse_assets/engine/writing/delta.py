@@ -13,6 +13,7 @@ from pyspark.sql.types import StructField, StructType
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
+from lakehouse_assets.engine.writing import near_reading
 from lakehouse_assets.engine.writing.conflicts import by_whoever_comes_first, superseded
 from lakehouse_assets.engine.writing.drift import JOINED, LET_GO, Change
 
@@ -137,8 +138,14 @@ def read(
     where: str = "",
     slices: Iterable[Slice] | None = None,
     version: int | None = None,
+    few: bool = False,
 ) -> DataFrame:
-    """A table, lazily: all of it, or pruned by a condition, to coordinates, or as of a version."""
+    """A table: all of it, or pruned by a condition, to coordinates, or as of a version.
+
+    Read lazily by Spark; of what should be `few` rows, and is, by this process now.
+    """
+    if few and (found := near_reading.read(spark, lake, key, where, slices, version)) is not None:
+        return found
     reader = spark.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)

@@ -46,10 +46,10 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
         return None
     position = ledger.position.advance(taken)
     count = sum(source.reader(engine.settings).records(parts) for source, parts in slices.items())
-    fit(engine.spark, count)
+    few = fit(engine.spark, count)
     where = {source.key: _beyond(engine, source, ledger.position) for source in table.sources}
-    records, versions = records_of(engine.spark, engine.lake, table, where, taken)
-    found = judging.typed(engine, table, records, taken, ledger.accepted_rules)
+    records, versions = records_of(engine.spark, engine.lake, table, where, taken, few=few)
+    found = judging.typed(engine, table, records, taken, ledger.accepted_rules, few=few)
     counted, precedence = found.audit, precedence_of(engine.lake, table)
     rows = winners(table, found.rows, precedence, columns(engine, table, ledger))
     if table.contract.spanning:

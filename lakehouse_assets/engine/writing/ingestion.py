@@ -42,8 +42,8 @@ def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None
     ledger = settled_ledger(engine, table)
     _check_start(table, ledger, batch.slices)
     source = table.reader(engine.settings)
-    fit(engine.spark, source.records(batch.slices))
-    found = judging.landed(engine, table, source, batch.slices, batch.planned_at)
+    few = fit(engine.spark, source.records(batch.slices))
+    found = judging.landed(engine, table, source, batch.slices, batch.planned_at, few=few)
     source.check(batch.slices)
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     return Publication(
@@ -91,7 +91,7 @@ def _resume(acceptance: Acceptance) -> dict[tuple[str, int], int]:
 def repair(engine: Engine, table: SourceTable, days: Sequence[Partition]) -> Rebuild:
     """Bronze: rereads what the source still holds below the position and inserts what is missing; deletes nothing."""
 
-    return Rebuild(table, tuple(days), frozenset(), (tuple(days),), partial(_repair, engine, table), engine.settings)
+    return Rebuild(table, tuple(days), frozenset(), (tuple(days),), partial(_repair, engine, table), engine.lake)
 
 
 def _repair(engine: Engine, table: SourceTable, days: Sequence[Partition], audits: list[Audit]) -> Publication:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
@@ -16,10 +17,11 @@ from lakehouse_assets.engine.grids import Grid, Partition
 from lakehouse_assets.engine.history.position import Slice, halve, predicate, without
 from lakehouse_assets.engine.sources.source import Source
 from lakehouse_assets.engine.writing import completeness, failing, narrowing
-from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit, no_remarks, together
+from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, no_remarks, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
 from lakehouse_assets.engine.writing.failing import FAILED_CODE
 from lakehouse_assets.engine.writing.narrowing import Failing
+from lakehouse_assets.engine.writing.rows import Rows, audited, once
 from lakehouse_assets.engine.writing.verdicts import coordinate, judged, sampling, typed_rows
 from lakehouse_assets.errors import ContractError
 from lakehouse_assets.settings import Settings
@@ -50,28 +52,31 @@ class Judged:
     """The quarantine's rows of the records that make code fail."""
 
 
-def landed(engine: Engine, table: SourceTable, source: Source, slices: Sequence[Slice], now: datetime) -> Judged:
+def landed(
+    engine: Engine, table: SourceTable, source: Source, slices: Sequence[Slice], now: datetime, *, few: bool = False
+) -> Judged:
     """A source's records, dated, with the reasons for which some are set aside.
 
     Raises:
         TooManyFailError: more records than may be set aside make the table's `event_time` fail.
     """
+    dated = partial(_dated, engine, table, now, few)
     try:
-        rows, counted = _dated(engine, table, source.read(engine.spark, slices), now, source.faults())
+        rows, counted = dated(source.read(engine.spark, slices), source.faults())
         return Judged(rows, counted, tuple(slices))
     except PySparkException as error:
         if not narrowing.may_be_a_record(error):
             raise
-    records, few = source.read_singly(engine.spark, slices)
+    records, first = source.read_singly(engine.spark, slices)
 
     def attempt(parts: Sequence[Slice]) -> tuple[DataFrame, Audit]:
-        return _dated(engine, table, records.where(predicate(parts)), now, F.col(REASONS))
+        return dated(records.where(predicate(parts)), F.col(REASONS))
 
     most = engine.settings.most_failing_records
-    (rows, counted), found = narrowing.evaluated(attempt, few, source.halve, most, table.key)
+    (rows, counted), found = narrowing.evaluated(attempt, first, source.halve, most, table.key)
     unread = rows.withColumn(FAILED_CODE, F.when(F.col("timestamp").isNull(), failing.ANY_CODE))
     aside = _beginnings(engine, table, source, found)
-    return Judged(unread, together([counted, failing.audited(aside, table.grid)]), few, aside)
+    return Judged(unread, together([counted, failing.audited(aside, table.grid)]), first, aside)
 
 
 def _beginnings(engine: Engine, table: SourceTable, source: Source, found: Sequence[Failing]) -> DataFrame | None:
@@ -81,10 +86,11 @@ def _beginnings(engine: Engine, table: SourceTable, source: Source, found: Seque
 
 
 def _dated(
-    engine: Engine, table: SourceTable, records: DataFrame, now: datetime, faults: Column | None
+    engine: Engine, table: SourceTable, now: datetime, few: bool, records: DataFrame, faults: Column | None
 ) -> tuple[DataFrame, Audit]:
-    dated = date_records(engine.settings, table, records, now, faults).localCheckpoint(eager=False)
-    return dated, audit(dated, table.grid, Sampling(coordinate(COORDINATE), F.create_map().cast("map<string,string>")))
+    rows = once(date_records(engine.settings, table, records, now, faults), few=few)
+    shown = Sampling(coordinate(COORDINATE), F.create_map().cast("map<string,string>"))
+    return rows.frame, audited(rows, table.grid, shown)
 
 
 def date_records(
@@ -108,6 +114,8 @@ def typed(
     slices: Sequence[Slice],
     accepted: Collection[str],
     left_out: Sequence[Slice] = (),
+    *,
+    few: bool = False,
 ) -> Judged:
     """The rows that a table makes of bronze records between coordinates, without some that are known to fail.
 
@@ -116,10 +124,10 @@ def typed(
         ContractError: the transform loses or repeats records.
     """
 
-    def attempt(parts: Sequence[Slice]) -> tuple[DataFrame, Audit]:
+    def attempt(parts: Sequence[Slice]) -> tuple[Rows, Audit]:
         typed = typed_rows(table, records.where(predicate(parts)).frames, accepted)
-        rows = records.asked_for(typed).localCheckpoint(eager=False)
-        return rows, audit(rows, table.grid, sampling(table))
+        rows = once(records.asked_for(typed), few=few)
+        return rows, audited(rows, table.grid, sampling(table))
 
     kept = without(slices, left_out)
     most = engine.settings.most_failing_records
@@ -127,14 +135,16 @@ def typed(
     kept_records = records.where(predicate(without(kept, [each.part for each in found])))
     completeness.check(table, kept_records.asked_for(table.lines(kept_records.sources)), rows)
     aside = failing.events(table, records.together(*COORDINATE, *table.grid.columns), found) if found else None
-    return Judged(rows, together([counted, failing.audited(aside, table.grid)]), tuple(slices), aside)
+    return Judged(rows.frame, together([counted, failing.audited(aside, table.grid)]), tuple(slices), aside)
 
 
 Frames = Callable[[Sequence[Partition]], Sequence[DataFrame]]
 """What some partitions of an answer are computed from, source by source."""
 
 
-def answered(engine: Engine, table: AnswerTable, frames: Frames, days: Sequence[Partition]) -> tuple[DataFrame, Audit]:
+def answered(
+    engine: Engine, table: AnswerTable, frames: Frames, days: Sequence[Partition], *, few: bool = False
+) -> tuple[DataFrame, Audit]:
     """The answers of some partitions from the rows of their sources, with `reasons` and `remarks`, and their audit.
 
     Rows that the table's function makes of other partitions are left out: a source may hold more than was needed.
@@ -144,8 +154,8 @@ def answered(engine: Engine, table: AnswerTable, frames: Frames, days: Sequence[
     """
 
     def attempt(rows: Sequence[DataFrame], parts: Sequence[Partition]) -> tuple[DataFrame, Audit]:
-        checked = judged(table, rows).where(_among(table.grid, parts)).localCheckpoint(eager=False)
-        return checked, audit(checked, table.grid, sampling(table))
+        checked = once(judged(table, rows).where(_among(table.grid, parts)), few=few)
+        return checked.frame, audited(checked, table.grid, sampling(table))
 
     try:
         return attempt(frames(days), days)

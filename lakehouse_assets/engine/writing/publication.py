@@ -25,7 +25,6 @@ from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.engine.writing.turns import Turn
 from lakehouse_assets.engine.writing.writers import Writer
 from lakehouse_assets.errors import ContractError, LossError, SupersededError
-from lakehouse_assets.settings import Settings
 
 FRESH_PLANS: Final = 5
 _CONTENDING: Final = frozenset({"increment", "rebuild", "replay", "widened", "fence"})
@@ -108,14 +107,15 @@ class Publication:
         return delta.Transaction(self.table.key, self.transaction.version - 1)
 
 
-def in_turn(settings: Settings, table: Table, plan: Callable[[], Publication | None]) -> Publication | None:
-    """What `plan` yields, planned once no other run writes to the table; the turn ends with the commit.
+def in_turn(lake: Lake, table: Table, plan: Callable[[], Publication | None]) -> Publication | None:
+    """What `plan` yields of the lake as it is once no other run writes to the table; the turn ends with the commit.
 
     Raises:
         UnavailableError: another run wrote for too long.
     """
-    turn = turns.take(settings, table.key)
+    turn = turns.take(lake.settings, table.key)
     try:
+        lake.forward()
         planned = plan()
     except BaseException:
         turn.give_back()
@@ -123,7 +123,7 @@ def in_turn(settings: Settings, table: Table, plan: Callable[[], Publication | N
     if planned is None:
         turn.give_back()
         return None
-    return replace(planned, turn=turn, anew=partial(in_turn, settings, table, plan))
+    return replace(planned, turn=turn, anew=partial(in_turn, lake, table, plan))
 
 
 def publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:

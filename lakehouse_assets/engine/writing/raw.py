@@ -66,10 +66,12 @@ def records_of(
     table: EventTable,
     where: Mapping[str, str],
     slices: Sequence[Slice] | None = None,
+    *,
+    few: bool = False,
 ) -> tuple[Records, dict[str, int]]:
     """The records of a table's sources, pruned by a condition for each, and what it looks up, with their versions."""
     versions = {each.key: lake.version(each.key) for each in table.references}
-    sources = (_read(spark, lake, each, where[each.key], slices) for each in table.sources)
+    sources = (_read(spark, lake, each, where[each.key], slices, few=few) for each in table.sources)
     looked_up = (_read(spark, lake, each, version=versions[each.key]) for each in table.references)
     return Records(tuple(sources), tuple(looked_up)), versions
 
@@ -81,11 +83,13 @@ def _read(
     where: str = "",
     slices: Sequence[Slice] | None = None,
     version: int | None = None,
+    *,
+    few: bool = False,
 ) -> DataFrame:
     """A table, or no rows of one that does not exist yet."""
     if (lake.version(table.key) if version is None else version) < 0:
         return spark.createDataFrame([], table.readable)
-    return delta.read(spark, lake, table.key, where=where, slices=slices, version=version)
+    return delta.read(spark, lake, table.key, where=where, slices=slices, version=version, few=few)
 
 
 def on(table: EventTable, days: Sequence[Partition]) -> dict[str, str]:

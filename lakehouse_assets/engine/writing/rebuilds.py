@@ -20,7 +20,6 @@ from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.engine import Engine
 from lakehouse_assets.engine.writing.publication import Publication, in_turn
 from lakehouse_assets.engine.writing.verdicts import fatal, refuse_broken
-from lakehouse_assets.settings import Settings
 
 NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 Plan = Callable[[Sequence[Partition], list[Audit]], Publication | None]
@@ -37,7 +36,7 @@ class Rebuild:
     """Days that an earlier try of the same run has committed."""
     pieces: tuple[tuple[Partition, ...], ...]
     plan: Plan
-    settings: Settings
+    lake: Lake
     accepted: frozenset[str] = frozenset()
     """Rules whose breach somebody has accepted."""
     audits: list[Audit] = field(default_factory=list)
@@ -50,7 +49,7 @@ class Rebuild:
             RefusedError: at the end, when there were such days; they are as they were before.
         """
         for days in self.pieces:
-            planned = in_turn(self.settings, self.table, partial(self._plan, days, len(self.audits)))
+            planned = in_turn(self.lake, self.table, partial(self._plan, days, len(self.audits)))
             if planned is not None:
                 yield planned
         refuse_broken(self.table, together(self.audits), self.accepted)
@@ -74,7 +73,7 @@ def in_pieces(
     sizes = rows_needed(engine.lake, table, left)
     pieces = tuple(pieces_of(left, sizes, engine.settings.max_rows_per_piece))
     accepted = engine.lake.ledger(table.key).accepted_rules
-    return Rebuild(table, tuple(days), done & {*days}, pieces, plan, engine.settings, accepted)
+    return Rebuild(table, tuple(days), done & {*days}, pieces, plan, engine.lake, accepted)
 
 
 def rows_needed(lake: Lake, table: Table, days: Sequence[Partition]) -> dict[Partition, int]:

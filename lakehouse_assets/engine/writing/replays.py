@@ -38,7 +38,7 @@ def replay(engine: Engine, table: EventTable, days: Sequence[Partition]) -> Rebu
     sizes = engine.lake.rows_by_day(table.quarantine)
     pieces = tuple(pieces_of([day for day in days if day in sizes], sizes, engine.settings.max_rows_per_piece))
     return Rebuild(
-        table, tuple(days), frozenset(), pieces, partial(_replay, engine, table), engine.settings, row_rules(table)
+        table, tuple(days), frozenset(), pieces, partial(_replay, engine, table), engine.lake, row_rules(table)
     )
 
 

@@ -159,7 +159,7 @@ def test_a_run_that_lost_the_race_publishes_what_is_left_at_once(lab: Lab):
     lab.send(sale(0)).ingest()
     lab.send(sale(1)).land()
     plan = partial(lab.silver.increment, lab.engine(), LATER)
-    rival, planned = plan(), publication.in_turn(lab.settings, lab.silver, plan)
+    rival, planned = plan(), publication.in_turn(lab.lake, lab.silver, plan)
     lab.publish(rival)
     lab.send(sale(2)).land()
 

@@ -1,0 +1,85 @@
+"""One look at a table per batch: a lake whose tables stand still until they are brought forward.
+
+A plan made of what stands still is no more wrong than one made a moment earlier: its commit compares and refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+from deltalake import DeltaTable
+
+from lakehouse_assets.engine.history.lake import FIRST_LOOK, Lake, commits, newest
+from lakehouse_assets.engine.history.ledger import Commit
+
+_READERS: Final = 8
+
+
+@dataclass
+class Look:
+    """A table as it was opened, and its newest commits."""
+
+    table: DeltaTable
+    commits: list[Commit]
+
+
+@dataclass(frozen=True)
+class StandingLake(Lake):
+    """A lake of which each table is opened once."""
+
+    _looks: dict[str, Look | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+
+    @property
+    def now(self) -> Lake:
+        """One that looks anew at each question."""
+        return Lake(self.settings)
+
+    def open(self, key: str) -> DeltaTable | None:
+        """The table as it was at the first look."""
+        look = self._look(key)
+        return look.table if look else None
+
+    def history(self, key: str, version: int | None = None) -> Iterator[Commit]:
+        """As of the first look; older commits than the newest ones are read when they are asked for."""
+        look = self._look(key)
+        if look is None:
+            return
+        found = [each for each in look.commits if version is None or each.version <= version]
+        yield from found
+        if len(look.commits) < FIRST_LOOK:
+            return
+        older = look.commits[-1].version - 1
+        if (table := super().open(key)) is not None:
+            yield from commits(self, table, key, older if version is None else min(version, older))
+
+    def forward(self, *keys: str) -> None:
+        """Brings tables to what they are now; all that were looked at where none is named."""
+        known = [*self._looks] if not keys else [key for key in keys if key in self._looks]
+        with ThreadPoolExecutor(_READERS) as readers:
+            for key, look in zip(known, readers.map(self._forwarded, known), strict=True):
+                self._looks[key] = look
+
+    def _look(self, key: str) -> Look | None:
+        with self._lock:
+            if key not in self._looks:
+                self._looks[key] = self._taken(key)
+            return self._looks[key]
+
+    def _taken(self, key: str) -> Look | None:
+        table = super().open(key)
+        return Look(table, newest(self, table, key)) if table else None
+
+    def _forwarded(self, key: str) -> Look | None:
+        look = self._looks[key]
+        if look is None:
+            return self._taken(key)
+        before = look.table.version()
+        look.table.update_incremental()
+        if look.table.version() == before:
+            return look
+        return Look(look.table, newest(self, look.table, key))

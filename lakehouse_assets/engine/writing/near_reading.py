@@ -1,0 +1,47 @@
+"""Reading a few rows of a table in this process, by delta-rs, to hand them to Spark by value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from lakehouse_assets.engine.history.lake import Lake, schema_of
+from lakehouse_assets.engine.history.position import Slice, predicate
+
+MOST_ROWS: Final = 50_000
+MOST_BYTES: Final = 16 * 2**20
+
+
+def read(
+    spark: SparkSession, lake: Lake, key: str, where: str, slices: Iterable[Slice] | None, version: int | None
+) -> DataFrame | None:
+    """A table, pruned; None where it is more than a Spark server takes by value."""
+    table = lake.open_at(key, version)
+    if table is None:
+        return None
+    conditions = [where or "TRUE", *([] if slices is None else [predicate(slices)])]
+    found = _rows(table, " AND ".join(f"({each})" for each in conditions))
+    return None if found is None else _frame(spark, found, schema_of(table))
+
+
+def _rows(table: DeltaTable, where: str) -> pa.Table | None:
+    reader = pa.RecordBatchReader.from_stream(
+        QueryBuilder().register("t", table).execute(f"SELECT * FROM t WHERE {where} LIMIT {MOST_ROWS + 1}")
+    )
+    batches: list[pa.RecordBatch] = []
+    for batch in reader:
+        batches.append(batch)
+        if sum(each.num_rows for each in batches) > MOST_ROWS or sum(each.nbytes for each in batches) > MOST_BYTES:
+            return None
+    return pa.Table.from_batches(batches, reader.schema)
+
+
+def _frame(spark: SparkSession, rows: pa.Table, schema: StructType) -> DataFrame:
+    wanted = to_arrow_schema(schema, timezone="UTC")
+    return spark.createDataFrame(rows.select(wanted.names).cast(wanted), schema)
