@@ -20,7 +20,6 @@ from lakehouse_assets.redaction import remember
 from lakehouse_assets.settings import Settings
 
 SMALL_RECORDS = 50_000
-FEW_RECORDS = 10_000
 _USER = "lakehouse"
 _QUOTING = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 """pyspark's own, which write each error to the run's log with the value that caused it; the error itself is raised."""
@@ -87,15 +86,11 @@ def _require_log_store(log_store: str, where: str) -> None:
         )
 
 
-def fit(session: SparkSession, records: int) -> bool:
-    """Has small work interpreted: generating, compiling and warming up code for it takes longer than the work.
-
-    Tells whether the records are so few that a run may hold them itself, and hand them to Spark by value.
-    """
+def fit(session: SparkSession, records: int) -> None:
+    """Has small work interpreted: generating, compiling and warming up code for it takes longer than the work."""
     small = records <= SMALL_RECORDS
     session.conf.set("spark.sql.codegen.wholeStage", str(not small).lower())
     session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if small else "FALLBACK")
-    return records <= FEW_RECORDS
 
 
 def activate(session: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,7 @@ from lakehouse_assets.silver import sales_transactions as silver
 from lakehouse_assets_tests.oracle.stock import WATCHED, Coordinate, Stock, assert_landed, assert_stock
 
 WAIT_SECONDS = 20.0
+WRITERS = ("run", "spark")
 EVENT_TIME_MS = 1_488_326_400_000
 """2017-03-01 00:00 UTC, the record timestamp of everything sent."""
 
@@ -86,6 +88,13 @@ class Lab:
     @property
     def lake(self) -> Lake:
         return Lake(self.settings)
+
+    def written_by(self, writer: str) -> Lab:
+        """The same, in which the run itself reads and writes all that is small, or Spark does everything."""
+        limits = {"run": {"near_rows": 50_000, "few_records": 10_000}, "spark": {"near_rows": 0, "few_records": 0}}
+        other = copy(self)
+        other.settings = self.settings.model_copy(update=limits[writer])
+        return other
 
     # the topic
 

@@ -12,7 +12,6 @@ from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history import position
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
-from lakehouse_assets.engine.sessions import FEW_RECORDS
 from lakehouse_assets.engine.sources import kafka, kafka_records, planning
 from lakehouse_assets.engine.sources.kafka_peeking import cut_at
 from lakehouse_assets.engine.sources.planning import Acceptance, Led, TopicState, Waits
@@ -53,7 +52,7 @@ class KafkaSource:
 
     def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         """The committed records; a few by Kafka's own client, many by Spark's reader."""
-        topic, is_few = self.table.topic, self.records(slices) <= FEW_RECORDS
+        topic, is_few = self.table.topic, self.records(slices) <= self.settings.few_records
         few = kafka_records.read_few(spark, self.settings, topic, slices) if is_few else None
         return kafka.read(spark, self.settings, topic, slices) if few is None else few
 

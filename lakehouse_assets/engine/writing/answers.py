@@ -15,7 +15,6 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, version_of
 from lakehouse_assets.engine.history.meeting import Meeting, at, meet
 from lakehouse_assets.engine.history.recovery import ledger_of
-from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.upstreams import Upstream
 from lakehouse_assets.engine.writing import delta, drift, judging, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, together
@@ -125,7 +124,7 @@ def answered(
     engine: Engine, table: AnswerTable, days: tuple[Partition, ...], versions: Mapping[str, int]
 ) -> tuple[DataFrame, Audit]:
     """The table's rows for these partitions, from its sources as of versions, with `remarks`; and their audit."""
-    few = fit(engine.spark, sum(rows_needed(engine.lake, table, days).values()))
+    few = engine.fit(sum(rows_needed(engine.lake, table, days).values()))
     checked, counted = judging.answered(engine, table, partial(_frames, engine, table, versions, few), days, few=few)
     over_all = spanning.audit(engine.spark, engine.lake, table, checked, days)
     return checked.drop(REASONS, REMARKS), together([counted, over_all])

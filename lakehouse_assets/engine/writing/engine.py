@@ -12,6 +12,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
+from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import conflicts, layout, quarantine, settling
 from lakehouse_assets.engine.writing.audits import Audit
@@ -39,6 +40,11 @@ class Engine:
     lake: Lake
     spark: SparkSession
     run_id: str
+
+    def fit(self, records: int) -> bool:
+        """Has Spark set for work of this size; whether it is so small that the run itself holds the records."""
+        fit(self.spark, records)
+        return records <= self.settings.few_records
 
 
 def standing_ledger(lake: Lake, table: Table) -> Ledger:

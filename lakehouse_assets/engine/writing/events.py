@@ -19,7 +19,6 @@ from lakehouse_assets.engine.history.meeting import states
 from lakehouse_assets.engine.history.position import Position, Slice, predicate
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.names import own
-from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.writing import delta, drift, failing, judging, quarantine, spanning
 from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.deduplication import Precedence
@@ -46,7 +45,7 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
         return None
     position = ledger.position.advance(taken)
     count = sum(source.reader(engine.settings).records(parts) for source, parts in slices.items())
-    few = fit(engine.spark, count)
+    few = engine.fit(count)
     where = {source.key: _beyond(engine, source, ledger.position) for source in table.sources}
     records, versions = records_of(engine.spark, engine.lake, table, where, taken, few=few)
     found = judging.typed(engine, table, records, taken, ledger.accepted_rules, few=few)
@@ -57,7 +56,7 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
         counted = together([counted, over_table(engine, table, rows, precedence, counted.good)])
     refuse_broken(table, counted, ledger.accepted_rules)
     change = drift.change(engine.lake, table, rows.schema, ledger.accepted_rules)
-    fit(engine.spark, count + engine.lake.rows_in(table.key, counted.good))
+    engine.fit(count + engine.lake.rows_in(table.key, counted.good))
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     said = increment_statement(engine, table, position, counted)
     return Publication(
@@ -135,7 +134,7 @@ def _redo(engine: Engine, table: EventTable, days: Sequence[Partition], audits: 
     ledger = settled_ledger(engine, table)
     sources = [source.key for source in table.sources]
     held = held_on(engine.lake, ledger.position, table.grid.where(days), (*sources, table.quarantine))
-    fit(engine.spark, sum(engine.lake.rows_in(source, days) for source in sources))
+    engine.fit(sum(engine.lake.rows_in(source, days) for source in sources))
     records, versions = records_of(engine.spark, engine.lake, table, on(table, days))
     found = judging.typed(engine, table, records, held, ledger.accepted_rules, failing.known(engine.lake, table))
     rows = winners(table, found.rows, precedence_of(engine.lake, table), columns(engine, table, ledger))

@@ -13,7 +13,6 @@ from pyspark.sql import DataFrame
 from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Slice, without
-from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.sources.planning import Acceptance
 from lakehouse_assets.engine.sources.records import RECORD
 from lakehouse_assets.engine.writing import failing, judging, quarantine
@@ -42,7 +41,7 @@ def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None
     ledger = settled_ledger(engine, table)
     _check_start(table, ledger, batch.slices)
     source = table.reader(engine.settings)
-    few = fit(engine.spark, source.records(batch.slices))
+    few = engine.fit(source.records(batch.slices))
     found = judging.landed(engine, table, source, batch.slices, batch.planned_at, few=few)
     source.check(batch.slices)
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
@@ -98,7 +97,7 @@ def _repair(engine: Engine, table: SourceTable, days: Sequence[Partition], audit
     ledger = settled_ledger(engine, table)
     source = table.reader(engine.settings)
     slices = without(source.held(ledger.position, days), failing.known(engine.lake, table))
-    fit(engine.spark, source.records(slices))
+    engine.fit(source.records(slices))
     found = judging.landed(engine, table, source, slices, datetime.now(UTC))
     of_days = found.rows.where(table.grid.where(days))
     checked = of_days.where(F.size(REASONS) == 0).select(*RECORD.names, *table.grid.columns, REASONS, REMARKS)

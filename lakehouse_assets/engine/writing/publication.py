@@ -208,7 +208,7 @@ def _writer(target: delta.Target, publication: Publication) -> Writer:
     """Of rows that may be there already Spark looks at each; of others it is enough that nobody else wrote them."""
     lake, rows = target.lake, publication.audit.good_rows
     may_be_there = publication.mode == "append" and not publication.is_all_new
-    most = 0 if may_be_there else lake.settings.arrow_max_rows
+    most = 0 if may_be_there else lake.settings.near_rows
     return writers.writer_of(target, rows, most, partial(_require_ground, lake, publication))
 
 

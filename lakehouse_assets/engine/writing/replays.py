@@ -12,7 +12,6 @@ from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.position import predicate
-from lakehouse_assets.engine.sessions import fit
 from lakehouse_assets.engine.writing import delta, drift, failing, judging, quarantine
 from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
@@ -52,7 +51,7 @@ def _replay(engine: Engine, table: EventTable, days: Sequence[Partition], audits
     sources = [source.key for source in table.sources]
     held = held_on(engine.lake, ledger.position, where, (*sources, table.quarantine))
     aside = delta.read(engine.spark, engine.lake, table.quarantine, where=where, slices=held)
-    fit(engine.spark, sum(engine.lake.rows_in(source, days) for source in sources))
+    engine.fit(sum(engine.lake.rows_in(source, days) for source in sources))
     every, versions = records_of(engine.spark, engine.lake, table, on(table, days), held)
     records = every.among(_coordinates(table, aside))
     found = judging.typed(engine, table, records, held, row_rules(table), failing.known(engine.lake, table))

@@ -18,7 +18,7 @@ from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.errors import PlanError
 from lakehouse_assets_tests.engine import expectation
 from lakehouse_assets_tests.engine.expectation import Event, Sent
-from lakehouse_assets_tests.engine.lab import Lab, sale
+from lakehouse_assets_tests.engine.lab import WRITERS, Lab, sale
 
 pytestmark = pytest.mark.services
 
@@ -44,7 +44,10 @@ def landed(services, spark) -> tuple[Lab, list[Sent]]:
 
 @st.composite
 def batches(draw):
-    """All offsets of all partitions in any order that a topic allows, in one to three batches, some tried twice."""
+    """All offsets of all partitions in any order that a topic allows, in one to three batches, some tried twice.
+
+    With each batch the writers of its tries: the run itself, or Spark.
+    """
     pieces = []
     for partition in range(PARTITIONS):
         cuts = sorted({0, RECORDS, *draw(st.lists(st.integers(0, RECORDS), max_size=2))})
@@ -53,7 +56,8 @@ def batches(draw):
     queue = [pieces[partition].pop(0) for partition in order]
     ends = sorted({*draw(st.lists(st.integers(1, len(queue)), max_size=2)), len(queue)})
     starts = [0, *ends[:-1]]
-    return [(queue[start:end], draw(st.booleans())) for start, end in zip(starts, ends, strict=True)]
+    writers = st.lists(st.sampled_from(WRITERS), min_size=1, max_size=2)
+    return [(queue[start:end], draw(writers)) for start, end in zip(starts, ends, strict=True)]
 
 
 @settings(max_examples=2, phases=[Phase.explicit, Phase.generate], derandomize=True)
@@ -64,7 +68,7 @@ def test_order_split_and_repetition_of_batches_make_no_difference(landed, plan):
 
 
 @pytest.mark.slow
-@settings(max_examples=20, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=200, phases=[Phase.explicit, Phase.generate])
 @given(plan=batches())
 def test_order_split_and_repetition_make_no_difference_in_many_more_plans(landed, plan):
     """The same promise, looked for harder."""
@@ -77,8 +81,8 @@ def hold_for(landed, plan) -> None:
     lab.silver = replace(lab.silver, source=shared.bronze)
     lab.gold = replace(lab.gold, source=lab.silver)
 
-    for pieces, is_repeated in plan:
-        refine(lab, shared.state().topic_id, pieces, is_repeated)
+    for pieces, writers in plan:
+        refine(lab, shared.state().topic_id, pieces, writers)
     lab.recompute()
 
     assert lab.position(lab.gold) == shared.position(shared.bronze)
@@ -88,15 +92,16 @@ def hold_for(landed, plan) -> None:
     assert lab.coordinates(lab.silver.quarantine) == aside
 
 
-def refine(lab: Lab, topic_id: str, pieces, is_repeated: bool) -> None:
-    slices = tuple(Slice(topic_id, *piece) for piece in pieces)
+def refine(lab: Lab, topic_id: str, pieces, writers) -> None:
+    """The batch, tried by each of the writers: the first one that commits wins."""
+    slices, labs = tuple(Slice(topic_id, *piece) for piece in pieces), [lab.written_by(writer) for writer in writers]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KafkaSource, "cap", lambda _source, _beyond: slices)
-        prepared = [lab.silver.increment(lab.engine(), LATER) for _ in range(1 + is_repeated)]
-    lab.publish(prepared[0])
-    for again in prepared[1:]:
+        prepared = [each.silver.increment(each.engine(), LATER) for each in labs]
+    labs[0].publish(prepared[0])
+    for each, again in zip(labs[1:], prepared[1:], strict=True):
         with pytest.raises(PlanError):
-            lab.publish(again)
+            each.publish(again)
 
 
 def silver_of(lab: Lab) -> dict[tuple[str, str, str], Event]:
