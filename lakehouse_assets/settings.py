@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     """A dropped file that is larger than this, also once it is unpacked, is set aside."""
     drop_settle_seconds: float = Field(default=2.0, ge=1)
     """A dropped file younger than this is left to settle; S3 states times in seconds, so never less than one."""
+    run_budget_seconds: float = Field(default=300.0, gt=0)
+    """A run that takes in what comes ends after this long, and the next one goes on."""
+    news_interval_seconds: float = Field(default=5.0, ge=0)
+    """Least time between two reports of a run to Dagster, of all that it has committed meanwhile."""
     sensor_interval_seconds: int = Field(default=1, ge=1)
     """Least time between two looks at a source."""
     retry_base_seconds: float = Field(default=5.0, gt=0)

@@ -20,6 +20,7 @@ from lakehouse_assets.engine.alerts.reasons import is_refusal, why
 from lakehouse_assets.engine.flow import sources
 from lakehouse_assets.engine.grids import DAILY, GRIDS, partition
 from lakehouse_assets.engine.orchestration.hold_checks import is_held
+from lakehouse_assets.engine.orchestration.pipeline_log import redact
 
 _ASSET_JOB = "__ASSET_JOB"
 _WILL_RETRY = "dagster/will_retry"
@@ -186,6 +187,10 @@ def _told_steps(scene: Scene, failed: Sequence[Any]) -> Iterator[tuple[str, str]
     """(table or step, reason)."""
     names = {name: table.key for table in scene.tables for name in (table.name, "__".join(table.asset_key.path))}
     for event in failed:
+        said = event.step_failure_data.user_failure_data
+        if said and said.metadata:
+            yield from ((key, redact(scene.settings, str(reason.value))) for key, reason in said.metadata.items())
+            continue
         if is_refusal(event.step_failure_data.error):
             continue
         yield names.get(event.step_key, event.step_key), why(scene.settings, event.step_failure_data.error)

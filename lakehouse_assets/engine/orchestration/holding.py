@@ -106,7 +106,7 @@ def record(settings: Settings, table: Table, run_id: str, error: Exception, seen
     again = before is not None and (before.error, before.code) == (kind, CODE_VERSION)
     found = Hold(
         table=table.key,
-        reason=_reason(error, run_id),
+        reason=reason(error, run_id),
         error=kind,
         code=CODE_VERSION,
         run_id=run_id,
@@ -121,7 +121,7 @@ def record(settings: Settings, table: Table, run_id: str, error: Exception, seen
     return found
 
 
-def _reason(error: Exception, run_id: str) -> str:
+def reason(error: Exception, run_id: str) -> str:
     """The message of an error of ours; of another one its name alone, because it may quote a row."""
     if isinstance(error, LakehouseError):
         return str(error)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 from dagster import (
     AssetMaterialization,
@@ -17,24 +16,23 @@ from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.display import highlights, metadata
 from lakehouse_assets.engine.grids import Partition, partition
-from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.orchestration import checks, hold_checks, holding, pipeline_log
+from lakehouse_assets.engine.history.ledger import Commit
+from lakehouse_assets.engine.orchestration import checks, pipeline_log
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import delta
 from lakehouse_assets.engine.writing.publication import Publication, RefusedError, publish_planned
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
 from lakehouse_assets.redaction import shielded
-from lakehouse_assets.settings import Settings, load
+from lakehouse_assets.settings import load
 
 
 class DeltaIOManager(ConfigurableIOManager):
     """Loads tables lazily as Spark DataFrames and commits publications.
 
     An input of a partitioned run is pruned to the run's days; otherwise it is the whole table. An output is a
-    `Publication` (append, merge or replaceWhere, quarantine first), a `Rebuild` of several, or None for nothing to
-    do. A run without partitions logs one materialization per touched day; in a run over days each day's
-    materialization gets the metadata of the commit that holds it.
+    `Rebuild`, in pieces: each day's materialization gets the metadata of the commit that holds it. What a run takes in
+    as it comes goes through the same door, by `commit`: append, merge or replaceWhere, quarantine first.
     """
 
     spark: ResourceDependency[SparkConnect]
@@ -48,39 +46,35 @@ class DeltaIOManager(ConfigurableIOManager):
             return delta.read(self.spark.spark_session, lake, key, where=where)
 
     def handle_output(  # type: ignore[override]  # Dagster takes a generator of events as well
-        self, context: OutputContext, obj: Publication | Rebuild | None
+        self, context: OutputContext, obj: Rebuild
     ) -> Iterator[DagsterEvent]:
-        """Commits each publication and tells Dagster which days changed; of refused days, which rules they broke."""
-        with shielded():
-            yield from self._handled(context, obj)
-
-    def _handled(self, context: OutputContext, obj: Publication | Rebuild | None) -> Iterator[DagsterEvent]:
+        """Commits each piece and tells Dagster which days changed; of refused days, which rules they broke."""
         committed: list[AssetMaterialization] = []
-        try:
-            for publication in [obj] if isinstance(obj, Publication) else obj or ():
-                last = obj is publication or _is_last(obj, publication)
-                committed += self._commit(context, publication, worth_a_look=last)
-        except RefusedError as error:
-            assert isinstance(obj, Rebuild)
-            yield from _told(context, obj, error, committed)
-            raise Failure(str(error), allow_retries=False) from error
-        except Exception:
-            if isinstance(obj, Publication):
-                yield from _held(context, obj)
-            raise
+        with shielded():
+            try:
+                for publication in obj:
+                    committed += self._commit(context, publication, worth_a_look=_is_last(obj, publication))
+            except RefusedError as error:
+                yield from _told(context, obj, error, committed)
+                raise Failure(str(error), allow_retries=False) from error
+
+    def commit(self, publication: Publication) -> tuple[Publication, Commit] | None:
+        """Commits it, or what is planned anew in its place where another commit came first; None for nothing left."""
+        settings, began = load(), time.monotonic()
+        published = publish_planned(self.spark.spark_session, Lake(settings), publication)
+        if published is not None:
+            pipeline_log.committed(settings, *published, time.monotonic() - began)
+        return published
 
     def _commit(
         self, context: OutputContext, publication: Publication, worth_a_look: bool
     ) -> list[AssetMaterialization]:
-        settings, planned, warn = load(), time.time(), context.log.warning
-        lake = Lake(settings)
+        planned, warn, lake = time.time(), context.log.warning, Lake(load())
         highlights.prepare(publication.table)
-        with _recorded(settings, publication):
-            published = publish_planned(self.spark.spark_session, lake, publication)
+        published = self.commit(publication)
         if published is None:
             return []
         publication, commit = published
-        pipeline_log.committed(settings, publication, commit, time.time() - planned)
         report = metadata.report(lake, publication, commit, _seconds(context, planned), warn)
         instance, once = context.step_context.instance, {}
         if worth_a_look:
@@ -97,25 +91,8 @@ def _tell(context: OutputContext, event: AssetMaterialization) -> None:
     """What an asset's own run materializes Dagster reports by itself; of that it wants the metadata."""
     if context.has_asset_partitions:
         context.step_context.add_asset_metadata(event.metadata, partition_key=event.partition)
-    elif context.has_asset_key:
-        context.add_output_metadata(event.metadata)
     else:
-        context.log_event(event)
-
-
-def _recorded(settings: Settings, publication: Publication) -> AbstractContextManager[None]:
-    """A batch that cannot be written holds its table; a rebuild has somebody who looks at it."""
-    if publication.statement.kind != "increment":
-        return nullcontext()
-    return holding.recording(settings, publication.table, publication.statement.run_id)
-
-
-def _held(context: OutputContext, publication: Publication) -> Iterator[DagsterEvent]:
-    """The verdict that the table is held, where the write was recorded as such."""
-    table = publication.table
-    if hold := holds.read(load(), table.key).get(table.key):
-        for verdict in hold_checks.verdicts(table, (), hold):
-            yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
+        context.add_output_metadata(event.metadata)
 
 
 def _told(
@@ -129,8 +106,8 @@ def _told(
         yield DagsterEvent.asset_check_evaluation(context.step_context, verdict)
 
 
-def _is_last(rebuild: object, publication: Publication) -> bool:
-    return isinstance(rebuild, Rebuild) and publication.statement.days == rebuild.pieces[-1]
+def _is_last(rebuild: Rebuild, publication: Publication) -> bool:
+    return publication.statement.days == rebuild.pieces[-1]
 
 
 def partitions_of(keys: Sequence[str]) -> tuple[Partition, ...]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,15 +22,10 @@ from dagster import (
 )
 
 from lakehouse_assets.engine.flow import below, sources
-from lakehouse_assets.engine.history import segments
-from lakehouse_assets.engine.history.lake import Lake
-from lakehouse_assets.engine.history.ledger import Ledger
-from lakehouse_assets.engine.history.position import Slice
-from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.orchestration import holding, in_flight
+from lakehouse_assets.engine.orchestration.looking import Work, look
 from lakehouse_assets.engine.sources.source import Source
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing.engine import standing_ledger
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load
@@ -45,18 +37,6 @@ STATE_TAG = ".dagster/lakehouse_state"
 """With the prefix of tags that the UI does not show."""
 
 RECENT_RUNS = 20
-
-
-@dataclass(frozen=True)
-class Work:
-    """What there is to do: slices for bronze, or none when only later layers are behind."""
-
-    slices: tuple[Slice, ...]
-    state: str
-    """Digest of the ledgers of the tables that live on this source alone, and of the code.
-
-    As long as it stays the same, a failure would repeat.
-    """
 
 
 def source_sensor(source: SourceTable, tables: Sequence[Table], job: JobDefinition) -> SensorDefinition:
@@ -103,7 +83,7 @@ def tick(
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
     if early := holding.hold(settings, tried, now):
         return SkipReason("; ".join(each for each in (waiting, early) if each))
-    return request(source, work, runs, now, dead_rebuilds(instance, keys, runs))
+    return request(source, work, runs, dead_rebuilds(instance, keys, runs))
 
 
 def _waiting(origin: Source) -> str:
@@ -114,59 +94,10 @@ def _waiting(origin: Source) -> str:
     return "" if waits is None else str(waits)
 
 
-def look(
-    settings: Settings,
-    source: SourceTable,
-    tables: Sequence[Table],
-    *,
-    held: Collection[str] = (),
-    rebuilding: bool = False,
-    busy: Collection[SourceTable] = (),
-    origin: Source | None = None,
-) -> Work | None:
-    """The work there is; None when every table has caught up with the source, or is `held`.
-
-    Days that somebody rebuilds just now are left to that run; what lives on a `busy` source as well, to the run of that
-    one. `origin`: the source, where the caller asks it for more.
-    """
-    lake = Lake(settings)
-    ledger = standing_ledger(lake, source)
-    ledgers = {source.key: ledger} | {table.key: ledger_of(lake, table) for table in _known(below(source, tables))}
-    left_to_others = {table.key for table in below(source, tables) if {*table.sources} & {*busy}}
-    waiting = [table for table in below(source, tables) if table.key not in {*held, *left_to_others}]
-    behind = any(table.is_behind(lake, ledgers) for table in waiting if not (rebuilding and _is_level(table, ledgers)))
-    slices: tuple[Slice, ...] = ()
-    try:
-        slices = () if source.key in held else (origin or source.reader(settings)).plan(ledger)
-    except UnavailableError:
-        if not behind:
-            raise
-    alone = {table.key for table in (source, *below(source, tables)) if table.sources == (source,)}
-    own = {key: each for key, each in ledgers.items() if key in alone}
-    return Work(slices, _digest(own)) if slices or behind else None
-
-
-def _known(tables: Sequence[Table]) -> dict[Table, None]:
-    """Tables, and all that they live on."""
-    return dict.fromkeys(each for table in tables for each in (*table.upstreams, table))
-
-
-def _is_level(table: Table, ledgers: Mapping[str, Ledger]) -> bool:
-    """Whether its upstreams hold nothing beyond it: then only what is rebuilt could be missing."""
-    above = (ledgers[each.key].position for each in table.upstreams if each.key in ledgers)
-    return all(each.is_within(ledgers[table.key].position) for each in above)
-
-
-def request(
-    source: SourceTable, work: Work, runs: Sequence[RunRecord], now: datetime, rebuilds: Sequence[str] = ()
-) -> RunRequest:
-    """The run for one batch; its key holds state and predecessor, so that a retry is never taken for a repeat."""
+def request(source: SourceTable, work: Work, runs: Sequence[RunRecord], rebuilds: Sequence[str] = ()) -> RunRequest:
+    """The run for it; its key holds state and predecessor, so that a retry is never taken for a repeat."""
     predecessor = runs[0].dagster_run.run_id if runs else "none"
-    config = {
-        "slices": [part.to_json() for part in work.slices],
-        "planned_at": now.isoformat(),
-        "dead_runs": [*dead_runs(runs), *rebuilds],
-    }
+    config = {"dead_runs": [*dead_runs(runs), *rebuilds]}
     return RunRequest(
         run_key=f"{source.run_tag[1]}:{work.state}:{predecessor}",
         run_config={"ops": {source.name: {"config": config}}},
@@ -194,9 +125,3 @@ def dead_rebuilds(instance: DagsterInstance, keys: Sequence[AssetKey], runs: Seq
         for record in instance.get_run_records(ended, limit=RECENT_RUNS)
         if set(keys) & set(record.dagster_run.asset_selection or ()) and (record.end_time or since) >= since
     ]
-
-
-def _digest(ledgers: dict[str, Ledger]) -> str:
-    said = {key: [segments.shortened(ledger.position), ledger.stated_version] for key, ledger in ledgers.items()}
-    text = json.dumps(said, sort_keys=True) + holding.CODE_VERSION
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

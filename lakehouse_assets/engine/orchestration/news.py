@@ -1,0 +1,101 @@
+"""What a run tells Dagster of its commits: days that changed and verdicts, of many commits together, and rarely more.
+
+A commit every second would be hundreds of thousands of events a day. What was committed and not told when a run dies
+is told by the reconciler.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dagster import AssetCheckEvaluation, AssetMaterialization, OpExecutionContext
+
+from lakehouse_assets.engine.display import metadata
+from lakehouse_assets.engine.grids import Partition, ordered
+from lakehouse_assets.engine.history.ledger import Commit
+from lakehouse_assets.engine.orchestration import checks
+from lakehouse_assets.engine.writing.audits import together
+from lakehouse_assets.engine.writing.engine import Engine
+from lakehouse_assets.engine.writing.publication import Publication
+
+LOOKS_APART_SECONDS = 300.0
+"""Between two previews, plots and lineages of a table that changes all the time."""
+_looked_at: dict[str, float] = {}
+"""By table: when this process last told all that is worth a look."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """One commit or several of one table, one after the other."""
+
+    publication: Publication
+    commit: Commit
+    seconds: float
+
+    def then(self, newer: Done) -> Done:
+        """Both as one: the newest version, all days, rows and verdicts of both."""
+        older, said = self.publication, newer.publication.statement
+        days: set[Partition] = {*older.statement.days, *said.days}
+        publication = replace(
+            newer.publication,
+            audit=together([older.audit, newer.publication.audit]),
+            statement=replace(said, days=tuple(ordered(days))),
+        )
+        return Done(publication, newer.commit, self.seconds + newer.seconds)
+
+
+@dataclass
+class News:
+    """What a run has committed and not told yet."""
+
+    context: OpExecutionContext
+    engine: Engine
+    interval_seconds: float
+    untold: dict[str, Done] = field(default_factory=dict)
+    passed: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """By table and check: the verdict that was told last."""
+    told_at: float = field(default_factory=time.monotonic)
+
+    def add(self, done: Done) -> None:
+        """One more commit."""
+        key = done.publication.table.key
+        self.untold[key] = self.untold[key].then(done) if key in self.untold else done
+
+    def due(self) -> Iterator[AssetCheckEvaluation]:
+        """Tells what there is, once the interval is over."""
+        if time.monotonic() - self.told_at >= self.interval_seconds:
+            yield from self.tell()
+
+    def tell(self) -> Iterator[AssetCheckEvaluation]:
+        """Logs the days that changed; yields the verdicts that say something new."""
+        for done in self.untold.values():
+            for event in self._events(done):
+                self.context.log_event(event)
+            yield from self._verdicts(done)
+        self.untold.clear()
+        self.told_at = time.monotonic()
+
+    def _events(self, done: Done) -> Iterator[AssetMaterialization]:
+        seconds = {"commit_seconds": round(done.seconds, 3)}
+        found = metadata.report(self.engine.lake, done.publication, done.commit, seconds, self.context.log.warning)
+        yield from metadata.events(found, self._worth_a_look(found))
+        yield from metadata.quarantine_events(done.publication)
+
+    def _worth_a_look(self, found: metadata.Report) -> dict[str, Any]:
+        key, now = found.publication.table.key, time.monotonic()
+        if now - _looked_at.get(key, -LOOKS_APART_SECONDS) < LOOKS_APART_SECONDS:
+            return {}
+        _looked_at[key] = now
+        engine, context = self.engine, self.context
+        return metadata.run_metadata(found, engine.spark, engine.lake, context.instance, context.log.warning)
+
+    def _verdicts(self, done: Done) -> Iterator[AssetCheckEvaluation]:
+        table = done.publication.table
+        for verdict in checks.evaluations(table, done.publication.audit):
+            known = self.passed.get((table.key, verdict.check_name))
+            if not verdict.passed or known is not verdict.passed:
+                self.passed[table.key, verdict.check_name] = verdict.passed
+                yield verdict
