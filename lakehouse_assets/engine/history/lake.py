@@ -43,13 +43,13 @@ class Lake:
 
     settings: Settings
 
-    @property
-    def now(self) -> Lake:
-        """The same, which looks anew at each question."""
-        return self
-
     def forward(self, *keys: str) -> None:
         """Has tables looked at anew, all where none is named, in a lake that looks at each once only."""
+
+    def newly(self, key: str) -> Lake:
+        """Itself, with one table as it is now."""
+        self.forward(key)
+        return self
 
     def uri(self, key: str, scheme: str = "s3") -> str:
         """Where a table lies; Spark wants the scheme `s3a`."""

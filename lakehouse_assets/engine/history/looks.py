@@ -34,11 +34,6 @@ class StandingLake(Lake):
     _looks: dict[str, Look | None] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
-    @property
-    def now(self) -> Lake:
-        """One that looks anew at each question."""
-        return Lake(self.settings)
-
     def open(self, key: str) -> DeltaTable | None:
         """The table as it was at the first look."""
         look = self._look(key)
@@ -59,10 +54,12 @@ class StandingLake(Lake):
 
     def forward(self, *keys: str) -> None:
         """Brings tables to what they are now; all that were looked at where none is named."""
-        known = [*self._looks] if not keys else [key for key in keys if key in self._looks]
-        with ThreadPoolExecutor(_READERS) as readers:
-            for key, look in zip(known, readers.map(self._forwarded, known), strict=True):
-                self._looks[key] = look
+        known = [key for key in keys or [*self._looks] if key in self._looks]
+        if len(known) == 1:
+            self._looks[known[0]] = self._forwarded(known[0])
+        elif known:
+            with ThreadPoolExecutor(_READERS) as readers:
+                self._looks.update(zip(known, readers.map(self._forwarded, known), strict=True))
 
     def _look(self, key: str) -> Look | None:
         with self._lock:
@@ -78,8 +75,7 @@ class StandingLake(Lake):
         look = self._looks[key]
         if look is None:
             return self._taken(key)
-        before = look.table.version()
         look.table.update_incremental()
-        if look.table.version() == before:
+        if look.table.version() == look.commits[0].version:
             return look
         return Look(look.table, newest(self, look.table, key))

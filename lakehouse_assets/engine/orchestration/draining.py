@@ -118,9 +118,9 @@ class Drain:
 
     def _commit(self, table: Table, batch: Batch) -> None:
         engine, began = self.engine, time.monotonic()
-        with holding.recording(engine.settings, table, engine.run_id):
+        with holding.recording(engine.lake, table, engine.run_id):
             publication = in_turn(engine.lake, table, lambda: table.increment(engine, batch))
-            committed = None if publication is None else self.door.commit(publication)
+            committed = None if publication is None else self.door.commit(engine.lake, publication)
         if committed is not None:
             engine.lake.forward(table.key, table.quarantine)
             self.news.add(Done(*committed, time.monotonic() - began))

@@ -81,16 +81,15 @@ def shown(settings: Settings, hold: Hold) -> str:
 
 
 @contextmanager
-def recording(settings: Settings, table: Table, run_id: str) -> Iterator[None]:
+def recording(lake: Lake, table: Table, run_id: str) -> Iterator[None]:
     """Plans or writes a batch of a table; what ends it is recorded as the table's hold, and raised on."""
-    lake = Lake(settings)
     seen = {key: lake.version(key) for key in _releasing(table)}
     try:
         yield
     except Exception as error:
         if not _is_told_elsewhere(table, error):
             with contextlib.suppress(UnavailableError):
-                record(settings, table, run_id, error, seen)
+                record(lake.settings, table, run_id, error, seen)
         raise
 
 

@@ -58,12 +58,12 @@ class DeltaIOManager(ConfigurableIOManager):
                 yield from _told(context, obj, error, committed)
                 raise Failure(str(error), allow_retries=False) from error
 
-    def commit(self, publication: Publication) -> tuple[Publication, Commit] | None:
+    def commit(self, lake: Lake, publication: Publication) -> tuple[Publication, Commit] | None:
         """Commits it, or what is planned anew in its place where another commit came first; None for nothing left."""
-        settings, began = load(), time.monotonic()
-        published = publish_planned(self.spark.spark_session, Lake(settings), publication)
+        began = time.monotonic()
+        published = publish_planned(self.spark.spark_session, lake, publication)
         if published is not None:
-            pipeline_log.committed(settings, *published, time.monotonic() - began)
+            pipeline_log.committed(lake.settings, *published, time.monotonic() - began)
         return published
 
     def _commit(
@@ -71,7 +71,7 @@ class DeltaIOManager(ConfigurableIOManager):
     ) -> list[AssetMaterialization]:
         planned, warn, lake = time.time(), context.log.warning, Lake(load())
         highlights.prepare(publication.table)
-        published = self.commit(publication)
+        published = self.commit(lake, publication)
         if published is None:
             return []
         publication, commit = published

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -18,6 +19,7 @@ from dagster import (
 )
 
 from lakehouse_assets.engine.flow import sources
+from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.looks import StandingLake
 from lakehouse_assets.engine.orchestration.draining import Drain
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
@@ -68,7 +70,7 @@ def engine_of(context: OpExecutionContext | AssetExecutionContext, spark: SparkC
     settings, started = load(), time.monotonic()
     session = spark.spark_session
     context.log.debug(f"{SESSION_READY} {time.monotonic() - started:.3f} s")
-    return Engine(settings, StandingLake(settings), session, context.run.run_id)
+    return Engine(settings, Lake(settings), session, context.run.run_id)
 
 
 def _step(source: "SourceTable", tables: Sequence[Table]) -> OpDefinition:
@@ -79,6 +81,8 @@ def _step(source: "SourceTable", tables: Sequence[Table]) -> OpDefinition:
         with shielded():
             for run_id in config.dead_runs:
                 spark.interrupt(run_id)
-            yield from Drain(context, engine_of(context, spark), delta, source, tuple(tables)).run()
+            engine = engine_of(context, spark)
+            engine = replace(engine, lake=StandingLake(engine.settings))
+            yield from Drain(context, engine, delta, source, tuple(tables)).run()
 
     return increments

@@ -58,7 +58,7 @@ class Target:
             SupersededError: it is gone.
             UnavailableError: the store does not answer.
         """
-        found = self.lake.open(self.key)
+        found = self.lake.newly(self.key).open(self.key)
         if found is None:
             raise superseded(self.key)
         return found
@@ -75,7 +75,7 @@ class Target:
 
     def exists(self) -> bool:
         """Whether the table has been created."""
-        return self.lake.version(self.key) >= 0
+        return self.lake.newly(self.key).version(self.key) >= 0
 
     def create(self, schema: StructType, *, by: Sequence[str], append_only: bool = False) -> None:
         """Creates the table where there is none, parted `by` columns."""

@@ -72,13 +72,12 @@ def settled_ledger(engine: Engine, table: Table) -> Ledger:
         LossError: rows of the table went back by a RESTORE that nobody has accepted.
         SupersededError: others wrote to the quarantine every time.
     """
-    lake = engine.lake.now
     for _ in range(settling.TRIES):
         last, ledger = quarantine.last_write(engine.lake, table), standing_ledger(engine.lake, table)
         if last.said and settling.is_undecided(last, ledger):
-            settling.decide(engine.spark, lake, table, last.said, engine.run_id)
+            settling.decide(engine.spark, engine.lake, table, last.said, engine.run_id)
         elif (days := settling.open_days(last, ledger)) != ():
-            settling.settle(engine.spark, lake, table, days, engine.run_id, last.transaction + 1)
+            settling.settle(engine.spark, engine.lake, table, days, engine.run_id, last.transaction + 1)
         else:
             return replace(ledger, quarantine_transaction=last.transaction)
         engine.lake.forward(table.key, table.quarantine)

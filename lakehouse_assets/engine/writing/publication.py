@@ -234,7 +234,7 @@ def _require_unrivalled(publication: Publication, newer: list[Commit]) -> None:
 
 def _newer(lake: Lake, publication: Publication) -> list[Commit]:
     """The commits since the plan, newest first."""
-    return _since(publication, lake.commits(publication.table.key))
+    return _since(publication, lake.newly(publication.table.key).commits(publication.table.key))
 
 
 def _since(publication: Publication, history: Iterable[Commit]) -> list[Commit]:
@@ -267,7 +267,7 @@ def _alter(target: delta.Target, publication: Publication) -> None:
         lambda: _is_next(target.lake, publication),
         target.key,
     )
-    held = target.lake.schema(target.key)
+    held = target.lake.newly(target.key).schema(target.key)
     if any(held is None or held[name].dataType != kind for name, kind in publication.change.widened.items()):
         raise conflicts.superseded(target.key)
 
@@ -279,7 +279,9 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
     if rows is not None:
         table = publication.table
         target.create(rows.schema, by=table.grid.columns if table.quarantined_by_day else ())
-    said = replace(publication.statement, planned_from=lake.version(target.key), quarantine_transaction=-1)
+    said = replace(
+        publication.statement, planned_from=lake.newly(target.key).version(target.key), quarantine_transaction=-1
+    )
     said = quarantine.open_statement(said) if publication.opens else said
     quarantine.write(target, rows, publication.quarantine_where, said, publication.quarantine_transaction)
 

@@ -142,13 +142,14 @@ def write(
             target.key,
         )
     since = -1 if said.planned_from is None else said.planned_from
-    newer = takewhile(lambda each: each.version > since, target.lake.history(target.key))
+    newer = takewhile(lambda each: each.version > since, target.lake.newly(target.key).history(target.key))
     if not any(each.statement == said for each in newer):
         raise conflicts.superseded(target.key)
 
 
 def _is_free(lake: Lake, transaction: delta.Transaction) -> bool:
-    return lake.transaction_version(transaction.app_id, transaction.app_id) < transaction.version
+    key = transaction.app_id
+    return lake.newly(key).transaction_version(key, key) < transaction.version
 
 
 def _settling(lake: Lake, table: Table, target: delta.Target, days: Sequence[Partition] | None) -> str:

@@ -75,7 +75,7 @@ def decide(spark: SparkSession, lake: Lake, table: Table, said: Statement, run_i
 
 def _has_followed(lake: Lake, table: Table, ahead_of: int) -> bool:
     deadline = time.monotonic() + FINISH_SECONDS
-    while lake.transaction_version(table.key, table.key) < ahead_of:
+    while lake.newly(table.key).transaction_version(table.key, table.key) < ahead_of:
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_SECONDS)
@@ -86,13 +86,13 @@ def _fence(spark: SparkSession, lake: Lake, table: Table, ahead_of: int, run_id:
     """Loses to the writer's own commit where that comes first: then its fate is known as well."""
     target = delta.Target(spark, lake, table.key)
     target.create(table.published_schema(spark), by=table.grid.columns, append_only=table.append_only)
-    ledger = lake.ledger(table.key)
+    ledger = lake.newly(table.key).ledger(table.key)
     number = max(ahead_of, ledger.transaction_version + 1, ledger.stated_version + 1)
     said = Statement("fence", run_id, planned_from=ledger.version, at=datetime.now(UTC).isoformat(), transaction=number)
     guard = delta.Transaction(table.key, number)
     with suppress(SupersededError):
         conflicts.past_compaction(
             lambda: SparkWriter(target).state(said, guard),
-            lambda: lake.transaction_version(table.key, table.key) < number,
+            lambda: lake.newly(table.key).transaction_version(table.key, table.key) < number,
             table.key,
         )

@@ -24,7 +24,7 @@ def state(target: delta.Target, statement: Statement, known_version: int, apart:
     said = replace(statement, planned_from=known_version, at=datetime.now(UTC).isoformat())
     app_id = f"{target.key}/{apart}"
     for _ in range(TRIES):
-        number = target.lake.transaction_version(target.key, app_id) + 1
+        number = target.lake.newly(target.key).transaction_version(target.key, app_id) + 1
         _try(target, said, delta.Transaction(app_id, number))
         if commit := _find(target, said, known_version):
             return commit
@@ -36,7 +36,7 @@ def _try(target: delta.Target, said: Statement, transaction: delta.Transaction) 
 
 
 def _find(target: delta.Target, said: Statement, known_version: int) -> Commit | None:
-    for commit in target.lake.history(target.key):
+    for commit in target.lake.newly(target.key).history(target.key):
         if commit.version <= known_version:
             break
         if commit.statement == said:
