@@ -1,0 +1,67 @@
+"""Rows that are computed once, and their verdict without a word to Spark."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from pyspark.sql import functions as F
+
+from lakehouse_assets.engine.grids import DAILY, UNPARTED, WHOLE
+from lakehouse_assets.engine.writing import rows as held
+from lakehouse_assets.engine.writing.audits import Sampling, audit
+from lakehouse_assets.engine.writing.rows import audited, once
+
+pytestmark = pytest.mark.services
+
+COLUMNS = "n int, event_date date, reasons array<string>, remarks array<string>"
+GOOD = [(1, date(2017, 3, 1), [], []), (2, date(2017, 3, 1), [], []), (3, date(2017, 3, 2), [], [])]
+
+
+def sampling() -> Sampling:
+    return Sampling(F.col("n").cast("string"), F.create_map().cast("map<string,string>"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        None,
+        (4, date(2017, 3, 2), ["too dear"], []),
+        (4, date(2017, 3, 2), [], ["odd"]),
+        (4, None, [], []),
+        (4, date(2017, 3, 3), ["a", "b"], ["c"]),
+    ],
+)
+@pytest.mark.parametrize("grid", [DAILY, UNPARTED])
+def test_the_verdict_is_that_of_spark(spark, row, grid):
+    """Whether a row breaks a rule, lies in no partition, or all are good."""
+    frame = spark.createDataFrame([*GOOD, *([row] if row else [])], COLUMNS)
+
+    assert audited(once(frame, few=True), grid, sampling()) == audit(frame, grid, sampling())
+
+
+def test_good_rows_are_counted_by_day_without_asking_spark(spark, monkeypatch):
+    """None where there are none."""
+    rows, none = (once(spark.createDataFrame(each, COLUMNS), few=True) for each in (GOOD, []))
+    monkeypatch.setattr(held, "audit", lambda *_: pytest.fail("asked Spark"))
+
+    assert dict(audited(rows, DAILY, sampling()).good) == {date(2017, 3, 1): 2, date(2017, 3, 2): 1}
+    assert dict(audited(rows, UNPARTED, sampling()).good) == {WHOLE: 3}
+    assert dict(audited(none, DAILY, sampling()).good) == dict(audited(none, UNPARTED, sampling()).good) == {}
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_rows_are_computed_once(spark, few):
+    """What is random stays as it was; of the many the server keeps them."""
+    rows = once(spark.range(50).select(F.rand().alias("dice")), few=few)
+
+    first, second = (sorted(row["dice"] for row in rows.frame.collect()) for _ in range(2))
+    assert first == second
+    assert (rows.here is not None) is few
+
+
+def test_few_rows_that_are_too_large_stay_on_the_server(spark, monkeypatch):
+    """A local relation is sent with each statement over it."""
+    monkeypatch.setattr(held, "MOST_BYTES", 1000)
+
+    assert once(spark.range(50).select(F.repeat(F.lit("x"), 100).alias("text")), few=True).here is None
