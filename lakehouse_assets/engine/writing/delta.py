@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyspark.sql.functions as F
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
@@ -115,7 +115,18 @@ def ddl(schema: StructType) -> str:
 def _column(field: StructField) -> str:
     comment = field.metadata.get("comment")
     marked = f" COMMENT '{comment}'" if comment in (JOINED, LET_GO) else ""
-    return f"`{field.name}` {field.dataType.simpleString()}{marked}"
+    return f"`{field.name}` {_type(field.dataType)}{marked}"
+
+
+def _type(kind: DataType) -> str:
+    """A type in SQL, whatever its fields are called."""
+    if isinstance(kind, StructType):
+        return f"struct<{', '.join(f'`{each.name}`: {_type(each.dataType)}' for each in kind)}>"
+    if isinstance(kind, ArrayType):
+        return f"array<{_type(kind.elementType)}>"
+    if isinstance(kind, MapType):
+        return f"map<{_type(kind.keyType)}, {_type(kind.valueType)}>"
+    return kind.simpleString()
 
 
 def read(
