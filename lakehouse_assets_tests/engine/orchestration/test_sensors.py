@@ -15,7 +15,7 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.kinds.kafka import TOPIC_TAG
 from lakehouse_assets.engine.orchestration import sensors
 from lakehouse_assets.engine.orchestration.holding import CODE_TAG, CODE_VERSION, hold
-from lakehouse_assets.engine.orchestration.sensors import STATE_TAG, Work, dead_rebuilds, dead_runs, request, tick
+from lakehouse_assets.engine.orchestration.sensors import STATE_TAG, Work, dead_rebuilds, dead_runs, tick
 from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.settings import load
 
@@ -80,13 +80,13 @@ def look_at(instance, settings, now=NOW):
     return tick(instance, settings, source, [source], now)
 
 
-def test_new_records_start_a_run_over_a_frozen_range(instance, settings, works):
-    """The run is told exactly which offsets to read and when they were planned."""
+def test_new_records_start_a_run(instance, settings, works):
+    """It plans for itself; the tags say what it was asked for from."""
     asked = look_at(instance, settings)
 
     assert isinstance(asked, RunRequest)
     config = asked.run_config["ops"]["bronze_sales_transactions"]["config"]
-    assert config == {"slices": [["A", 0, 0, 5]], "planned_at": NOW.isoformat(), "dead_runs": []}
+    assert config == {"dead_runs": []}
     assert asked.tags == {TOPIC_TAG: "sales.transactions", STATE_TAG: "state-1", CODE_TAG: CODE_VERSION}
 
 
@@ -192,13 +192,6 @@ def test_only_runs_that_died_since_the_last_success_are_interrupted():
     runs = [record(DagsterRunStatus[name]) for name in ("FAILURE", "CANCELED", "SUCCESS", "FAILURE")]
 
     assert dead_runs(runs) == [run.dagster_run.run_id for run in runs[:2]]
-
-
-def test_later_layers_catch_up_without_new_records():
-    """When bronze is ahead of silver, a run without slices is asked for."""
-    asked = request(source, Work((), "s"), [], NOW)
-
-    assert asked.run_config["ops"]["bronze_sales_transactions"]["config"]["slices"] == []
 
 
 def test_looking_is_quick_however_many_runs_there_were(instance, settings, works):

@@ -14,6 +14,7 @@ from lakehouse_assets.engine.grids import DAILY
 from lakehouse_assets.engine.history import walking
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.writing import delta
+from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 from lakehouse_assets_tests.engine.lab import Lab
 
@@ -38,6 +39,24 @@ def target(lab: Lab) -> delta.Target:
 
 def days(lab: Lab, *dates: date):
     return lab.spark.createDataFrame([(each, 1) for each in dates], "event_date date, lines int")
+
+
+@pytest.mark.services
+def test_a_field_within_another_has_any_name_that_delta_holds(lab: Lab):
+    """Of a table that is made and of a column that joins it, as an independent reader has it."""
+    rows = lab.spark.createDataFrame(
+        [(1, [(1, {"k": (2,)})])], "n int, lines array<struct<`user-id`: int, `a.b`: map<string, struct<`@ts`: long>>>>"
+    )
+    target = delta.Target(lab.spark, lab.lake, lab.gold.key)
+    target.create(rows.select("n").schema, by=[])
+    target.alter(Change(added=rows.select("lines").schema), Statement("widened", "run"), delta.Transaction("t", 1))
+    other = replace(target, key=f"{target.key}_2")
+    other.create(rows.schema, by=[])
+
+    for each in (target, other):
+        SparkWriter(each).replace(rows, "TRUE", Statement("increment", "run"))
+        [row] = lab.rows(each.key)
+        assert row == {"n": 1, "lines": [{"user-id": 1, "a.b": [("k", {"@ts": 2})]}]}
 
 
 @pytest.mark.services

@@ -1,0 +1,144 @@
+"""A run works until nothing is left: batch after batch, each planned when its turn comes, through every table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from dagster import DagsterEventType, DagsterInstance, RunRequest
+
+from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
+from lakehouse_assets.engine.orchestration.pipelines import increment_job
+from lakehouse_assets.engine.orchestration.sensors import tick
+from lakehouse_assets.engine.spark import SparkConnect
+from lakehouse_assets.engine.writing import publication
+from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets_tests.engine.lab import Lab, sale
+
+pytestmark = pytest.mark.services
+
+DEAR = 1_000_001.0
+"""Breaks a rule that lets nothing pass."""
+
+
+@pytest.fixture
+def instance():
+    with DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    monkeypatch.setenv("LAKEHOUSE_MAX_RECORDS_PER_BATCH", "2")
+    monkeypatch.setenv("LAKEHOUSE_NEWS_INTERVAL_SECONDS", "1000")
+
+
+def run(lab: Lab, instance: DagsterInstance):
+    spark = SparkConnect()
+    asked = tick(instance, lab.settings, lab.bronze, lab.tables, datetime.now(UTC))
+    assert isinstance(asked, RunRequest), asked
+    return increment_job(lab.bronze, lab.tables).execute_in_process(
+        run_config=asked.run_config,
+        instance=instance,
+        tags=asked.tags,
+        resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
+        raise_on_error=False,
+    )
+
+
+def increments(lab: Lab, key: str) -> int:
+    return sum(each.statement is not None and each.statement.kind == "increment" for each in lab.lake.commits(key))
+
+
+def counted(instance: DagsterInstance, run_id: str) -> Counter[str]:
+    events = instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+    found = [each.asset_materialization for each in events]
+    return Counter(f"{each.asset_key.to_user_string()} {each.partition}" for each in found)
+
+
+def test_one_run_takes_batch_after_batch_and_tells_of_each_day_once(lab: Lab, instance):
+    """Seven records by two are four batches; what Dagster hears of them grows with the days, not with the batches."""
+    lab.send(*(sale(number, date=f"2017-03-0{1 + number // 6}") for number in range(7)), b"broken")
+
+    done = run(lab, instance)
+
+    assert done.success
+    assert [increments(lab, table.key) for table in lab.tables] == [4, 4, 4]
+    assert lab.position(lab.gold) == lab.position(lab.bronze)
+    assert sum(row["lines"] for row in lab.rows(lab.gold.key)) == 7
+    days = ("2017-03-01", "2017-03-02")
+    told = {f"{table.key} {day}": 1 for table in lab.tables for day in days}
+    assert {key: count for key, count in counted(instance, done.run_id).items() if "quarantine" not in key} == told
+    verdicts = Counter(
+        each.check_name for each in done.get_asset_check_evaluations() if each.asset_key.path[0] == "silver"
+    )
+    assert set(verdicts.values()) == {1}
+    [readable] = [each for each in done.get_asset_check_evaluations() if each.check_name == "readable"]
+    assert (readable.passed, readable.metadata["rows"].value, readable.metadata["rows_breaking"].value) == (False, 8, 1)
+
+
+def test_records_that_come_while_a_run_is_at_work_are_taken_by_it(lab: Lab, instance, monkeypatch):
+    """Nobody has to start another one."""
+    lab.send(sale(1))
+    real, more = publication._write, [sale(2), sale(3)]
+
+    def meanwhile(*given):
+        if more:
+            lab.send(more.pop())
+        real(*given)
+
+    monkeypatch.setattr(publication, "_write", meanwhile)
+
+    assert run(lab, instance).success
+    assert sum(row["lines"] for row in lab.rows(lab.gold.key)) == 3
+
+
+def test_a_table_that_refuses_is_told_and_the_run_goes_on_without_it(lab: Lab, instance):
+    """Bronze comes to the end of the topic; silver and what lives on it stand where they were."""
+    lab.send(sale(1), sale(2), sale(3, price=DEAR), sale(4), sale(5), sale(6))
+
+    refused = run(lab, instance)
+
+    assert not refused.success
+    assert [increments(lab, table.key) for table in lab.tables] == [3, 1, 1]
+    assert lab.coordinates(lab.silver.key) == [(0, 0), (0, 1)]
+    failing = [each for each in refused.get_asset_check_evaluations() if not each.passed]
+    rules = [each for each in failing if each.check_name != "not_held"]
+    assert [each.check_name for each in rules] == ["Price_less_than_or_equal_to_1000000"]
+    assert {each.asset_key.path[0] for each in failing if each.check_name == "not_held"} == {"silver", "gold"}
+
+
+def test_what_is_no_refusal_ends_the_run_with_its_batch(lab: Lab, instance, monkeypatch):
+    """The next run has a session of its own; the reason is in the run's failure, table by table."""
+    lab.send(*map(sale, range(6)))
+    real = publication._write
+
+    def away(writer, batch):
+        if batch.table.layer == "silver":
+            raise LakehouseError("is away", where="the store", do="Wait")
+        real(writer, batch)
+
+    monkeypatch.setattr(publication, "_write", away)
+    failed = run(lab, instance)
+
+    assert not failed.success
+    assert [increments(lab, table.key) for table in lab.tables] == [1, 0, 0]
+    [event] = instance.all_logs(failed.run_id, of_type=DagsterEventType.STEP_FAILURE)
+    said = event.dagster_event.step_failure_data.user_failure_data.metadata
+    assert {key: value.value for key, value in said.items()} == {lab.silver.key: "the store: is away. Wait."}
+
+
+def test_a_run_ends_when_its_time_is_up_and_the_next_one_goes_on(lab: Lab, instance, monkeypatch):
+    """Between two batches, never within one."""
+    monkeypatch.setenv("LAKEHOUSE_RUN_BUDGET_SECONDS", "0.001")
+    lab.send(*map(sale, range(4)))
+
+    first, second = run(lab, instance), run(lab, instance)
+
+    assert (first.success, second.success) == (True, True)
+    assert [increments(lab, table.key) for table in lab.tables] == [2, 2, 2]
+    assert {each.statement.run_id for each in lab.lake.commits(lab.gold.key) if each.statement} == {
+        first.run_id,
+        second.run_id,
+    }
