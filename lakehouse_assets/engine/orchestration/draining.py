@@ -17,11 +17,13 @@ from dagster import AssetCheckEvaluation, Failure, MetadataValue, OpExecutionCon
 
 from lakehouse_assets.engine.flow import below, sources
 from lakehouse_assets.engine.history import holds
+from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.orchestration import checks, hold_checks, holding, in_flight, pipeline_log
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.looking import Work, look
 from lakehouse_assets.engine.orchestration.news import Done, News
 from lakehouse_assets.engine.table import Table
+from lakehouse_assets.engine.upkeep.tidying import Tidying
 from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import RefusedError, in_turn
 from lakehouse_assets.errors import BrokenContractError
@@ -45,6 +47,7 @@ class Drain:
     """By table."""
 
     def __post_init__(self) -> None:
+        self.tidying = Tidying(Lake(self.engine.settings))
         self.news = News(self.context, self.engine, self.engine.settings.news_interval_seconds)
         self.chain = (self.source, *below(self.source, self.tables))
 
@@ -62,6 +65,7 @@ class Drain:
                 if time.monotonic() >= until:
                     break
         finally:
+            self.tidying.end()
             yield from self.news.tell()
         if self.failed:
             raise self._failure()
@@ -123,6 +127,7 @@ class Drain:
             committed = None if publication is None else self.door.commit(engine.lake, publication)
         if committed is not None:
             engine.lake.forward(table.key, table.quarantine)
+            self.tidying.committed(table.key)
             self.news.add(Done(*committed, time.monotonic() - began))
 
     def _refused(self, table: Table, error: Exception) -> Iterator[AssetCheckEvaluation]:

@@ -26,7 +26,8 @@ ALLOWED: Final = frozenset(
 )
 """Features of the Delta protocol of a table that delta-rs may write to."""
 _LEGACY_WRITER_VERSION: Final = 4
-_HOOKS: Final = PostCommitHookProperties(cleanup_expired_logs=False)
+_HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+"""Both grow with the table: they are done beside the batches, or by maintenance."""
 
 Write = Callable[[DeltaTable, CommitProperties], None]
 

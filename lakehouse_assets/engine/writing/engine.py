@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,7 +12,7 @@ from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Position, Slice
 from lakehouse_assets.engine.history.recovery import ledger_of
-from lakehouse_assets.engine.sessions import fit
+from lakehouse_assets.engine.sessions import SMALL_RECORDS, fit
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import conflicts, layout, quarantine, settling
 from lakehouse_assets.engine.writing.audits import Audit
@@ -40,10 +40,15 @@ class Engine:
     lake: Lake
     spark: SparkSession
     run_id: str
+    _fit: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Whether the session is set for small work; empty until it is set."""
 
     def fit(self, records: int) -> bool:
         """Has Spark set for work of this size; whether it is so small that the run itself holds the records."""
-        fit(self.spark, records)
+        small = records <= SMALL_RECORDS
+        if self._fit.get("small") is not small:
+            fit(self.spark, records)
+            self._fit["small"] = small
         return records <= self.settings.few_records
 
 

@@ -32,7 +32,7 @@ def once(frame: DataFrame, *, few: bool) -> Rows:
     if few:
         here = frame.toArrow()
         if here.nbytes <= MOST_BYTES:
-            return Rows(frame.sparkSession.createDataFrame(here, frame.schema), here)
+            return Rows(frame.sparkSession.createDataFrame(here), here)
     return Rows(frame.localCheckpoint(eager=False))
 
 
