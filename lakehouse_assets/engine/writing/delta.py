@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyspark.sql.functions as F
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Schema
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
@@ -78,29 +78,19 @@ class Target:
         return self.lake.newly(self.key).version(self.key) >= 0
 
     def create(self, schema: StructType, *, by: Sequence[str], append_only: bool = False) -> None:
-        """Creates the table where there is none, parted `by` columns."""
+        """Creates the table where there is none, parted `by` columns; any of them may be null."""
         if self.exists():
             return
         retention = {"delta.logRetentionDuration": f"interval {self.lake.settings.log_retention_days} days"}
-        properties = _PROPERTIES | retention | ({"delta.appendOnly": "true"} if append_only else {})
-        shown = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
-        parted = f"PARTITIONED BY ({', '.join(by)})" if by else ""
         with by_whoever_comes_first():
-            self.spark.sql(
-                f"CREATE TABLE IF NOT EXISTS {self.sql} ({ddl(schema)}) USING delta {parted} TBLPROPERTIES ({shown})"
+            DeltaTable.create(
+                self.lake.uri(self.key),
+                Schema.from_json(held(schema).json()),
+                mode="ignore",
+                partition_by=[*by],
+                configuration=_PROPERTIES | retention | ({"delta.appendOnly": "true"} if append_only else {}),
+                storage_options=self.lake.storage_options(),
             )
-        if not self.exists():
-            self._create_anew(schema, properties, by)
-
-    def _create_anew(self, schema: StructType, properties: Mapping[str, str], by: Sequence[str]) -> None:
-        """Creates a table that Spark remembers though it was deleted: its SQL then believes that it exists."""
-        marks = {
-            each.name: each.metadata if each.metadata.get("comment") in (JOINED, LET_GO) else {} for each in schema
-        }
-        fields = [StructField(each.name, each.dataType, metadata=marks[each.name]) for each in schema]
-        nothing = self.spark.createDataFrame([], StructType(fields))
-        writer = nothing.write.format("delta").mode("append").partitionBy(*by).options(**properties)
-        writer.save(self.lake.uri(self.key, "s3a"))
 
     def alter(self, change: Change, said: Statement, transaction: Transaction) -> None:
         """Brings the columns to what rows need; a wider type rewrites the table, once, for every reader to read it.
@@ -119,14 +109,34 @@ class Target:
             wider.write.format("delta").mode("overwrite").partitionBy(*self.parted_by).options(**options).save(uri)
 
 
+def held(schema: StructType) -> StructType:
+    """As a table holds it: nullable, and of comments only what marks a column that the source brought."""
+    marks = {each.name: {"comment": _marked(each)} if _marked(each) else {} for each in schema}
+    return StructType([StructField(each.name, _nullable(each.dataType), metadata=marks[each.name]) for each in schema])
+
+
+def _marked(field: StructField) -> str:
+    comment = field.metadata.get("comment", "")
+    return comment if comment in (JOINED, LET_GO) else ""
+
+
+def _nullable(kind: DataType) -> DataType:
+    if isinstance(kind, StructType):
+        return held(kind)
+    if isinstance(kind, ArrayType):
+        return ArrayType(_nullable(kind.elementType))
+    if isinstance(kind, MapType):
+        return MapType(kind.keyType, _nullable(kind.valueType))
+    return kind
+
+
 def ddl(schema: StructType) -> str:
-    """The columns of a CREATE TABLE; of comments only what marks a column that the source brought."""
+    """The columns of an ALTER TABLE, as a table holds them."""
     return ", ".join(_column(field) for field in schema.fields)
 
 
 def _column(field: StructField) -> str:
-    comment = field.metadata.get("comment")
-    marked = f" COMMENT '{comment}'" if comment in (JOINED, LET_GO) else ""
+    marked = f" COMMENT '{_marked(field)}'" if _marked(field) else ""
     return f"`{field.name}` {_type(field.dataType)}{marked}"
 
 

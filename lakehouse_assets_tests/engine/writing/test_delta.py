@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import pytest
-from pyspark.errors import PySparkException
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 from pyspark.errors.exceptions.connect import SparkConnectException
 
 from lakehouse_assets.engine.grids import DAILY
@@ -103,30 +103,25 @@ def test_maintenance_moves_no_position(lab: Lab, target: delta.Target):
     assert lab.lake.version(lab.gold.key) > 1
 
 
-@dataclass
-class Beaten:
-    """A session whose statement comes a moment after another writer's same one."""
-
-    spark: Any
-    says: str
-
-    def sql(self, statement: str) -> None:
-        self.spark.sql(statement)
-        raise PySparkException(self.says)
-
-
 @pytest.mark.services
-def test_two_writers_create_a_table_at_once(lab: Lab):
+@pytest.mark.parametrize("answer", ["too late", "there already"])
+def test_two_writers_create_a_table_at_once(lab: Lab, monkeypatch, answer: str):
     """The second one finds it there; what else goes wrong is told."""
     target, rows = delta.Target(lab.spark, lab.lake, lab.gold.key), days(lab, MARCH_1)
-    too_late = replace(target, spark=Beaten(lab.spark, "[DELTA_PROTOCOL_CHANGED] by another writer"))
-    with pytest.raises(PySparkException, match="no space"):
-        replace(target, key=f"{target.key}_2", spark=Beaten(lab.spark, "no space")).create(
-            rows.schema, by=["event_date"]
-        )
+    create = DeltaTable.create
 
-    too_late.create(rows.schema, by=["event_date"])
+    def beaten(*given, **named):
+        create(*given, **named)
+        if answer == "too late":
+            raise CommitFailedError("another writer")
+        return create(*given, **named)
+
+    monkeypatch.setattr(delta.DeltaTable, "create", beaten)
+    target.create(rows.schema, by=["event_date"])
 
     assert lab.lake.version(target.key) == 0
     SparkWriter(target).replace(rows, "TRUE", Statement("increment", "run-1"))
     assert lab.lake.rows(target.key) == 1
+    monkeypatch.setattr(delta.DeltaTable, "create", lambda *_, **__: (_ for _ in ()).throw(OSError("no space")))
+    with pytest.raises(OSError, match="no space"):
+        replace(target, key=f"{target.key}_2").create(rows.schema, by=["event_date"])
