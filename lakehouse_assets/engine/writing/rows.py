@@ -10,6 +10,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from lakehouse_assets.engine.grids import WHOLE, Grid, Partition, ordered
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit
@@ -32,7 +33,7 @@ def once(frame: DataFrame, *, few: bool) -> Rows:
     if few:
         here = frame.toArrow()
         if here.nbytes <= MOST_BYTES:
-            return Rows(frame.sparkSession.createDataFrame(here), here)
+            return Rows(frame.sparkSession.createDataFrame(here, from_arrow_schema(here.schema)), here)
     return Rows(frame.localCheckpoint(eager=False))
 
 

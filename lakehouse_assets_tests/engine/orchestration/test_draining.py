@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 from dagster import DagsterEventType, DagsterInstance, RunRequest
 
+from lakehouse_assets.engine.orchestration import pipeline_log
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.orchestration.sensors import tick
@@ -127,6 +129,11 @@ def test_what_is_no_refusal_ends_the_run_with_its_batch(lab: Lab, instance, monk
     [event] = instance.all_logs(failed.run_id, of_type=DagsterEventType.STEP_FAILURE)
     said = event.dagster_event.step_failure_data.user_failure_data.metadata
     assert {key: value.value for key, value in said.items()} == {lab.silver.key: "the store: is away. Wait."}
+    lines = [json.loads(line) for line in pipeline_log.path(lab.settings).read_text().splitlines()]
+    told = [
+        (each["table"], each["message"]) for each in lines if (each["run"], each["event"]) == (failed.run_id, "failed")
+    ]
+    assert told == [(lab.silver.key, "the store: is away. Wait.")]
 
 
 def test_a_run_ends_when_its_time_is_up_and_the_next_one_goes_on(lab: Lab, instance, monkeypatch):

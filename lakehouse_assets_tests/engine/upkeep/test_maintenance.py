@@ -83,7 +83,7 @@ def test_maintenance_leaves_rows_ledgers_and_dagsters_picture_as_they_are(crowde
 @pytest.mark.services
 def test_an_increment_that_meets_a_compaction_is_written_again_by_itself(crowded_lab: Lab):
     """The compaction commits while the batch is being merged into the same files; the batch does not fail."""
-    lab, other = crowded_lab, connect(crowded_lab.settings, str(uuid4()))
+    lab, other = crowded_lab.written_by("spark"), connect(crowded_lab.settings, str(uuid4()))
     lab.send(sale(0, price=5), sale(11)).land()
     planned = lab.silver.increment(lab.engine(), LATER)
     slow = replace(planned, rows=planned.rows.where(F.expr(SLOW)))
