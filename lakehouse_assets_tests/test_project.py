@@ -124,6 +124,19 @@ def test_layers_may_be_missing_and_a_package_must_be_there(lake):
     assert done.stdout.split() == ["0", "3"], done.stderr
 
 
+def test_a_file_that_is_no_python_is_named_with_its_line(lake):
+    """Not by a traceback through the importing machinery."""
+    registry = "from lakehouse_assets.engine.project import registry; registry()"
+    (lake / "my_lake" / "gold").mkdir(parents=True)
+    for folder in ("", "gold"):
+        (lake / "my_lake" / folder / "__init__.py").touch()
+    (lake / "my_lake" / "gold" / "sales.py").write_text("table = 1\ndef oops(:\n")
+
+    said = run(lake, registry).stderr
+
+    assert f"{lake / 'my_lake' / 'gold' / 'sales.py'} line 2: is no Python: " in said
+
+
 def test_definitions_of_another_project_than_the_process_works_for_are_refused(lake):
     """State folder and code version would be another's."""
     (lake / "my_lake").mkdir()

@@ -53,11 +53,13 @@ def up(
 def down() -> None:
     """Stop everything that `up` started; data and credentials stay."""
     console, stack = Console(soft_wrap=True), _stack()
+    was_running = stack.supervisor.alive()
     with console.status("Stopping the services"):
         ended = stack.down()
     if ended:
         console.print(f"Ended {ended} processes that their supervisor had left behind.")
-    console.print(f"Nothing of {stack.home.root} is running.")
+    stopped = "Stopped. " if was_running or ended else ""
+    console.print(f"{stopped}Nothing of {stack.home.root} is running.")
 
 
 def status() -> None:

@@ -13,6 +13,7 @@ from lakehouse_assets import project
 from lakehouse_assets.cli.tables import TABLE, started
 from lakehouse_assets.errors import LakehouseError
 
+SHOWN_ROWS = 20
 CATALOG = Path("docs", "catalog.md")
 """Where a project keeps its own."""
 
@@ -25,8 +26,8 @@ def register(app: typer.Typer) -> None:
 
 def show(
     table: TABLE,
-    limit: Annotated[int, typer.Option(help="Most rows to show", min=1)] = 20,
-    where: Annotated[str, typer.Option(help='A SQL condition over its columns, e.g. "orders > 10"')] = "",
+    limit: Annotated[int | None, typer.Option(help="Most rows; 20 to look at, else all", min=1)] = None,
+    where: Annotated[str, typer.Option(help='A condition, as DataFusion\'s SQL, e.g. "orders > 10"')] = "",
     columns: Annotated[str, typer.Option(help="Only these columns, in this order, by comma")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A header and one line a row")] = False,
@@ -36,15 +37,20 @@ def show(
     from lakehouse_assets.reading import read
 
     started()
+    most = limit or (None if as_json or as_csv else SHOWN_ROWS)
     with Console(stderr=True).status(f"Reading {table}"):
-        found = read(table, where=where, limit=limit)
+        found = read(table, where=where, limit=most and most + 1)
+    has_more = most is not None and found.num_rows > most
+    found = found.slice(0, most)
     if columns:
         found = found.select(chosen(table, columns, found.column_names))
     if as_json or as_csv:
         typer.echo(rows.as_json(found) if as_json else rows.as_csv(found), nl=False)
+        if has_more:
+            typer.echo(f"{found.num_rows} rows; there are more, beyond --limit.", err=True)
         return
-    console = Console()
-    console.print(rows.shown(f"{table} ({found.num_rows} rows shown)", found, console.width))
+    console, more = Console(), "; there are more, see --limit" if has_more else ""
+    console.print(rows.shown(f"{table} ({found.num_rows} rows shown{more})", found, console.width))
 
 
 def chosen(table: str, columns: str, known: Sequence[str]) -> list[str]:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+
+_EXPANDED = frozenset('"$`\\!')
+"""What a shell does not leave as it is between double quotes."""
 _ODD = r"[\\p{C}\\p{Z}&&[^ ]]"
 """In SQL: control, format, private and unassigned characters, and white space but for the plain one."""
+
+
+def shell_word(text: str) -> str:
+    """A text as it is typed in a shell, to be pasted."""
+    return f'"{text}"' if "'" in text and not _EXPANDED & {*text} else shlex.quote(text)
 
 
 def is_odd(text: str) -> str:

@@ -17,7 +17,7 @@ import lakehouse_assets
 from lakehouse_assets import project
 from lakehouse_assets.engine.naming import check_distinct
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.errors import SettingsError
+from lakehouse_assets.errors import LakehouseError, SettingsError
 
 if TYPE_CHECKING:
     from lakehouse_assets.engine.kinds import Quarantine, View
@@ -92,9 +92,21 @@ def tables_of(package: str, layer: str) -> Iterator[Table]:
 
 
 def tables_in(layer: ModuleType) -> Iterator[Table]:
-    """The `table` of every file in a layer."""
+    """The `table` of every file in a layer.
+
+    Raises:
+        BrokenFileError: one is no Python; says where.
+    """
     for module in iter_modules(layer.__path__, f"{layer.__name__}."):
-        yield import_module(module.name).table
+        try:
+            yield import_module(module.name).table
+        except SyntaxError as error:
+            where = f"{error.filename} line {error.lineno}"
+            raise BrokenFileError(f"is no Python: {error.msg}", where=where, do="Mend the file") from error
+
+
+class BrokenFileError(LakehouseError):
+    """A file of the project cannot be read."""
 
 
 def check_names(tables: Iterable[Table]) -> None:

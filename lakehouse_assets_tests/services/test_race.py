@@ -24,6 +24,8 @@ from lakehouse_assets.settings import load
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 APPENDS = 10
+ROUNDS = 12
+"""Races until a commit is lost: two drivers on two cores may miss each other for a while."""
 DELTAS_OWN = "io.delta.storage.S3SingleDriverLogStore"
 
 
@@ -61,7 +63,7 @@ def two_drivers(monkeypatch, request, tmp_path):
 
 def race(settings, servers) -> tuple[int, int]:
     """(appends that were acknowledged, rows in the table as delta-rs counts them)."""
-    uri = f"s3a://{settings.bucket}/race"
+    uri = f"s3a://{settings.bucket}/race-{uuid4().hex[:8]}"
     sessions = [connect(server, str(uuid4())) for server in servers]
     one_row(sessions[0], -1).write.format("delta").save(uri)
     with ThreadPoolExecutor(len(sessions)) as pool:
@@ -95,9 +97,9 @@ def test_no_acknowledged_commit_is_lost(two_drivers):
 @pytest.mark.parametrize("two_drivers", [DELTAS_OWN], indirect=True)
 def test_deltas_own_log_store_loses_commits_and_is_refused(two_drivers, monkeypatch):
     settings, servers = two_drivers
-    acknowledged, rows = race(settings, servers)
+    rounds = (race(settings, servers) for _ in range(ROUNDS))
 
-    assert rows < acknowledged
+    assert any(rows < acknowledged for acknowledged, rows in rounds)
     monkeypatch.undo()
     with pytest.raises(SettingsError, match=r"S3SingleDriverLogStore.*would lose commits.*ConditionalPutLogStore"):
         connect(servers[0], "00000000-0000-4000-8000-000000000000")

@@ -12,15 +12,20 @@ from lakehouse_assets.errors import ContractError, LakehouseError
 _QUARANTINE = "_quarantine"
 
 
+class NoTableError(LakehouseError):
+    """Nothing lies where the table would."""
+
+
 def read_table(lake: Lake, key: str, where: str = "", limit: int | None = None) -> pa.Table:
     """The rows of a table; of a quarantine those up to its table's position.
 
     Raises:
-        LakehouseError: there is no such table, or the condition cannot be understood.
+        NoTableError: there is no such table.
+        ContractError: the condition cannot be understood.
     """
     table = lake.open(key)
     if table is None:
-        raise LakehouseError("there is no such table yet", where=key, do="`lakehouse status` lists those there are")
+        raise NoTableError("there is no such table", where=key, do="`lakehouse status` lists those there are")
     shown = "TRUE"
     if key.endswith(_QUARANTINE):
         from lakehouse_assets.engine.writing import quarantine

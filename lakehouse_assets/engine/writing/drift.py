@@ -25,7 +25,7 @@ from lakehouse_assets.engine.contracts import without_nulls
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.names import quoted
 from lakehouse_assets.engine.payload import ABSENT, FURTHER, UNDECLARED
-from lakehouse_assets.engine.printable import is_odd, printable
+from lakehouse_assets.engine.printable import is_odd, printable, shell_word
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.audits import FURTHER_FIELDS, NOT_DECLARED
 from lakehouse_assets.errors import ContractError
@@ -173,7 +173,7 @@ def _is_let_go(column: StructField, accepted: Collection[str]) -> bool:
 
 
 def _lost(table: Table, names: list[str]) -> ContractError:
-    word = " --rule ".join(f"'{name}{NOT_IN_MODEL}'" for name in names)
+    word = " --rule ".join(shell_word(f"{name}{NOT_IN_MODEL}") for name in names)
     return ContractError(
         f"its column {', '.join(names)} is not in the model any longer: it would be null from now on",
         where=table.key,

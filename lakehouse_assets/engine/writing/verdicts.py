@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, Window
 from lakehouse_assets.engine.contracts import MASK
 from lakehouse_assets.engine.names import column, own
 from lakehouse_assets.engine.payload import UNDECLARED, UNREADABLE, UNREADABLE_AS
+from lakehouse_assets.engine.printable import shell_word
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import drift
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, no_remarks
@@ -148,7 +149,7 @@ def refusal(table: Table, counted: Audit, accepted: Collection[str] = ()) -> Ref
     rules = sorted({rule for names in broken.values() for rule in names})
     days = ", ".join(str(day) for day in [*broken][:_SHOWN_DAYS]) + (" and more" if len(broken) > _SHOWN_DAYS else "")
     shown, more = rules[:_SHOWN_RULES], " and more" if len(rules) > _SHOWN_RULES else ""
-    word = " --rule ".join(f"'{rule}'" for rule in shown)
+    word = " --rule ".join(map(shell_word, shown))
     return RefusedError(
         f"{days} breaks {', '.join(map(repr, shown))}{more}; {REFUSED}",
         where=table.key,

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from lakehouse_assets import reading as light
 from lakehouse_assets.cli import app
+from lakehouse_assets.cli import reading as cli_reading
 from lakehouse_assets.engine.display import reading, table_reading
 from lakehouse_assets.engine.history import lake as lakes
 from lakehouse_assets.engine.orchestration import view_assets
@@ -91,7 +92,7 @@ def test_a_table_is_read_by_key_and_a_condition_that_makes_no_sense_is_explained
     assert table_reading.read_table(lake, KEY, where="event_date = DATE '2017-03-02'").num_rows == 1
     with pytest.raises(LakehouseError, match=r"cannot be run: .*nope"):
         table_reading.read_table(lake, KEY, where="nope = 1")
-    with pytest.raises(LakehouseError, match="gold/sales/other: there is no such table yet"):
+    with pytest.raises(LakehouseError, match="gold/sales/other: there is no such table"):
         table_reading.read_table(lake, "gold/sales/other")
 
 
@@ -114,5 +115,31 @@ def test_one_command_shows_any_table_or_view(lake, monkeypatch):
     assert (shown.exit_code, one.exit_code) == (0, 0)
     assert "(1 rows shown)" in shown.stdout
     assert "4711" in shown.stdout
-    assert "(1 rows shown)" in one.stdout
+    assert "(1 rows shown; there are more, see --limit)" in one.stdout
     assert light.read(view.key, where="orders = 2").to_pylist() == reading.read_view(lake, view).to_pylist()
+
+
+def test_what_programs_read_is_whole_or_says_that_it_is_not(lake, monkeypatch):
+    """Somebody who writes a file from it gets every row."""
+    monkeypatch.setenv("LAKEHOUSE_S3_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(light, "Lake", lambda _settings: lake)
+    monkeypatch.setattr(cli_reading, "SHOWN_ROWS", 1)
+    rows = light.read(KEY).num_rows
+    assert rows > 1
+
+    whole = CliRunner().invoke(app, ["show", KEY, "--csv"])
+    cut = CliRunner().invoke(app, ["show", KEY, "--csv", "--limit", "1"])
+
+    assert (len(whole.stdout.splitlines()), whole.stderr) == (rows + 1, "")
+    assert (len(cut.stdout.splitlines()), cut.stderr) == (2, "1 rows; there are more, beyond --limit.\n")
+
+
+def test_a_table_that_holds_nothing_yet_is_told_from_one_that_nobody_declares(lake, monkeypatch):
+    """By the project's files; the nearest name is told."""
+    monkeypatch.setenv("LAKEHOUSE_S3_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(light, "Lake", lambda _settings: lake)
+
+    with pytest.raises(LakehouseError, match="silver/sales/products: holds nothing yet"):
+        light.read("silver/sales/products")
+    with pytest.raises(LakehouseError, match=r"no such table\. Perhaps gold/sales/daily_revenue is meant"):
+        light.read("gold/sales/daily_revenues")
