@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 from typing import Any, cast
+from uuid import uuid4
 
 import grpc
 from pyspark.logger import PySparkLogger
@@ -48,6 +49,38 @@ def connect(settings: Settings, session_id: str) -> SparkSession:
             session.client.close()
         raise _explained(error, where) from None
     return cast(SparkSession, session)
+
+
+_KEPT: dict[str, Connected] = {}
+"""By address and token: a session of this process that nothing is done in, and others are cloned from."""
+
+
+def keep(settings: Settings) -> None:
+    """Opens the session from which `cloned` makes others.
+
+    Raises:
+        UnavailableError, SettingsError: as `connect`.
+    """
+    _KEPT[_door(settings)] = cast(Connected, connect(settings, str(uuid4())))
+
+
+def cloned(settings: Settings, session_id: str) -> SparkSession:
+    """A session of this id in one round trip, where this process keeps one; else as `connect`."""
+    kept = _KEPT.get(_door(settings))
+    if kept is None:
+        return connect(settings, session_id)
+    try:
+        session = kept.cloneSession(session_id)
+    except Exception:  # the server is another one by now, or has forgotten the session
+        del _KEPT[_door(settings)]
+        return connect(settings, session_id)
+    atexit.unregister(session.client._on_exit)
+    activate(session)
+    return cast(SparkSession, session)
+
+
+def _door(settings: Settings) -> str:
+    return f"{settings.spark_remote} {settings.spark_token.get_secret_value()}"
 
 
 class _Channel(DefaultChannelBuilder):

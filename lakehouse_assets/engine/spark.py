@@ -10,7 +10,7 @@ from dagster_pyspark import PySparkResource
 from pydantic import PrivateAttr
 from pyspark.sql import SparkSession
 
-from lakehouse_assets.engine.sessions import SMALL_RECORDS, activate, connect, fit
+from lakehouse_assets.engine.sessions import SMALL_RECORDS, activate, cloned, connect, fit
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.settings import load
 
@@ -43,7 +43,7 @@ class SparkConnect(PySparkResource):
     def spark_session(self) -> SparkSession:
         """The run's session."""
         if self._spark_session is None:
-            self._spark_session = connect(load(), self._session_id)
+            self._spark_session = cloned(load(), self._session_id)
         return self._spark_session
 
     def interrupt(self, run_id: str) -> None:

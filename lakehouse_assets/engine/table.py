@@ -252,6 +252,13 @@ class Table(Named, ABC):
         """Its rows as what is made from them gets them; of an array that is named each element as a row."""
         return rows
 
+    def rehearsed(self, spark: SparkSession, settings: Settings) -> DataFrame | None:
+        """What its code makes of a made-up row of each table above, to be thrown away; None where none of it is ours.
+
+        So the server has compiled what a first batch needs before there is one.
+        """
+        return None
+
     def derived(self, inputs: Mapping[str, DataFrame], settings: Settings) -> DataFrame | None:
         """Its columns from frames of its inputs, lazily; None where no code makes them."""
         return None

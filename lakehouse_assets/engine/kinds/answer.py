@@ -8,7 +8,7 @@ from functools import cached_property
 
 import pyspark.sql.functions as F
 from pandera.pyspark import DataFrameModel
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 
 from lakehouse_assets.engine import checks, definitions
 from lakehouse_assets.engine.checks import Check
@@ -24,6 +24,8 @@ from lakehouse_assets.engine.writing import answers
 from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
+from lakehouse_assets.engine.writing.rows import made_up
+from lakehouse_assets.engine.writing.verdicts import judged
 from lakehouse_assets.settings import Settings
 
 
@@ -91,6 +93,10 @@ class AnswerTable(Table):
     def rebuild(self, engine: Engine, days: Sequence[Partition], tries: Sequence[str] = ()) -> Rebuild:
         """The partitions recomputed from its sources as they were at its own position."""
         return answers.redo(engine, self, days, tries)
+
+    def rehearsed(self, spark: SparkSession, settings: Settings) -> DataFrame:
+        """Answers with their verdicts."""
+        return judged(self, [made_up(spark, each.table.readable) for each in self.lives_on])
 
     @property
     def whole_commits(self) -> frozenset[str]:

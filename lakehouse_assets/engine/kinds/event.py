@@ -28,6 +28,7 @@ from lakehouse_assets.engine.writing.deduplication import COORDINATE, LOSERS, Pr
 from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
+from lakehouse_assets.engine.writing.rows import made_up
 from lakehouse_assets.engine.writing.verdicts import coordinate, typed_rows, winners
 from lakehouse_assets.settings import Settings
 
@@ -153,6 +154,11 @@ class EventTable(Table):
         """As an empty batch would have it."""
         frames = [spark.createDataFrame([], each.readable) for each in (*self.upstreams, *self.references)]
         return winners(self, typed_rows(self, frames), Precedence(coordinate=self.coordinate)).schema
+
+    def rehearsed(self, spark: SparkSession, settings: Settings) -> DataFrame:
+        """Rows with their verdicts, one for each grain."""
+        typed = typed_rows(self, [made_up(spark, each.table.readable) for each in self.lives_on])
+        return typed.unionByName(winners(self, typed, Precedence(coordinate=self.coordinate)), allowMissingColumns=True)
 
     @property
     def checks(self) -> tuple[Check, ...]:

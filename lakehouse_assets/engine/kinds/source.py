@@ -31,6 +31,7 @@ from lakehouse_assets.engine.writing.audits import REASONS, REMARKS
 from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild
+from lakehouse_assets.engine.writing.rows import made_up
 from lakehouse_assets.engine.writing.verdicts import coordinate
 from lakehouse_assets.errors import ContractError
 from lakehouse_assets.settings import Settings
@@ -143,6 +144,10 @@ class SourceTable(Table):
     def increment(self, engine: Engine, batch: Batch) -> Publication | None:
         """The frozen slices as landed."""
         return ingestion.land(engine, self, batch)
+
+    def rehearsed(self, spark: SparkSession, settings: Settings) -> DataFrame:
+        """Records with their partition and verdict."""
+        return judging.date_records(settings, self, made_up(spark, RECORD), _ANY_TIME, None)
 
     def rebuild(self, engine: Engine, days: Sequence[Partition], tries: Sequence[str] = ()) -> Rebuild:
         """A repair: what the source still holds and the table lacks is inserted, nothing is deleted."""

@@ -9,8 +9,9 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine.grids import WHOLE, Grid, Partition, ordered
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit
@@ -35,6 +36,12 @@ def once(frame: DataFrame, *, few: bool) -> Rows:
         if here.nbytes <= MOST_BYTES:
             return Rows(frame.sparkSession.createDataFrame(here, from_arrow_schema(here.schema)), here)
     return Rows(frame.localCheckpoint(eager=False))
+
+
+def made_up(spark: SparkSession, schema: StructType) -> DataFrame:
+    """One row of nulls."""
+    nullable = StructType([StructField(each.name, each.dataType) for each in schema])
+    return spark.createDataFrame([(None,) * len(nullable)], nullable)
 
 
 def audited(rows: Rows, grid: Grid, sampling: Sampling) -> Audit:
