@@ -1,0 +1,52 @@
+"""The pool as a program: `python -m lakehouse_assets.engine.orchestration.workers --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from pathlib import Path
+
+from lakehouse_assets.engine.orchestration.workers.pool import Limits, Pool
+from lakehouse_assets.engine.orchestration.workers.tickets import Tickets
+
+_WORKER = "lakehouse_assets.engine.orchestration.workers.worker"
+
+
+def main() -> None:
+    """Keeps a pool until it is told to stop."""
+    given = _arguments()
+    os.umask(0o077)
+    tickets = Tickets.beside(given.socket)
+    tickets.folder.mkdir(mode=0o700, exist_ok=True)
+    with (tickets.folder / "pool.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [sys.executable, "-m", _WORKER, "--module", given.module, "--tickets", str(tickets.folder)]
+        limits = Limits(given.workers, given.runs_each, given.most_mb, given.wait_seconds, given.linger_seconds)
+        asyncio.run(_serve(Pool(command, given.module, os.environ["DAGSTER_HOME"], tickets, limits), given.socket))
+
+
+async def _serve(pool: Pool, socket: Path) -> None:
+    serving = asyncio.ensure_future(pool.serve(socket))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    await asyncio.wait([serving])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="workers", description="Keeps warm workers for Dagster's runs.")
+    parser.add_argument("--socket", type=Path, required=True, help="where it answers; its folder is private")
+    parser.add_argument("--module", required=True, help="the definitions that the workers import")
+    parser.add_argument("--workers", type=int, default=Limits.workers, help="how many are kept warm")
+    parser.add_argument("--runs-each", type=int, default=Limits.runs_each, help="a worker ends after so many runs")
+    parser.add_argument("--most-mb", type=float, default=Limits.most_mb, help="or when it holds more memory than this")
+    parser.add_argument("--wait-seconds", type=float, default=Limits.wait_seconds, help="then a run gets a further one")
+    parser.add_argument("--linger-seconds", type=float, default=Limits.linger_seconds, help="so long it stays unused")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""A worker: imports the definitions once, then executes one run after the other in its main thread."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import socket
+import sys
+from pathlib import Path
+
+from dagster import DagsterInstance
+from dagster._cli.utils import get_instance_for_cli
+from dagster._utils.interrupts import capture_interrupts, pop_captured_interrupt
+
+from lakehouse_assets.engine.orchestration.workers.between import Surroundings, between_runs
+from lakehouse_assets.engine.orchestration.workers.execution import execute, warm_up
+from lakehouse_assets.engine.orchestration.workers.link import Link
+from lakehouse_assets.engine.orchestration.workers.tickets import Tickets
+from lakehouse_assets.engine.project import code_version
+
+LOOK_SECONDS = 2.0
+"""How often a worker without a run looks whether its code has changed."""
+
+
+class Worker:
+    """One process's work."""
+
+    def __init__(self, link: Link, tickets: Tickets, instance: DagsterInstance, code: str) -> None:
+        self._link, self._tickets, self._instance, self._code = link, tickets, instance, code
+        self._surroundings = Surroundings()
+        self._runs = 0
+
+    def work(self) -> None:
+        """Executes what the pool asks for, until it asks to end or the code on disk is another."""
+        self._link.say(ready=self._code)
+        while (run := self._next()) is not None:
+            if self._is_stale():
+                break
+            self._execute(run)
+            self._link.say(done=run)
+
+    def _next(self) -> str | None:
+        while True:
+            try:
+                return self._link.asked(LOOK_SECONDS)
+            except queue.Empty:
+                if self._is_stale():
+                    return None
+
+    def _is_stale(self) -> bool:
+        stale = code_version() != self._code
+        if stale:
+            self._link.say(stale=self._code)
+        return stale
+
+    def _execute(self, run: str) -> None:
+        if not self._tickets.take(run, os.getpid()):
+            return
+        self._runs += 1
+        pop_captured_interrupt()
+        self._link.begin(run)
+        try:
+            execute(self._instance, run, {"runs": self._runs, "code": self._code}, self._begun, self._link)
+        finally:
+            self._link.finish()
+            self._begun(run)
+        between_runs(self._surroundings)
+
+    def _begun(self, run: str) -> None:
+        self._tickets.begun(run, os.getpid())
+
+
+def main() -> None:
+    """Works for the pool that holds the other end of the link."""
+    given = _arguments()
+    connection = socket.socket(fileno=given.link)
+    connection.set_inheritable(False)
+    with capture_interrupts(), get_instance_for_cli() as instance:
+        code = code_version()
+        warm_up(given.module, instance)
+        Worker(Link(connection), Tickets(given.tickets), instance, code).work()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--module", required=True)
+    parser.add_argument("--tickets", type=Path, required=True)
+    parser.add_argument("--link", type=int, required=True)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

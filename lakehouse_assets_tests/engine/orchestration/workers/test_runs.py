@@ -1,0 +1,112 @@
+"""Runs in warm workers end as they do in processes of their own."""
+
+from __future__ import annotations
+
+import time
+
+from dagster import DagsterRunStatus
+from dagster._core.events import DagsterEventType
+from dagster._core.launcher.base import LaunchRunContext
+
+SUCCESS, FAILURE = DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE
+
+
+def test_runs_succeed_fail_and_log_one_after_the_other_in_one_process(place):
+    """In the order in which they came; each one's log names the process."""
+    place.start(wait_seconds=60)
+    (pid,) = place.warm()
+    order = place.root / "order"
+    runs = [place.launch(do, file=str(order)) for do in ("nothing", "fail", "nothing")]
+
+    assert [place.ended(run) for run in runs] == [SUCCESS, FAILURE, SUCCESS]
+    assert order.read_text().splitlines() == [f"{run} one {pid}" for run in runs]
+    assert [place.pids(run) for run in runs] == [[pid]] * 3
+    assert "as it was told" in str(place.events(runs[1], DagsterEventType.STEP_FAILURE)[0].dagster_event)
+    assert f"code one in {pid}" in place.said(runs[0])
+
+
+def test_code_that_would_leave_the_process_fails_its_run_alone(place):
+    """SystemExit, and what is no Exception: the worker goes on."""
+    place.start(wait_seconds=60)
+    (pid,) = place.warm()
+    runs = [place.launch(do) for do in ("leave", "drop", "nothing")]
+
+    assert [place.ended(run) for run in runs] == [FAILURE, FAILURE, SUCCESS]
+    assert [place.pids(run) for run in runs] == [[pid]] * 3
+
+
+def test_two_workers_have_two_runs_at_once(place):
+    place.start(workers=2)
+    pids = place.warm(2)
+    runs = [place.launch("sleep", seconds=60) for _ in range(2)]
+
+    assert {place.begun(run) for run in runs} == set(pids)
+    assert [place.record(run).status for run in runs] == [DagsterRunStatus.STARTED] * 2
+
+
+def test_a_run_that_waits_gets_a_further_worker_which_ends_when_it_is_not_needed(place):
+    """One long run holds up nobody."""
+    place.start(wait_seconds=0.2, linger_seconds=0.2)
+    place.warm()
+    place.begun(place.launch("sleep", seconds=60))
+    short = place.launch()
+
+    assert place.ended(short) == SUCCESS
+    assert len(place.pids(short)) == 1
+    deadline = time.monotonic() + 30
+    while len(place.workers()) > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert place.workers()[0]["state"] == "busy"
+
+
+def test_a_run_leaves_nothing_of_its_surroundings_to_the_next_one(place):
+    place.start(wait_seconds=60)
+    (pid,) = place.warm()
+    place.ended(place.launch("leak"))
+    seen = place.root / "seen"
+    after = place.launch("look", file=str(seen))
+
+    assert place.ended(after) == SUCCESS
+    assert place.pids(after) == [pid]
+    assert seen.read_text().splitlines()[1] == f"[None, False, False] {place.root}"
+
+
+def test_a_worker_ends_after_so_many_runs(place):
+    place.start(runs_each=2, wait_seconds=60)
+    place.warm()
+    runs = [place.launch() for _ in range(3)]
+    assert [place.ended(run) for run in runs] == [SUCCESS] * 3
+    first, second, third = (place.pids(run) for run in runs)
+
+    assert first == second != third
+
+
+def test_a_worker_that_has_grown_ends(place):
+    place.start(most_mb=300, wait_seconds=60)
+    (pid,) = place.warm()
+    assert place.ended(place.launch("grow")) == SUCCESS
+    after = place.launch()
+
+    assert place.ended(after) == SUCCESS
+    assert place.pids(after) != [pid]
+
+
+def test_a_run_that_is_handed_over_twice_is_executed_once(place):
+    """While it waits, while it goes on, and after its end."""
+    place.start(wait_seconds=60)
+    place.warm()
+    order = place.root / "order"
+    before = place.launch("sleep", seconds=3)
+    run = place.launch("sleep", seconds=1, file=str(order))
+    context = LaunchRunContext(place.record(run), None)
+    place.instance.run_launcher.launch_run(context)
+    place.begun(run)
+    place.instance.run_launcher.launch_run(context)
+    place.ended(run)
+    place.instance.run_launcher.launch_run(context)
+    last = place.launch()
+
+    assert [place.ended(each) for each in (before, run, last)] == [SUCCESS] * 3
+    assert len([line for line in order.read_text().splitlines() if line.startswith(run)]) == 1
+    assert place.status()["waiting"] == []
