@@ -64,7 +64,8 @@ class Dagster(Service):
         """
         require_consent(self.site.settings)
         self._socket.unlink(missing_ok=True)
-        write_private(self.folder / "dagster.yaml", dagster_home.instance(self.site.settings, self._pool))
+        instance = dagster_home.instance(self.site.settings, self.folder, self._pool)
+        write_private(self.folder / "dagster.yaml", instance)
         self._wait_for_database()
         write_private(self._workspace, dagster_home.workspace(self._socket))
 

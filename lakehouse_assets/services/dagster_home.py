@@ -51,6 +51,13 @@ storage:
     postgres_url:
       env: {postgres.ADDRESS}
 """
+OUTPUT = """
+compute_logs:
+  module: lakehouse_assets.engine.orchestration.run_output
+  class: RunOutput
+  config:
+    base_dir: {storage}
+"""
 WARM = """
 run_launcher:
   module: lakehouse_assets.engine.orchestration.workers.launcher
@@ -65,11 +72,18 @@ run_launcher:
 """
 
 
-def instance(settings: Settings, pool: Path) -> str:
-    """The text of dagster.yaml: runs go to the pool of warm workers that answers at a socket, where there is one."""
+def instance(settings: Settings, home: Path, pool: Path) -> str:
+    """The text of dagster.yaml.
+
+    Args:
+        settings: how many workers there are, and where Dagster's database is.
+        home: Dagster's home.
+        pool: the socket of the pool of warm workers, where there is one.
+    """
+    output = OUTPUT.format(storage=json.dumps(str(home / "storage")))
     launcher = WARM.format(socket=json.dumps(str(pool))) if settings.run_workers else COLD
     database = POSTGRES if settings.dagster_postgres_url.get_secret_value() else ""
-    return INSTANCE + launcher + database
+    return INSTANCE + output + launcher + database
 
 
 def workspace(socket: Path) -> str:

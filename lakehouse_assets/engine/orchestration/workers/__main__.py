@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import json
 import os
 import signal
 import sys
 from pathlib import Path
 
+from lakehouse_assets.engine.orchestration.workers.messages import ask
 from lakehouse_assets.engine.orchestration.workers.pool import Limits, Pool
 from lakehouse_assets.engine.orchestration.workers.tickets import Tickets
 
@@ -17,8 +19,15 @@ _WORKER = "lakehouse_assets.engine.orchestration.workers.worker"
 
 
 def main() -> None:
-    """Keeps a pool until it is told to stop."""
+    """Keeps a pool until it is told to stop; or says what the one that runs is doing."""
     given = _arguments()
+    if given.status:
+        print(json.dumps(ask(given.socket, ask="status"), indent=2))  # noqa: T201
+    else:
+        _keep(given)
+
+
+def _keep(given: argparse.Namespace) -> None:
     os.umask(0o077)
     tickets = Tickets.beside(given.socket)
     tickets.folder.mkdir(mode=0o700, exist_ok=True)
@@ -39,7 +48,8 @@ async def _serve(pool: Pool, socket: Path) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="workers", description="Keeps warm workers for Dagster's runs.")
     parser.add_argument("--socket", type=Path, required=True, help="where it answers; its folder is private")
-    parser.add_argument("--module", required=True, help="the definitions that the workers import")
+    parser.add_argument("--status", action="store_true", help="print what the pool that runs is doing, as JSON")
+    parser.add_argument("--module", default="", help="the definitions that the workers import")
     parser.add_argument("--workers", type=int, default=Limits.workers, help="how many are kept warm")
     parser.add_argument("--runs-each", type=int, default=Limits.runs_each, help="a worker ends after so many runs")
     parser.add_argument("--most-mb", type=float, default=Limits.most_mb, help="or when it holds more memory than this")

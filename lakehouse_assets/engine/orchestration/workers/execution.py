@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.code_pointer import CodePointer
+from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.events import DagsterEventType, EngineEventData
+from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 from dagster._grpc.impl import core_execute_run
 from dagster._utils.hosted_user_process import recon_job_from_origin
 
@@ -23,11 +26,16 @@ class Interrupts(Protocol):
 
 
 def warm_up(module: str, instance: DagsterInstance) -> None:
-    """Imports the definitions; what fails is logged, and fails each run with Dagster's own words."""
+    """Imports the definitions and builds every job; what fails is logged, and fails each run in Dagster's own words."""
+    here = str(Path.cwd())
     try:
-        importlib.import_module(module)
+        for target in loadable_targets_from_python_module(module, here):
+            pointer = CodePointer.from_module(module, target.attribute, here)
+            ReconstructableRepository(pointer).get_definition().load_all_definitions()
+        instance.get_runs_count()
+        instance.event_log_storage.get_maximum_record_id()
     except Exception:
-        _log.exception("%s cannot be imported", module)
+        _log.exception("%s is not ready", module)
 
 
 def execute(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 from dagster import Config, Definitions, OpExecutionContext, in_process_executor, job, op
 
 LEAK = "LEAKED_BY_A_RUN"
@@ -78,13 +79,19 @@ def exhaust(_task: Task) -> None:
     bytearray(2**30)
 
 
+def talk(task: Task) -> None:
+    sys.stdout.write("printed in the step\n")
+    os.system("echo said by a child >&2")
+    write(task, f"children {len(psutil.Process().children())}")
+
+
 def grow(_task: Task) -> None:
     KEPT.append(b"x" * (200 * 2**20))
 
 
 KEPT: list[bytes] = []
 TASKS: dict[str, Callable[[Task], None]] = {
-    each.__name__: each for each in (nothing, fail, sleep, ignore, leak, look, kill, leave, drop, exhaust, grow)
+    each.__name__: each for each in (nothing, fail, sleep, ignore, leak, look, talk, kill, leave, drop, exhaust, grow)
 }
 
 

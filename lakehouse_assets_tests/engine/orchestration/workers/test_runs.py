@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 
+import psutil
 from dagster import DagsterRunStatus
 from dagster._core.events import DagsterEventType
 from dagster._core.launcher.base import LaunchRunContext
@@ -15,6 +17,7 @@ def test_runs_succeed_fail_and_log_one_after_the_other_in_one_process(place):
     """In the order in which they came; each one's log names the process."""
     place.start(wait_seconds=60)
     (pid,) = place.warm()
+    assert "is not ready" not in place.log
     order = place.root / "order"
     runs = [place.launch(do, file=str(order)) for do in ("nothing", "fail", "nothing")]
 
@@ -33,6 +36,19 @@ def test_code_that_would_leave_the_process_fails_its_run_alone(place):
 
     assert [place.ended(run) for run in runs] == [FAILURE, FAILURE, SUCCESS]
     assert [place.pids(run) for run in runs] == [[pid]] * 3
+
+
+def test_the_pool_says_what_it_is_doing(place):
+    place.start()
+    (pid,) = place.warm()
+    before = time.time()
+    run = place.launch("sleep", seconds=60)
+    place.begun(run)
+    (shown,) = json.loads(place.printed())["workers"]
+
+    assert (shown["pid"], shown["state"], shown["run"], shown["runs"]) == (pid, "busy", run, 0)
+    assert before - 1 < shown["since"] <= time.time()
+    assert abs(shown["rss_mb"] - psutil.Process(pid).memory_info().rss / 2**20) < 50
 
 
 def test_two_workers_have_two_runs_at_once(place):
@@ -70,6 +86,24 @@ def test_a_run_leaves_nothing_of_its_surroundings_to_the_next_one(place):
     assert place.ended(after) == SUCCESS
     assert place.pids(after) == [pid]
     assert seen.read_text().splitlines()[1] == f"[None, False, False] {place.root}"
+
+
+def test_what_a_step_prints_is_in_its_log_and_costs_no_process(place):
+    """Also what its children print; the UI reads it through Dagster's manager of such logs."""
+    place.start(wait_seconds=60)
+    place.warm()
+    seen = place.root / "seen"
+    run = place.launch("talk", file=str(seen))
+    assert place.ended(run) == SUCCESS
+    captured = place.events(run, DagsterEventType.LOGS_CAPTURED)[0].dagster_event.logs_captured_data
+    manager = place.instance.compute_log_manager
+    key = [run, "compute_logs", captured.file_key]
+    data = manager.get_log_data(key)
+
+    assert data.stdout == b"printed in the step\n"
+    assert b"said by a child" in data.stderr
+    assert manager.is_capture_complete(key)
+    assert seen.read_text().splitlines()[1] == "children 0"
 
 
 def test_a_worker_ends_after_so_many_runs(place):

@@ -27,6 +27,7 @@ from lakehouse_assets_tests.engine.orchestration.workers.jobs import made
 
 _log = logging.getLogger(__name__)
 MODULE = "tiny_lake.definitions"
+PROGRAM = [sys.executable, "-m", "lakehouse_assets.engine.orchestration.workers"]
 SECONDS = 60.0
 DAGSTER = """telemetry:
   enabled: false
@@ -39,6 +40,12 @@ run_monitoring:
   enabled: true
   start_timeout_seconds: 60
   cancel_timeout_seconds: {patience}
+"""
+OUTPUT = """compute_logs:
+  module: lakehouse_assets.engine.orchestration.run_output
+  class: RunOutput
+  config:
+    base_dir: {storage}
 """
 CODE = """from lakehouse_assets_tests.engine.orchestration.workers.jobs import made
 {before}
@@ -77,11 +84,10 @@ class Yard:
     def start(self, **limits: float) -> None:
         """A pool, with its options; returns once it answers."""
         options = [part for name, value in limits.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-        command = [sys.executable, "-m", "lakehouse_assets.engine.orchestration.workers", "--module", MODULE]
         paths = os.pathsep.join((str(self.root), str(PROJECT)))
         with (self.root / "pool.log").open("a") as log:
             pool = subprocess.Popen(
-                [*command, "--socket", str(self.socket), *options],
+                [*PROGRAM, "--module", MODULE, "--socket", str(self.socket), *options],
                 env=os.environ | {"PYTHONPATH": paths, "DAGSTER_HOME": self.instance.root_directory},
                 cwd=self.root,
                 stdout=log,
@@ -105,6 +111,10 @@ class Yard:
 
     def status(self) -> Mapping[str, Any]:
         return ask(self.socket, ask="status") or {"workers": [], "waiting": []}
+
+    def printed(self) -> str:
+        """What the program prints of the pool."""
+        return subprocess.check_output([*PROGRAM, "--socket", str(self.socket), "--status"], text=True, cwd=PROJECT)
 
     def workers(self, *states: str) -> list[Mapping[str, Any]]:
         return [each for each in self.status()["workers"] if not states or each["state"] in states]
@@ -175,11 +185,12 @@ class Yard:
 
 
 @contextmanager
-def yard(root: Path, patience: float = 60) -> Iterator[Yard]:
+def yard(root: Path, patience: float = 60, output: str = OUTPUT) -> Iterator[Yard]:
     """A yard without a pool; its processes end with the block."""
     home = root / "dagster"
     home.mkdir()
-    (home / "dagster.yaml").write_text(DAGSTER.format(socket=root / "workers.sock", patience=patience))
+    text = (DAGSTER + output).format(socket=root / "workers.sock", patience=patience, storage=home / "storage")
+    (home / "dagster.yaml").write_text(text)
     (root / "pyproject.toml").write_text('[tool.lakehouse]\npackage = "tiny_lake"\n')
     (root / "tiny_lake").mkdir()
     (root / "tiny_lake" / "__init__.py").touch()
