@@ -32,7 +32,7 @@ class RunOutput(LocalComputeLogManager):
         out, error = (self._made(log_key, kind) for kind in (ComputeIOType.STDOUT, ComputeIOType.STDERR))
         with redirect_to_file(sys.stdout, out), redirect_to_file(sys.stderr, error):
             yield CapturedLogContext(log_key)
-        Path(self.complete_artifact_path(log_key)).touch()
+        Path(self.get_captured_local_path(log_key, "complete")).touch()
 
     def _made(self, log_key: Sequence[str], kind: ComputeIOType) -> str:
         path = Path(self.get_captured_local_path(log_key, IO_TYPE_EXTENSION[kind]))

@@ -13,27 +13,27 @@ from dagster import DagsterInstance
 from dagster._cli.utils import get_instance_for_cli
 from dagster._utils.interrupts import capture_interrupts, pop_captured_interrupt
 
+from lakehouse_assets.engine.orchestration.workers import origin
 from lakehouse_assets.engine.orchestration.workers.between import Surroundings, between_runs
 from lakehouse_assets.engine.orchestration.workers.execution import execute, warm_up
 from lakehouse_assets.engine.orchestration.workers.link import Link
 from lakehouse_assets.engine.orchestration.workers.tickets import Tickets
-from lakehouse_assets.engine.project import code_version
 
 LOOK_SECONDS = 2.0
-"""How often a worker without a run looks whether its code has changed."""
+"""How often a worker without a run looks whether its definitions are still those on disk."""
 
 
 class Worker:
     """One process's work."""
 
-    def __init__(self, link: Link, tickets: Tickets, instance: DagsterInstance, code: str) -> None:
-        self._link, self._tickets, self._instance, self._code = link, tickets, instance, code
+    def __init__(self, link: Link, tickets: Tickets, instance: DagsterInstance, made_of: origin.Origin) -> None:
+        self._link, self._tickets, self._instance, self._made_of = link, tickets, instance, made_of
         self._surroundings = Surroundings()
         self._runs = 0
 
     def work(self) -> None:
-        """Executes what the pool asks for, until it asks to end or the code on disk is another."""
-        self._link.say(ready=self._code)
+        """Executes what the pool asks for, until it asks to end or the definitions on disk are others."""
+        self._link.say(ready=self._made_of.code)
         while (run := self._next()) is not None:
             if self._is_stale():
                 break
@@ -49,9 +49,9 @@ class Worker:
                     return None
 
     def _is_stale(self) -> bool:
-        stale = code_version() != self._code
+        stale = origin.now() != self._made_of
         if stale:
-            self._link.say(stale=self._code)
+            self._link.say(stale=self._made_of.code)
         return stale
 
     def _execute(self, run: str) -> None:
@@ -61,7 +61,7 @@ class Worker:
         pop_captured_interrupt()
         self._link.begin(run)
         try:
-            execute(self._instance, run, {"runs": self._runs, "code": self._code}, self._begun, self._link)
+            execute(self._instance, run, {"runs": self._runs, "code": self._made_of.code}, self._begun, self._link)
         finally:
             self._link.finish()
             self._begun(run)
@@ -77,9 +77,9 @@ def main() -> None:
     connection = socket.socket(fileno=given.link)
     connection.set_inheritable(False)
     with capture_interrupts(), get_instance_for_cli() as instance:
-        code = code_version()
+        made_of = origin.now()
         warm_up(given.module, instance)
-        Worker(Link(connection), Tickets(given.tickets), instance, code).work()
+        Worker(Link(connection), Tickets(given.tickets), instance, made_of).work()
     sys.stdout.flush()
     os._exit(0)
 

@@ -23,15 +23,20 @@ def test_a_run_that_goes_on_ends_with_its_code_and_the_next_one_has_the_new_code
     assert place.pids(after) != [pid]
 
 
-def test_a_worker_without_a_run_is_replaced_when_the_code_changes(place):
-    """So that the next run finds a warm one."""
+def test_a_worker_without_a_run_is_replaced_when_the_code_or_where_tables_begin_changes(place):
+    """So that the next run finds a warm one; definitions take the partitions of a table from the state folder."""
     place.start()
-    (pid,) = place.warm()
+    (first,) = place.warm()
     before = place.workers()[0]["code"]
     place.write_code("two")
+    second = eventually(lambda: [each["pid"] for each in place.workers("free") if each["pid"] != first])
+    after = place.workers()[0]["code"]
+    (place.root / "state").mkdir()
+    (place.root / "state" / "beginnings.json").write_text('{"bronze/a": "2017-01-01"}')
+    eventually(lambda: [each["pid"] for each in place.workers("free") if each["pid"] not in (first, *second)])
 
-    eventually(lambda: [each["pid"] for each in place.workers("free")] not in ([], [pid]))
-    assert place.workers()[0]["code"] != before
+    assert after != before
+    assert place.workers()[0]["code"] == after
 
 
 def test_code_that_cannot_be_imported_fails_each_run_in_dagsters_words_until_it_is_mended(place):
