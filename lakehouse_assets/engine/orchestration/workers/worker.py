@@ -55,13 +55,13 @@ class Worker:
         return stale
 
     def _execute(self, run: str) -> None:
-        if not self._tickets.take(run, os.getpid()):
-            return
-        self._runs += 1
         pop_captured_interrupt()
-        self._link.begin(run)
+        self._link.begin(run)  # before it is taken: from then on only a cancel reaches it
         try:
-            execute(self._instance, run, {"runs": self._runs, "code": self._made_of.code}, self._begun, self._link)
+            if self._tickets.take(run, os.getpid()):
+                self._runs += 1
+                shown = {"runs": self._runs, "code": self._made_of.code}
+                execute(self._instance, run, shown, self._begun, self._link)
         finally:
             self._link.finish()
             self._begun(run)

@@ -50,6 +50,18 @@ def test_a_run_cancelled_while_it_waits_never_begins(place):
     assert not seen.exists()
 
 
+def test_a_run_is_cancelled_at_any_instant_of_its_beginning(place):
+    """While it waits, is taken, is loaded, begins: it ends at once, without the daemon's help, and tears down."""
+    place.start(wait_seconds=60)
+    (pid,) = place.warm()
+    for delay in (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32):
+        run = place.launch("sleep", seconds=600)
+        time.sleep(delay)
+        assert place.instance.run_launcher.terminate(run)
+        assert place.ended(run) in (CANCELED, FAILURE)
+    assert next_run_is_right(place) == pid
+
+
 def test_a_run_that_ignores_its_cancel_is_killed_after_dagsters_patience(tmp_path, monkeypatch):
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path / "state"))
     with yard(tmp_path, patience=3) as place:
