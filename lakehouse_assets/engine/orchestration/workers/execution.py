@@ -20,7 +20,7 @@ _log = logging.getLogger("lakehouse.worker")
 
 
 class Interrupts(Protocol):
-    """Who knows whether this run was interrupted."""
+    """Who knows whether this run was cancelled."""
 
     cancelled: bool
 
@@ -65,11 +65,20 @@ def execute(
         for event in core_execute_run(job, run, instance, inject_env_vars=True):
             if event.event_type == DagsterEventType.PIPELINE_START:
                 begun(run_id)
+                if interrupts.cancelled:
+                    note_cancel(instance, run_id)
     except BaseException as error:  # Dagster has put it into the run's log
         _log.info("run %s: %s", run_id, type(error).__name__)
     if interrupts.cancelled:
         _settle(instance, run_id)
     instance.report_engine_event(f"Process for run exited (pid: {pid}).", run)
+
+
+def note_cancel(instance: DagsterInstance, run_id: str) -> None:
+    """A start that is recorded after a cancel hides it; a run that is interrupted then would count as failed."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status == DagsterRunStatus.STARTED:
+        instance.report_run_canceling(run)
 
 
 def _settle(instance: DagsterInstance, run_id: str) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from lakehouse_assets.engine.orchestration.workers.messages import line
@@ -20,13 +21,13 @@ GRACE_SECONDS = 10.0
 class Link:
     """Runs come out of it in order; a cancel interrupts the main thread, if that run is still the one it executes."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    def __init__(self, connection: socket.socket, before_cancel: Callable[[str], None]) -> None:
+        self._connection, self._before_cancel = connection, before_cancel
         self._asked: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._run: str | None = None
         self.cancelled = False
-        """Whether the run of the main thread was interrupted."""
+        """Whether the run of the main thread was cancelled."""
         threading.Thread(target=self._listen, name="pool", daemon=True).start()
 
     def say(self, **said: object) -> None:
@@ -66,19 +67,25 @@ class Link:
         if "run" in said:
             self._asked.put(said["run"])
         elif "cancel" in said:
-            self._interrupt(said["cancel"])
+            self._cancel(said["cancel"])
         elif "end" in said:
             self._asked.put(None)
 
-    def _interrupt(self, run: str | None) -> None:
+    def _cancel(self, run: str | None) -> None:
         with self._lock:
-            if self._run and run in (self._run, None):
+            if run is not None and run == self._run:
                 self.cancelled = True
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                self._before_cancel(run)
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        if self._run:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def _pool_is_gone(self) -> None:
         """Nobody could say any more whether the run is still alive: it is interrupted, and the process ends with it."""
-        self._interrupt(None)
+        with self._lock:
+            self._interrupt()
         deadline = time.monotonic() + GRACE_SECONDS
         while self._run and time.monotonic() < deadline:
             time.sleep(0.02)

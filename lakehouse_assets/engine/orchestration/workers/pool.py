@@ -243,8 +243,8 @@ class Pool:
         """Interrupts what is going on, and kills what does not end; what waits is there for the next pool."""
         self.stopping = True
         for worker in self.workers:
-            worker.cancel(STOP_SECONDS)
             worker.end(STOP_SECONDS)
+            worker.writer.write_eof()
         while self.workers:
             self.balance()
             await asyncio.sleep(0.05)

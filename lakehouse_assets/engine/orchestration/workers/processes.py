@@ -113,11 +113,19 @@ class Worker:
 
 
 async def spawn(command: Sequence[str]) -> Worker:
-    """A worker in a new interpreter, never a fork, with one end of a socket pair as its link."""
+    """A worker in a new interpreter, never a fork, with one end of a socket pair as its link.
+
+    It has a process group of its own: a supervisor that stops the pool's group would interrupt a run twice.
+    """
     ours, theirs = socket.socketpair()
     with theirs:
         inherited = theirs.fileno()
         process = await asyncio.create_subprocess_exec(
-            *command, "--link", str(inherited), pass_fds=[inherited], stdin=asyncio.subprocess.DEVNULL
+            *command,
+            "--link",
+            str(inherited),
+            pass_fds=[inherited],
+            stdin=asyncio.subprocess.DEVNULL,
+            process_group=0,
         )
     return Worker(process, *await asyncio.open_unix_connection(sock=ours))

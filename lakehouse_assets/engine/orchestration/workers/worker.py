@@ -7,6 +7,7 @@ import os
 import queue
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 from dagster import DagsterInstance
@@ -15,7 +16,7 @@ from dagster._utils.interrupts import capture_interrupts, pop_captured_interrupt
 
 from lakehouse_assets.engine.orchestration.workers import origin
 from lakehouse_assets.engine.orchestration.workers.between import Surroundings, between_runs
-from lakehouse_assets.engine.orchestration.workers.execution import execute, warm_up
+from lakehouse_assets.engine.orchestration.workers.execution import execute, note_cancel, warm_up
 from lakehouse_assets.engine.orchestration.workers.link import Link
 from lakehouse_assets.engine.orchestration.workers.tickets import Tickets
 
@@ -60,7 +61,7 @@ class Worker:
         try:
             if self._tickets.take(run, os.getpid()):
                 self._runs += 1
-                shown = {"runs": self._runs, "code": self._made_of.code}
+                shown: dict[str, int | str] = {"runs": self._runs, "code": self._made_of.code}
                 execute(self._instance, run, shown, self._begun, self._link)
         finally:
             self._link.finish()
@@ -79,7 +80,8 @@ def main() -> None:
     with capture_interrupts(), get_instance_for_cli() as instance:
         made_of = origin.now()
         warm_up(given.module, instance)
-        Worker(Link(connection), Tickets(given.tickets), instance, made_of).work()
+        link = Link(connection, partial(note_cancel, instance))
+        Worker(link, Tickets(given.tickets), instance, made_of).work()
     sys.stdout.flush()
     os._exit(0)
 

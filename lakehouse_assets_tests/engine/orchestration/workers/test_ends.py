@@ -58,7 +58,7 @@ def test_a_run_is_cancelled_at_any_instant_of_its_beginning(place):
         run = place.launch("sleep", seconds=600)
         time.sleep(delay)
         assert place.instance.run_launcher.terminate(run)
-        assert place.ended(run) in (CANCELED, FAILURE)
+        assert place.ended(run) == CANCELED
     assert next_run_is_right(place) == pid
 
 
@@ -95,18 +95,19 @@ def test_a_worker_that_dies_fails_its_run_and_no_other(place, do):
     assert is_running(untouched)
 
 
-def test_a_pool_that_is_killed_takes_its_workers_along_and_loses_no_run(place):
-    """What goes on fails at once; what waits is taken by the next pool, once."""
+@pytest.mark.parametrize("how", ["kill_pool", "stop"])
+def test_a_pool_that_ends_takes_its_workers_along_and_loses_no_run(place, how):
+    """Killed or stopped: what goes on is torn down and fails at once; what waits is taken by the next pool, once."""
     place.start(wait_seconds=60)
     (pid,) = place.warm()
     seen = place.root / "seen"
     run = place.launch("sleep", seconds=60, file=str(seen))
     place.begun(run)
     waiting = place.launch(file=str(seen))
-    place.kill_pool()
+    getattr(place, how)()
 
     eventually(lambda: not is_running(pid))
-    assert place.monitored(run) == FAILURE
+    assert place.ended(run) == FAILURE
     assert "torn down" in seen.read_text()
     place.start()
     assert place.monitored(waiting) == SUCCESS
