@@ -89,4 +89,4 @@ class Link:
         deadline = time.monotonic() + GRACE_SECONDS
         while self._run and time.monotonic() < deadline:
             time.sleep(0.02)
-        os._exit(1)
+        os._exit(1 if self._run else 0)

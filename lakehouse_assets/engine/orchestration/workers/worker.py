@@ -20,7 +20,7 @@ from lakehouse_assets.engine.orchestration.workers.execution import execute, not
 from lakehouse_assets.engine.orchestration.workers.link import Link
 from lakehouse_assets.engine.orchestration.workers.tickets import Tickets
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 """How often a worker without a run looks whether its definitions are still those on disk."""
 
 
