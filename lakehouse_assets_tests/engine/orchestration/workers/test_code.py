@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from dagster import DagsterRunStatus
 
 from lakehouse_assets_tests.engine.orchestration.workers.yard import eventually
@@ -53,6 +54,7 @@ def test_code_that_cannot_be_imported_fails_each_run_in_dagsters_words_until_it_
     assert "code three" in place.said(mended)
 
 
+@pytest.mark.slow
 def test_a_pool_whose_workers_do_not_start_takes_no_run(place):
     """The launcher then goes its other way; here nobody answers there."""
     place.write_code("two", before="import os; os._exit(7)")

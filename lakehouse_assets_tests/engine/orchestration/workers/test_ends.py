@@ -21,47 +21,44 @@ def next_run_is_right(place) -> int:
     return place.pids(run)[0]
 
 
-def test_a_run_cancelled_in_mid_step_is_torn_down_and_its_worker_goes_on(place):
+def test_a_run_cancelled_in_mid_step_is_torn_down_and_its_worker_goes_on(shared, tmp_path):
     """As the UI cancels, through the run coordinator."""
-    place.start(wait_seconds=60)
-    (pid,) = place.warm()
-    seen = place.root / "seen"
-    run = place.launch("sleep", seconds=60, file=str(seen))
-    place.begun(run)
+    (pid,) = shared.warm()
+    seen = tmp_path / "seen"
+    run = shared.launch("sleep", seconds=60, file=str(seen))
+    shared.begun(run)
     eventually(seen.exists)
 
-    assert place.instance.run_coordinator.cancel_run(run)
-    assert place.ended(run) == CANCELED
+    assert shared.instance.run_coordinator.cancel_run(run)
+    assert shared.ended(run) == CANCELED
     assert seen.read_text().splitlines()[-1] == "torn down"
-    assert not place.instance.run_launcher.terminate(run)
-    assert next_run_is_right(place) == pid
+    assert not shared.instance.run_launcher.terminate(run)
+    assert next_run_is_right(shared) == pid
 
 
-def test_a_run_cancelled_while_it_waits_never_begins(place):
-    place.start(wait_seconds=60)
-    place.warm()
-    before, seen = place.launch("sleep", seconds=3), place.root / "seen"
-    run = place.launch(file=str(seen))
+def test_a_run_cancelled_while_it_waits_never_begins(shared, tmp_path):
+    before, seen = shared.launch("sleep", seconds=3), tmp_path / "seen"
+    run = shared.launch(file=str(seen))
 
-    assert place.instance.run_launcher.terminate(run)
-    assert place.record(run).status == CANCELED
-    assert place.ended(before) == SUCCESS
-    next_run_is_right(place)
+    assert shared.instance.run_launcher.terminate(run)
+    assert shared.record(run).status == CANCELED
+    assert shared.ended(before) == SUCCESS
+    next_run_is_right(shared)
     assert not seen.exists()
 
 
-def test_a_run_is_cancelled_at_any_instant_of_its_beginning(place):
+def test_a_run_is_cancelled_at_any_instant_of_its_beginning(shared):
     """While it waits, is taken, is loaded, begins: it ends at once, without the daemon's help, and tears down."""
-    place.start(wait_seconds=60)
-    (pid,) = place.warm()
+    (pid,) = shared.warm()
     for delay in (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32):
-        run = place.launch("sleep", seconds=600)
+        run = shared.launch("sleep", seconds=600)
         time.sleep(delay)
-        assert place.instance.run_launcher.terminate(run)
-        assert place.ended(run) == CANCELED
-    assert next_run_is_right(place) == pid
+        assert shared.instance.run_launcher.terminate(run)
+        assert shared.ended(run) == CANCELED
+    assert next_run_is_right(shared) == pid
 
 
+@pytest.mark.slow
 def test_a_run_that_ignores_its_cancel_is_killed_after_dagsters_patience(tmp_path, monkeypatch):
     monkeypatch.setenv("LAKEHOUSE_HOME", str(tmp_path / "state"))
     with yard(tmp_path, patience=3) as place:
@@ -115,6 +112,7 @@ def test_a_pool_that_ends_takes_its_workers_along_and_loses_no_run(place, how):
     next_run_is_right(place)
 
 
+@pytest.mark.slow
 def test_a_run_whose_worker_ignores_that_the_pool_is_gone_ends_with_it(place):
     """After ten seconds the process ends, whatever it does; monitoring fails the run, whichever pool there is then."""
     place.start(wait_seconds=60)
@@ -129,6 +127,7 @@ def test_a_run_whose_worker_ignores_that_the_pool_is_gone_ends_with_it(place):
     next_run_is_right(place)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_before_its_run_begins_costs_the_run_nothing(place):
     """The run is tried by another worker."""
     place.start(wait_seconds=60)

@@ -13,40 +13,38 @@ from dagster._core.launcher.base import LaunchRunContext
 SUCCESS, FAILURE = DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE
 
 
-def test_runs_succeed_fail_and_log_one_after_the_other_in_one_process(place):
+def test_runs_succeed_fail_and_log_one_after_the_other_in_one_process(shared, tmp_path):
     """In the order in which they came; each one's log names the process."""
-    place.start(wait_seconds=60)
-    (pid,) = place.warm()
-    assert "is not ready" not in place.log
-    order = place.root / "order"
-    runs = [place.launch(do, file=str(order)) for do in ("nothing", "fail", "nothing")]
+    (pid,) = shared.warm()
+    assert "is not ready" not in shared.log
+    order = tmp_path / "order"
+    runs = [shared.launch(do, file=str(order)) for do in ("nothing", "fail", "nothing")]
 
-    assert [place.ended(run) for run in runs] == [SUCCESS, FAILURE, SUCCESS]
+    assert [shared.ended(run) for run in runs] == [SUCCESS, FAILURE, SUCCESS]
     assert order.read_text().splitlines() == [f"{run} one {pid}" for run in runs]
-    assert [place.pids(run) for run in runs] == [[pid]] * 3
-    assert "as it was told" in str(place.events(runs[1], DagsterEventType.STEP_FAILURE)[0].dagster_event)
-    assert f"code one in {pid}" in place.said(runs[0])
+    assert [shared.pids(run) for run in runs] == [[pid]] * 3
+    assert "as it was told" in str(shared.events(runs[1], DagsterEventType.STEP_FAILURE)[0].dagster_event)
+    assert f"code one in {pid}" in shared.said(runs[0])
 
 
-def test_code_that_would_leave_the_process_fails_its_run_alone(place):
+def test_code_that_would_leave_the_process_fails_its_run_alone(shared):
     """SystemExit, and what is no Exception: the worker goes on."""
-    place.start(wait_seconds=60)
-    (pid,) = place.warm()
-    runs = [place.launch(do) for do in ("leave", "drop", "nothing")]
+    (pid,) = shared.warm()
+    runs = [shared.launch(do) for do in ("leave", "drop", "nothing")]
 
-    assert [place.ended(run) for run in runs] == [FAILURE, FAILURE, SUCCESS]
-    assert [place.pids(run) for run in runs] == [[pid]] * 3
+    assert [shared.ended(run) for run in runs] == [FAILURE, FAILURE, SUCCESS]
+    assert [shared.pids(run) for run in runs] == [[pid]] * 3
 
 
-def test_the_pool_says_what_it_is_doing(place):
-    place.start()
-    (pid,) = place.warm()
-    before = time.time()
-    run = place.launch("sleep", seconds=60)
-    place.begun(run)
-    (shown,) = json.loads(place.printed())["workers"]
+def test_the_pool_says_what_it_is_doing(shared):
+    (pid,) = shared.warm()
+    before, runs = time.time(), shared.workers()[0]["runs"]
+    run = shared.launch("sleep", seconds=60)
+    shared.begun(run)
+    (shown,) = json.loads(shared.printed())["workers"]
+    assert shared.instance.run_launcher.terminate(run)
 
-    assert (shown["pid"], shown["state"], shown["run"], shown["runs"]) == (pid, "busy", run, 0)
+    assert (shown["pid"], shown["state"], shown["run"], shown["runs"]) == (pid, "busy", run, runs)
     assert before - 1 < shown["since"] <= time.time()
     assert abs(shown["rss_mb"] - psutil.Process(pid).memory_info().rss / 2**20) < 50
 
@@ -76,27 +74,24 @@ def test_a_run_that_waits_gets_a_further_worker_which_ends_when_it_is_not_needed
     assert place.workers()[0]["state"] == "busy"
 
 
-def test_a_run_leaves_nothing_of_its_surroundings_to_the_next_one(place):
-    place.start(wait_seconds=60)
-    (pid,) = place.warm()
-    place.ended(place.launch("leak"))
-    seen = place.root / "seen"
-    after = place.launch("look", file=str(seen))
+def test_a_run_leaves_nothing_of_its_surroundings_to_the_next_one(shared, tmp_path):
+    (pid,) = shared.warm()
+    shared.ended(shared.launch("leak"))
+    seen = tmp_path / "seen"
+    after = shared.launch("look", file=str(seen))
 
-    assert place.ended(after) == SUCCESS
-    assert place.pids(after) == [pid]
-    assert seen.read_text().splitlines()[1] == f"[None, False, False] {place.root}"
+    assert shared.ended(after) == SUCCESS
+    assert shared.pids(after) == [pid]
+    assert seen.read_text().splitlines()[1] == f"[None, False, False] {shared.root}"
 
 
-def test_what_a_step_prints_is_in_its_log_and_costs_no_process(place):
+def test_what_a_step_prints_is_in_its_log_and_costs_no_process(shared, tmp_path):
     """Also what its children print; the UI reads it through Dagster's manager of such logs."""
-    place.start(wait_seconds=60)
-    place.warm()
-    seen = place.root / "seen"
-    run = place.launch("talk", file=str(seen))
-    assert place.ended(run) == SUCCESS
-    captured = place.events(run, DagsterEventType.LOGS_CAPTURED)[0].dagster_event.logs_captured_data
-    manager = place.instance.compute_log_manager
+    seen = tmp_path / "seen"
+    run = shared.launch("talk", file=str(seen))
+    assert shared.ended(run) == SUCCESS
+    captured = shared.events(run, DagsterEventType.LOGS_CAPTURED)[0].dagster_event.logs_captured_data
+    manager = shared.instance.compute_log_manager
     key = [run, "compute_logs", captured.file_key]
     data = manager.get_log_data(key)
 
@@ -126,21 +121,19 @@ def test_a_worker_that_has_grown_ends(place):
     assert place.pids(after) != [pid]
 
 
-def test_a_run_that_is_handed_over_twice_is_executed_once(place):
+def test_a_run_that_is_handed_over_twice_is_executed_once(shared, tmp_path):
     """While it waits, while it goes on, and after its end."""
-    place.start(wait_seconds=60)
-    place.warm()
-    order = place.root / "order"
-    before = place.launch("sleep", seconds=3)
-    run = place.launch("sleep", seconds=1, file=str(order))
-    context = LaunchRunContext(place.record(run), None)
-    place.instance.run_launcher.launch_run(context)
-    place.begun(run)
-    place.instance.run_launcher.launch_run(context)
-    place.ended(run)
-    place.instance.run_launcher.launch_run(context)
-    last = place.launch()
+    order = tmp_path / "order"
+    before = shared.launch("sleep", seconds=3)
+    run = shared.launch("sleep", seconds=1, file=str(order))
+    context = LaunchRunContext(shared.record(run), None)
+    shared.instance.run_launcher.launch_run(context)
+    shared.begun(run)
+    shared.instance.run_launcher.launch_run(context)
+    shared.ended(run)
+    shared.instance.run_launcher.launch_run(context)
+    last = shared.launch()
 
-    assert [place.ended(each) for each in (before, run, last)] == [SUCCESS] * 3
+    assert [shared.ended(each) for each in (before, run, last)] == [SUCCESS] * 3
     assert len([line for line in order.read_text().splitlines() if line.startswith(run)]) == 1
-    assert place.status()["waiting"] == []
+    assert shared.status()["waiting"] == []
