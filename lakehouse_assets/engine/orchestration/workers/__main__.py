@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from lakehouse_assets.engine.orchestration.workers.messages import ask
@@ -35,14 +36,16 @@ def _keep(given: argparse.Namespace) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = [sys.executable, "-m", _WORKER, "--module", given.module, "--tickets", str(tickets.folder)]
         limits = Limits(given.workers, given.runs_each, given.most_mb, given.wait_seconds, given.linger_seconds)
-        asyncio.run(_serve(Pool(command, given.module, os.environ["DAGSTER_HOME"], tickets, limits), given.socket))
+        home = str(Path(os.environ["DAGSTER_HOME"]).resolve())
+        asyncio.run(_serve(Pool(command, given.module, home, tickets, limits), given.socket))
 
 
 async def _serve(pool: Pool, socket: Path) -> None:
     serving = asyncio.ensure_future(pool.serve(socket))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-    await asyncio.wait([serving])
+    with suppress(asyncio.CancelledError):
+        await serving
 
 
 def _arguments() -> argparse.Namespace:

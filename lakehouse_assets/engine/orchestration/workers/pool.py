@@ -53,7 +53,7 @@ class Pool:
     module: str
     """The definitions' module."""
     home: str
-    """Dagster's home."""
+    """Dagster's home, resolved."""
     tickets: Tickets
     limits: Limits = field(default_factory=Limits)
     workers: list[Worker] = field(default_factory=list)
@@ -68,18 +68,25 @@ class Pool:
     """Workers that are being spawned now."""
     stopping: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    fault: BaseException | None = None
+    """What its own code raised: it ends with that, and the supervisor starts another pool."""
 
     async def serve(self, path: Path) -> None:
-        """Answers at a socket, until it is cancelled; then ends the workers."""
+        """Answers at a socket, until it is cancelled; then ends the workers.
+
+        Raises:
+            Exception: a fault of its own.
+        """
         path.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._client, path)
         try:
-            while True:
+            while self.fault is None:
                 self.balance()
                 await asyncio.sleep(TICK_SECONDS)
         finally:
             server.close()
             await self._stop()
+        raise self.fault
 
     def balance(self) -> None:
         """Hands runs over, replaces workers, ends those that are too many or too slow."""
@@ -102,7 +109,7 @@ class Pool:
 
     def take(self, run: str, home: str, module: str) -> dict[str, object]:
         """Whether the run, whose ticket is written, will be handed to a worker."""
-        if (home, module) != (self.home, self.module):
+        if (str(Path(home).resolve()), module) != (self.home, self.module):
             return {"taken": False, "why": f"the pool serves {self.module} of {self.home}"}
         if self.failed_starts >= FAILED_STARTS:
             return {"taken": False, "why": f"no worker starts: {self.why}"}
@@ -237,7 +244,12 @@ class Pool:
     def _go(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self._went)
+
+    def _went(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            self.fault = task.exception()
 
     async def _stop(self) -> None:
         """Interrupts what is going on, and kills what does not end; what waits is there for the next pool."""
@@ -255,4 +267,6 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    except PermissionError:
+        return True
     return True

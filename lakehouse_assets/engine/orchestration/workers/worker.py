@@ -63,9 +63,9 @@ class Worker:
                 self._runs += 1
                 shown: dict[str, int | str] = {"runs": self._runs, "code": self._made_of.code}
                 execute(self._instance, run, shown, self._begun, self._link)
+                self._begun(run)
         finally:
             self._link.finish()
-            self._begun(run)
         between_runs(self._surroundings)
 
     def _begun(self, run: str) -> None:
