@@ -16,7 +16,7 @@ from lakehouse_assets.engine.orchestration.workers.messages import ask
 from lakehouse_assets.engine.orchestration.workers.pool import Limits, Pool
 from lakehouse_assets.engine.orchestration.workers.tickets import Tickets
 
-_WORKER = "lakehouse_assets.engine.orchestration.workers.worker"
+_WORKER = "lakehouse_assets.engine.orchestration.workers.begin"
 
 
 def main() -> None:

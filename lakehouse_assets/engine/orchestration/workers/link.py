@@ -21,8 +21,10 @@ GRACE_SECONDS = 10.0
 class Link:
     """Runs come out of it in order; a cancel interrupts the main thread, if that run is still the one it executes."""
 
-    def __init__(self, connection: socket.socket, before_cancel: Callable[[str], None]) -> None:
-        self._connection, self._before_cancel = connection, before_cancel
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.before_cancel: Callable[[str], None] = lambda _run: None
+        """Called with a run that is about to be interrupted, in the listening thread."""
         self._asked: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._run: str | None = None
@@ -75,7 +77,7 @@ class Link:
         with self._lock:
             if run is not None and run == self._run:
                 self.cancelled = True
-                self._before_cancel(run)
+                self.before_cancel(run)
                 self._interrupt()
 
     def _interrupt(self) -> None:

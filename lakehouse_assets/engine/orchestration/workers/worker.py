@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import queue
-import socket
-import sys
 from functools import partial
-from pathlib import Path
 
 from dagster import DagsterInstance
 from dagster._cli.utils import get_instance_for_cli
@@ -72,27 +68,10 @@ class Worker:
         self._tickets.begun(run, os.getpid())
 
 
-def main() -> None:
-    """Works for the pool that holds the other end of the link."""
-    given = _arguments()
-    connection = socket.socket(fileno=given.link)
-    connection.set_inheritable(False)
+def work(module: str, tickets: Tickets, link: Link) -> None:
+    """Imports the definitions of a module and works for the pool at the other end of the link, until that is over."""
     with capture_interrupts(), get_instance_for_cli() as instance:
         made_of = origin.now()
-        warm_up(given.module, instance)
-        link = Link(connection, partial(note_cancel, instance))
-        Worker(link, Tickets(given.tickets), instance, made_of).work()
-    sys.stdout.flush()
-    os._exit(0)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--module", required=True)
-    parser.add_argument("--tickets", type=Path, required=True)
-    parser.add_argument("--link", type=int, required=True)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()
+        warm_up(module, instance)
+        link.before_cancel = partial(note_cancel, instance)
+        Worker(link, tickets, instance, made_of).work()

@@ -112,6 +112,15 @@ def test_a_pool_that_ends_takes_its_workers_along_and_loses_no_run(place, how):
     next_run_is_right(place)
 
 
+def test_a_worker_that_still_imports_ends_with_its_pool(place):
+    place.write_code("two", before="import time; time.sleep(600)")
+    place.start()
+    (starting,) = eventually(lambda: place.workers("starting"))
+    place.kill_pool()
+
+    eventually(lambda: not is_running(starting["pid"]), seconds=20)
+
+
 @pytest.mark.slow
 def test_a_run_whose_worker_ignores_that_the_pool_is_gone_ends_with_it(place):
     """After ten seconds the process ends, whatever it does; monitoring fails the run, whichever pool there is then."""

@@ -158,6 +158,7 @@ class Yard:
         context = SimpleNamespace(instance=self.instance, create_request_context=lambda: None)
 
         def end() -> DagsterRunStatus | None:
+            time.sleep(0.3)
             assert not [error for error in execute_run_monitoring_iteration(context, _log) if error]  # type: ignore[arg-type]
             return now.status if (now := self.record(run)).is_finished else None
 
