@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     """Least time between two reports of a run to Dagster, of all that it has committed meanwhile."""
     sensor_interval_seconds: int = Field(default=1, ge=1)
     """Least time between two looks at a source."""
+    run_workers: int = Field(default=1, ge=0)
+    """Processes that are kept warm for runs; further ones start while runs wait. 0 starts a process for each run."""
+    runs_per_worker: int = Field(default=200, ge=1)
+    """A warm process is replaced after this many runs."""
+    run_worker_mb: float = Field(default=1500, gt=0)
+    """And after a run that leaves it with more memory than this, in MB."""
     retry_base_seconds: float = Field(default=5.0, gt=0)
     """Wait after the first failed run; doubles with each further one."""
     retry_cap_seconds: float = Field(default=300.0, gt=0)

@@ -80,3 +80,12 @@ def test_latency_is_measured_on_a_running_daemon():
 
     assert done.returncode == 0, done.stderr[-2000:]
     assert "20 new rows from topic to gold, seconds, 1 rounds" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_hand_over_is_measured_in_turns_with_dagsters_own():
+    command = [sys.executable, "-m", "benchmarks.handover", "--runs", "1"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=LATENCY_SECONDS, check=False)
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("warm worker") == done.stdout.count("Dagster's own") == 3

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from lakehouse_assets import project
 from lakehouse_assets.access import postgres
 from lakehouse_assets.errors import ServiceError
+from lakehouse_assets.services import dagster_home
 from lakehouse_assets.services.home import write_private
 from lakehouse_assets.services.postgres import probe
 from lakehouse_assets.services.service import NotHealthyError, Service
@@ -26,55 +27,9 @@ LOAD_TIMEOUT_SECONDS = 180.0
 DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name loadStatus locationOrLoadError { ... on PythonError { message } } } } } }"""
-CODE = "code"
+CODE, WORKERS = "code", "workers"
 LOCATION = "lakehouse"
-WORKSPACE = """load_from:
-  - grpc_server:
-      socket: {socket}
-      location_name: lakehouse
-"""
-INSTANCE = """telemetry:
-  enabled: false
-
-nux:
-  enabled: false
-
-run_coordinator:
-  module: dagster._core.run_coordinator
-  class: DefaultRunCoordinator
-
-run_launcher:
-  module: lakehouse_assets.engine.orchestration.launcher
-  class: LocalRunLauncher
-
-run_monitoring:
-  enabled: true
-  poll_interval_seconds: 5
-  start_timeout_seconds: 60
-  cancel_timeout_seconds: 60
-
-run_retries:
-  enabled: true
-  max_retries: 3
-  retry_on_asset_or_op_failure: false
-
-sensors:
-  use_threads: true
-  num_workers: 4
-
-retention:
-  sensor:
-    purge_after_days:
-      skipped: 1
-      success: 30
-      failure: 30
-"""
-POSTGRES = f"""
-storage:
-  postgres:
-    postgres_url:
-      env: {postgres.ADDRESS}
-"""
+POOL = "lakehouse_assets.engine.orchestration.workers"
 
 
 class Dagster(Service):
@@ -85,7 +40,7 @@ class Dagster(Service):
     @classmethod
     def owns(cls, program: str) -> bool:
         """Its programs have names of their own."""
-        return program in (CODE, "webserver", "daemon")
+        return program in (CODE, WORKERS, "webserver", "daemon")
 
     @property
     def folder(self) -> Path:
@@ -93,9 +48,10 @@ class Dagster(Service):
         return self.site.home.folder("dagster")
 
     def programs(self) -> list[Program]:
-        """The code server first: runs are its children, so that they outlive a killed daemon."""
+        """The code server first; runs are its children, or the workers', so that they outlive a killed daemon."""
         return [
             self._program(CODE, self._code()),
+            *([self._program(WORKERS, self._workers())] if self.site.settings.run_workers else []),
             self._program("webserver", self._webserver(), self.site.endpoints.ports["dagster"]),
             self._program("daemon", self._daemon()),
         ]
@@ -108,9 +64,10 @@ class Dagster(Service):
         """
         require_consent(self.site.settings)
         self._socket.unlink(missing_ok=True)
-        write_private(self.folder / "dagster.yaml", INSTANCE + (POSTGRES if self._database else ""))
+        instance = dagster_home.instance(self.site.settings, self.folder, self._pool)
+        write_private(self.folder / "dagster.yaml", instance)
         self._wait_for_database()
-        write_private(self._workspace, WORKSPACE.format(socket=json.dumps(str(self._socket))))
+        write_private(self._workspace, dagster_home.workspace(self._socket))
 
     def started(self, program: Program) -> None:
         """The daemon looks for the code server once a minute only, so it has to be there first."""
@@ -178,6 +135,11 @@ class Dagster(Service):
         return self.site.home.sockets / "code.sock"
 
     @property
+    def _pool(self) -> Path:
+        """Where the pool of warm workers answers; whoever reaches it has runs executed."""
+        return self.site.home.sockets / "workers.sock"
+
+    @property
     def _workspace(self) -> Path:
         return self.folder / "workspace.yaml"
 
@@ -195,6 +157,16 @@ class Dagster(Service):
     def _code(self) -> list[str]:
         module = ["-m", project.current().definitions, "--location-name", LOCATION]
         return ["-m", "dagster", "code-server", "start", "-s", str(self._socket), *module]
+
+    def _workers(self) -> list[str]:
+        settings = self.site.settings
+        target = ["--socket", str(self._pool), "--module", project.current().definitions]
+        limits = {
+            "--workers": settings.run_workers,
+            "--runs-each": settings.runs_per_worker,
+            "--most-mb": settings.run_worker_mb,
+        }
+        return ["-m", POOL, *target, *(str(part) for limit in limits.items() for part in limit)]
 
     def _webserver(self) -> list[str]:
         host, port = self.site.settings.dagster_host, str(self.site.endpoints.ports["dagster"])

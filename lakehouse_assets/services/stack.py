@@ -131,7 +131,7 @@ class Stack:
         self.up(name, progress=progress)
 
     def pid(self, program: str) -> int:
-        """The process of a program now: `kafka`, `s3`, `spark`, `postgres`, `code`, `webserver` or `daemon`.
+        """The process of a program now: `kafka`, `s3`, `spark`, `postgres`, `code`, `workers`, `webserver` or `daemon`.
 
         Raises:
             ServiceError: it does not run.

@@ -7,10 +7,13 @@ import stat
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from lakehouse_assets.services import certificates
+from lakehouse_assets.services.dagster import Dagster
 from lakehouse_assets.services.endpoints import Modes
 from lakehouse_assets.services.kafka import Kafka
+from lakehouse_assets.services.service import Site
 from lakehouse_assets.services.spark import Spark
 from lakehouse_assets.services.stack import SERVICES
 from lakehouse_assets_tests.services.conftest import placed
@@ -98,3 +101,22 @@ def test_certificates_are_made_once(home):
     context = ssl.create_default_context(cafile=authority)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert "PRIVATE KEY" not in authority.read_text()
+
+
+@pytest.mark.parametrize(("workers", "launcher"), [(2, "WorkerRunLauncher"), (0, "LocalRunLauncher")])
+def test_dagster_hands_runs_to_the_pool_where_there_is_one(site, supervisor, workers, launcher):
+    """The launcher asks at the socket where the pool answers, in the folder that only the owner enters."""
+    wanted = site.settings.model_copy(update={"run_workers": workers})
+    service = Dagster(Site(site.home, wanted, site.endpoints), supervisor)
+    service.prepare()
+    said = yaml.safe_load((service.folder / "dagster.yaml").read_text())
+    pools = [program.command for program in service.programs() if program.name == "workers"]
+
+    assert said["run_launcher"]["class"] == launcher
+    assert said["compute_logs"]["config"]["base_dir"] == str(service.folder / "storage")
+    assert len(pools) == (1 if workers else 0)
+    if workers:
+        socket = said["run_launcher"]["config"]["socket"]
+        assert pools[0][pools[0].index("--socket") + 1] == socket
+        assert pools[0][pools[0].index("--workers") + 1] == "2"
+        assert stat.S_IMODE(site.home.sockets.stat().st_mode) == 0o700

@@ -134,7 +134,7 @@ def test_services_that_the_environment_names_are_not_started_a_second_time(house
 
     for name in ("kafka", "s3", "spark"):
         assert any(line.startswith(name) and "none is started here" in line for line in said.splitlines())
-    assert running == {"code", "webserver", "daemon"}
+    assert running == {"code", "workers", "webserver", "daemon"}
 
 
 def executors(house: House) -> list[psutil.Process]:

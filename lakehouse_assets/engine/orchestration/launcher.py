@@ -19,11 +19,19 @@ class LocalRunLauncher(DefaultRunLauncher):
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """RUNNING while a process that the run reported is alive, FAILED once it is gone."""
-        started = self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
-        processes = [(pid, entry.timestamp) for entry in started if (pid := _pid(entry)) is not None]
+        processes = self._processes(run)
         if not processes or any(_is_alive(pid, at) for pid, at in processes):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, f"run process {processes[-1][0]} is gone")
+
+    def reported_pids(self, run: DagsterRun) -> list[int]:
+        """The processes that the run's log names, the first one first."""
+        return list(dict.fromkeys(pid for pid, _ in self._processes(run)))
+
+    def _processes(self, run: DagsterRun) -> list[tuple[int, float]]:
+        """Each process and when it was reported, in seconds since 1970."""
+        started = self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
+        return [(pid, entry.timestamp) for entry in started if (pid := _pid(entry)) is not None]
 
 
 def _pid(entry: object) -> int | None:
