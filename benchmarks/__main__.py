@@ -9,6 +9,7 @@ Results are in `benchmarks/results/`, or where BENCH_RESULTS says: `latest.json`
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from benchmarks.harness.store import ROOT, Store, digest
 from benchmarks.workloads import WORKLOADS
 
 RESULTS = ROOT / "benchmarks" / "results"
+CUT = 143
+"""Exit code after TERM: services are stopped first, as after Ctrl-C."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def chosen(workload: Workload, contenders: frozenset[str]) -> Workload:
 
 def main() -> int:
     """Runs what is missing and writes the results; 1 where something could not be measured or was wrong."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(CUT))
     asked = Asked.of(os.environ)
     code = digest(asked.sizes)
     store = Store(asked.folder / f"samples-{asked.sizes.name}.jsonl", code)

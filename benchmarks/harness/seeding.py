@@ -19,6 +19,7 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.transaction import AddAction, RemoveAction
 
 from benchmarks.harness.oracle import FACTS
+from benchmarks.harness.reading import GOLD
 from benchmarks.harness.records import CUSTOMERS, PRODUCTS
 from benchmarks.harness.site import Site
 from lakehouse_assets.access import s3
@@ -78,9 +79,8 @@ class Past:
     def versions(self, count: int) -> None:
         """So many further commits without rows in every table, and a checkpoint after them."""
         feed = self.site.feeds[0]
-        keys = [feed.key("bronze"), feed.key("silver")]
-        keys += [reader.uri.split(f"{self.site.settings.bucket}/{self.prefix}")[1] for reader in self._gold()]
-        for key in keys:
+        answers = [feed.key("gold", table) for table in GOLD.values()]
+        for key in (feed.key("bronze"), feed.key("silver"), *answers):
             self._lengthen(key, count)
 
     def files(self, count: int, day: date) -> pa.Table:
@@ -89,9 +89,6 @@ class Past:
         self._scatter("bronze", of_bronze(0, whole), day)
         self._scatter("silver", of_silver(0, whole), day)
         return whole
-
-    def _gold(self) -> list[Any]:
-        return [*self.site.gold(self.prefix).values()]
 
     def _table(self, layer: str) -> DeltaTable:
         uri = self.site.uri(self.site.feeds[0].key(layer), self.prefix)

@@ -51,10 +51,15 @@ def taken(site: Site, contender: str, expected: pa.Table) -> float:
     """Seconds from a contender's readiness until gold is whole and right."""
     with running(contender, site) as at_work:
         began = time.time()
-        gold = site.gold(at_work.prefix)
-        ended = until_whole(gold, expected, site.sizes.timeout)
-        oracle.check(expected, {name: reader.rows(name) for name, reader in gold.items()})
-    return ended - began
+        return arrived(site, at_work.prefix, expected) - began
+
+
+def arrived(site: Site, prefix: str, expected: pa.Table) -> float:
+    """When gold was whole; that it is right is checked."""
+    gold = site.gold(prefix)
+    ended = until_whole(gold, expected, site.sizes.timeout)
+    oracle.check(expected, {name: reader.rows(name) for name, reader in gold.items()})
+    return ended
 
 
 def until_whole(gold: dict[str, Reader], expected: pa.Table, seconds: float) -> float:

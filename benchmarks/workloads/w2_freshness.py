@@ -23,6 +23,7 @@ from benchmarks.harness.cases import (
     Ratio,
     Workload,
 )
+from benchmarks.harness.reading import GOLD
 from benchmarks.harness.scale import Sizes
 from benchmarks.harness.seeding import Past
 from benchmarks.harness.site import opened
@@ -70,29 +71,38 @@ def ratios() -> Sequence[Ratio]:
 
 def steady(sizes: Sizes, contender: str, case: str, past: int) -> Sequence[Measured]:
     """A steady traffic into a day with what it holds already."""
-    day = today()
-    with selling(sizes, contender, [day], partitions=1) as shop:
-        shop.batch(sizes.day_lines)
-        if past:
-            shop.past = Past(shop.site, shop.prefix).rows(past, [day])
-        shop.warm_up()
-        by_table = shop.traffic()
-        shop.check()
+    with selling(sizes, contender, partitions=1) as shop:
+        return flowing(shop, case, past)
+
+
+def flowing(shop: Shop, case: str, past: int) -> Sequence[Measured]:
+    """Of each record the slowest table; and each table by itself."""
+    shop.batch(shop.site.sizes.day_lines)
+    if past:
+        shop.past = Past(shop.site, shop.prefix).rows(past, shop.days)
+    shop.warm_up()
+    by_table = shop.traffic()
+    shop.check()
     slowest = [max(each) for each in zip(*by_table.values(), strict=True)]
-    besides = [Measured(SECONDS, values, case=f"{case} {name}") for name, values in by_table.items()]
+    besides = [Measured(SECONDS, values, case=f"{case} to {GOLD[name]}") for name, values in by_table.items()]
     return [Measured(SECONDS, slowest), *besides]
 
 
 def after_silence(sizes: Sizes, contender: str, number: int) -> Sequence[Measured]:
     """Small batches after pauses of different lengths."""
-    draw, values = random.Random(number), []
     with selling(sizes, contender) as shop:
-        shop.batch(sizes.day_lines)
-        shop.warm_up()
-        for _ in range(sizes.silences):
-            time.sleep(draw.uniform(*sizes.silence))
-            values.append(shop.batch(sizes.burst))
-        shop.check()
+        return pausing(shop, number)
+
+
+def pausing(shop: Shop, number: int) -> Sequence[Measured]:
+    """The pauses follow from the number."""
+    draw, values, sizes = random.Random(number), [], shop.site.sizes
+    shop.batch(sizes.day_lines)
+    shop.warm_up()
+    for _ in range(sizes.silences):
+        time.sleep(draw.uniform(*sizes.silence))
+        values.append(shop.batch(sizes.burst))
+    shop.check()
     return [Measured(SECONDS, values)]
 
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.harness.cases import OURS, SECONDS, STREAMING, Case, Measured
+from benchmarks.harness.cases import OURS, SECONDS, STREAMING, Case, Measured, WrongResultError
 from benchmarks.harness.scale import Sizes
 from benchmarks.harness.site import Site, opened
 from benchmarks.workloads.many_sources import LIVE, silent, written
@@ -50,6 +50,7 @@ def measured(sizes: Sizes, contender: str) -> Sequence[Measured]:
         values = side_by_side(shops)
         for shop in shops:
             shop.check()
+        pages.check()
     told = [Measured(SECONDS, values)]
     return [*told, Measured(SECONDS, pages.seconds, case=PAGES)] if pages.seconds else told
 
@@ -67,6 +68,7 @@ class Pages:
 
     site: Site
     seconds: list[float] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     @contextmanager
     def looked_at(self) -> Iterator[Pages]:
@@ -82,10 +84,27 @@ class Pages:
 
     def _look(self, stopped: threading.Event) -> None:
         while not stopped.wait(PAGE_SECONDS):
-            self.seconds += [self._ask(query) for query in QUERIES]
+            try:
+                self.seconds += [self._ask(query) for query in QUERIES]
+            except (OSError, ValueError) as error:
+                self.failed.append(str(error))
+
+    def check(self) -> None:
+        """Each page was answered.
+
+        Raises:
+            WrongResultError: one was not.
+        """
+        if self.failed:
+            raise WrongResultError(f"{len(self.failed)} pages were not answered: {self.failed[0]}")
 
     def _ask(self, query: str) -> float:
-        """Seconds; an answer without data is a failure."""
+        """Seconds until there is data.
+
+        Raises:
+            ValueError: there is none.
+            OSError: there is no answer.
+        """
         body = json.dumps({"query": query}).encode()
         asked = urllib.request.Request(
             f"{self.site.settings.dagster_url}/graphql", body, {"Content-Type": "application/json"}
@@ -93,5 +112,6 @@ class Pages:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         began = time.monotonic()
         with direct.open(asked, timeout=60) as answer:
-            assert json.load(answer).get("data"), query
+            if not json.load(answer).get("data"):
+                raise ValueError(f"no data for {query}")
         return time.monotonic() - began

@@ -12,7 +12,7 @@ from benchmarks.harness import oracle
 from benchmarks.harness.cases import OURS, SECONDS, STREAMING, Case, Limit, Measured, Ratio, Workload
 from benchmarks.harness.scale import Sizes
 from benchmarks.harness.seeding import Past
-from benchmarks.workloads.shop import selling, today
+from benchmarks.workloads.shop import Shop, selling, today
 
 PAST_DAYS = 365
 AT_MOST = Limit("median", "<=", 1.2)
@@ -22,9 +22,13 @@ Fill = Callable[[Past], pa.Table]
 
 def workload(sizes: Sizes) -> Workload:
     """Seconds from the last acknowledged record of a batch until it is in gold."""
-    sized = {f"W3 {count:,} rows": partial(_rows, count) for count in sizes.tables}
+    sized = {f"W3 {count:,} rows": partial(rows_before, count) for count in sizes.tables}
     versions, files = f"W3 {sizes.versions:,} versions", f"W3 {sizes.small_files:,} files today"
-    fills = {**sized, versions: partial(_versions, sizes.versions), files: partial(_files, sizes.small_files)}
+    fills = {
+        **sized,
+        versions: partial(versions_before, sizes.versions),
+        files: partial(files_before, sizes.small_files),
+    }
     cases = tuple(Case(name, (OURS, STREAMING), partial(_measure, sizes, fill)) for name, fill in fills.items())
     least, *_, most = sized
     ratios = [
@@ -40,23 +44,32 @@ def workload(sizes: Sizes) -> Workload:
 
 def _measure(sizes: Sizes, fill: Fill, contender: str, _round: int) -> Sequence[Measured]:
     with selling(sizes, contender) as shop:
-        shop.batch(sizes.day_lines)
-        shop.past = fill(Past(shop.site, shop.prefix))
-        shop.warm_up()
-        values = [shop.batch(sizes.batch) for _ in range(sizes.batches)]
-        shop.check()
+        return batches(shop, fill)
+
+
+def batches(shop: Shop, fill: Fill) -> Sequence[Measured]:
+    """Batches into tables that have been filled."""
+    sizes = shop.site.sizes
+    shop.batch(sizes.day_lines)
+    shop.past = fill(Past(shop.site, shop.prefix))
+    shop.warm_up()
+    values = [shop.batch(sizes.batch) for _ in range(sizes.batches)]
+    shop.check()
     return [Measured(SECONDS, values)]
 
 
-def _rows(count: int, past: Past) -> pa.Table:
+def rows_before(count: int, past: Past) -> pa.Table:
+    """Of a year before today."""
     past.rows(count, [today() - timedelta(days=number) for number in range(1, PAST_DAYS + 1)])
     return oracle.FACTS.empty_table()
 
 
-def _versions(count: int, past: Past) -> pa.Table:
+def versions_before(count: int, past: Past) -> pa.Table:
+    """Of all tables."""
     past.versions(count)
     return oracle.FACTS.empty_table()
 
 
-def _files(count: int, past: Past) -> pa.Table:
+def files_before(count: int, past: Past) -> pa.Table:
+    """Of today."""
     return past.files(count, today())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 from benchmarks.harness.cases import OURS, SECONDS, STREAMING, Case, Goal, Limit, Measured, Workload
 from benchmarks.harness.scale import Sizes
-from benchmarks.workloads.shop import selling, today
+from benchmarks.workloads.shop import Shop, selling, today
 
 CASE = "W7"
 
@@ -20,10 +20,20 @@ def workload(sizes: Sizes) -> Workload:
 
 def measured(sizes: Sizes, contender: str) -> Sequence[Measured]:
     """One batch into tables that have a few rows of each day, by a warm contender."""
-    days = [today() - timedelta(days=number) for number in range(sizes.wide_days)]
-    with selling(sizes, contender, days) as shop:
-        shop.batch(sizes.day_lines)
-        shop.warm_up()
-        values = [shop.batch(sizes.wide_records)]
-        shop.check()
+    with selling(sizes, contender, days(sizes)) as shop:
+        return wide(shop)
+
+
+def days(sizes: Sizes) -> list[date]:
+    """Today and those before."""
+    return [today() - timedelta(days=number) for number in range(sizes.wide_days)]
+
+
+def wide(shop: Shop) -> Sequence[Measured]:
+    """One batch, after smaller ones of the same days."""
+    sizes = shop.site.sizes
+    shop.batch(sizes.day_lines)
+    shop.warm_up()
+    values = [shop.batch(sizes.wide_records)]
+    shop.check()
     return [Measured(SECONDS, values)]

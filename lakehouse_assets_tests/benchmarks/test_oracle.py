@@ -7,14 +7,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from random import Random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.harness import oracle, seeding
+from benchmarks.harness import oracle, records, seeding
 from benchmarks.harness.cases import WrongResultError
 from benchmarks.harness.records import Till
+from lakehouse_assets.demo import faults, transactions
+from lakehouse_assets.demo.faults import Fate
 from lakehouse_assets_tests.oracle import reading
 
 DAYS = [date(2017, 3, 1), date(2017, 3, 2)]
@@ -75,11 +78,11 @@ def values(count: int) -> list[bytes]:
 @given(st.randoms(use_true_random=False), st.integers(1, 4))
 def test_facts_do_not_depend_on_the_order_in_which_records_are_looked_at(draw: Random, copies: int):
     """Nor on how often one is repeated further on in its partition."""
-    records = [*oracle.sent(values(120))]
-    repeated = [*records, *(oracle._Sent(0, 1000 + n, r.value) for n, r in enumerate(records[:10] * copies))]
+    sold = [*oracle.sent(values(120))]
+    repeated = [*sold, *(oracle._Sent(0, 1000 + n, r.value) for n, r in enumerate(sold[:10] * copies))]
     draw.shuffle(repeated)
 
-    assert oracle.facts(repeated).sort_by("TransactionNo") == oracle.facts(records).sort_by("TransactionNo")
+    assert oracle.facts(repeated).sort_by("TransactionNo") == oracle.facts(sold).sort_by("TransactionNo")
 
 
 def test_the_first_record_of_a_grain_counts():
@@ -139,3 +142,16 @@ def test_rows_of_the_past_are_alike_however_they_are_cut():
     assert pa.concat_tables([seeding.facts(0, 30, DAYS), seeding.facts(30, 70, DAYS)]).combine_chunks() == whole
     assert whole["Price"][0].as_py() == Decimal("0.01")
     assert whole["event_time"][1].as_py() == datetime(2017, 3, 2, 0, 0, 1, tzinfo=UTC)
+
+
+def test_of_the_real_lines_those_count_that_the_demo_calls_published():
+    """Its plan says so, line by line; the oracle knows nothing of it."""
+    every = 3_000
+    lines = transactions.load()
+    sampled = lines.taken(np.arange(0, len(lines), every))
+    plan = faults.plan(sampled.window(0, len(sampled)), records.SEED, 0, len(sampled))
+    fates = [faults.FATES[faults.LABELS[code]] for code in plan.code.tolist()]
+    found = oracle.facts(oracle.sent(each.value for each in records.real(every)))
+
+    assert {*fates} > {Fate.PUBLISHED, Fate.QUARANTINED}
+    assert found.num_rows == fates.count(Fate.PUBLISHED)

@@ -18,6 +18,8 @@ from benchmarks.contenders.jobs.writers import Writer
 from lakehouse_assets.engine.sessions import SMALL_RECORDS
 from lakehouse_assets.settings import Settings
 
+ONE_TASK_RECORDS = 5_000
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -71,13 +73,13 @@ class Batches:
 
 
 def tune(spark: SparkSession, size: int) -> None:
-    """Small batches are interpreted and not shuffled; large ones are compiled."""
-    small = size <= SMALL_RECORDS
+    """Small batches are interpreted, the smallest are not shuffled; large ones are compiled."""
+    small, tasks = size <= SMALL_RECORDS, 1 if size <= ONE_TASK_RECORDS else 2 * spark.sparkContext.defaultParallelism
     wanted = {
         "spark.sql.codegen.wholeStage": str(not small).lower(),
         "spark.sql.codegen.factoryMode": "NO_CODEGEN" if small else "FALLBACK",
         "spark.sql.adaptive.enabled": str(not small).lower(),
-        "spark.sql.shuffle.partitions": "1" if small else str(2 * spark.sparkContext.defaultParallelism),
+        "spark.sql.shuffle.partitions": str(tasks),
     }
     for name, value in wanted.items():
         spark.conf.set(name, value)

@@ -30,6 +30,10 @@ class Tables:
         """Where it lies."""
         return self.lake.uri(self.key(name), scheme)
 
+    def exist(self) -> bool:
+        """Whether they have been made."""
+        return self.lake.version(self.key("silver")) >= 0
+
     def create(self, spark: SparkSession) -> None:
         """Makes what is not there."""
         for name, schema in medallion.schemas(spark).items():

@@ -64,10 +64,11 @@ class Task:
         self.tables = Tables(Lake(self.settings), self.plan["prefix"], self.plan["domain"])
         self.writer = SparkWriter(self.tables, self.plan["domain"])
         tune(self.spark, sum(end - start for _, start, end in self.plan["slices"]) or LARGE)
-        self.tables.create(self.spark)
 
     def bronze(self) -> None:
-        """The records of the slices, as they came."""
+        """The records of the slices, as they came; the first batch makes all tables."""
+        if not self.plan["number"]:
+            self.tables.create(self.spark)
         landed = medallion.landed(self._records(), self.settings, self.plan["topic"])
         self.writer.append("bronze", landed, self.plan["number"])
 
@@ -88,7 +89,9 @@ class Task:
         self.file.write_text(json.dumps(self.plan | {"days": [str(day) for day in found.days]}))
 
     def rebuild(self) -> None:
-        """Days of silver anew, from the bronze of the plan."""
+        """Days of silver anew, from the bronze of the plan; the first one makes the tables."""
+        if not self.tables.exist():
+            self.tables.create(self.spark)
         where = medallion.where(self._days)
         rows = medallion.winners(medallion.judged(self._load(self.plan["bronze"]).where(where)))
         self.writer.replace("silver", rows, where)

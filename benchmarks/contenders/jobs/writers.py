@@ -33,8 +33,12 @@ def _on(grain: Sequence[str], where: str) -> str:
 
 
 def gathered(rows: DataFrame) -> DataFrame:
-    """Rows of a day together, or each task would write a file of its own for each day."""
-    return rows.hint("rebalance", DAY)
+    """Rows of a day together, or each task would write a file of its own for each day.
+
+    Where plans do not adapt themselves, the hint would do nothing.
+    """
+    adapts = rows.sparkSession.conf.get("spark.sql.adaptive.enabled") == "true"
+    return rows.hint("rebalance", DAY) if adapts else rows.repartition(DAY)
 
 
 @dataclass(frozen=True)
