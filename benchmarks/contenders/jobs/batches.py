@@ -39,6 +39,7 @@ class Batches:
         typed = medallion.judged(landed).persist()
         try:
             found = medallion.seen(typed)
+            tune(spark, size + self.tables.rows("silver", found.days))
             side_by_side(self._writes(writer, landed, typed, found, number))
             if found.days:
                 self.answer(spark, writer, found.days)

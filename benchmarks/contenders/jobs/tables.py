@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from pyspark.sql import SparkSession
 
@@ -29,6 +31,10 @@ class Tables:
     def uri(self, name: str, scheme: str = "s3a") -> str:
         """Where it lies."""
         return self.lake.uri(self.key(name), scheme)
+
+    def rows(self, name: str, days: Sequence[date]) -> int:
+        """How many rows days of it hold, by the log's statistics."""
+        return self.lake.rows_in(self.key(name), days)
 
     def exist(self) -> bool:
         """Whether they have been made."""
