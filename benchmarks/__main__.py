@@ -1,7 +1,8 @@
 """Runs the workloads against other contenders; a second call goes on where the first one was cut.
 
     python -m benchmarks            # all of them; the same as `make bench`
-    BENCH=W1,W2 BENCH_SCALE=tiny BENCH_CONTENDERS=ours,streaming BENCH_ROUNDS=3 python -m benchmarks
+    BENCH=W1,W2 BENCH_SCALE=short BENCH_CONTENDERS=ours,streaming BENCH_ROUNDS=3 python -m benchmarks
+    BENCH=W2 BENCH_CASES="W2 large day,W2 after silence" python -m benchmarks
 
 Results are in `benchmarks/results/`, or where BENCH_RESULTS says: `latest.json`, `latest.md`, plots, and the samples.
 """
@@ -22,6 +23,7 @@ from benchmarks.harness.store import ROOT, Store, digest
 from benchmarks.workloads import WORKLOADS
 
 RESULTS = ROOT / "benchmarks" / "results"
+FILTERS = ("CONTENDERS", "CASES")
 CUT = 143
 """Exit code after TERM: services are stopped first, as after Ctrl-C."""
 
@@ -35,7 +37,10 @@ class Asked:
     rounds: int
     contenders: frozenset[str]
     """All, where it is empty."""
+    cases: frozenset[str]
+    """All, where it is empty."""
     folder: Path
+    """Where results are written."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Asked:
@@ -51,7 +56,8 @@ class Asked:
         sizes = SCALES[scale]
         asked_rounds = int(environment.get("BENCH_ROUNDS") or sizes.rounds)
         folder = Path(environment.get("BENCH_RESULTS") or RESULTS)
-        return cls(names, sizes, asked_rounds, frozenset(_words(environment.get("BENCH_CONTENDERS", ""))), folder)
+        contenders, cases = (frozenset(_words(environment.get(f"BENCH_{each}", ""))) for each in FILTERS)
+        return cls(names, sizes, asked_rounds, contenders, cases, folder)
 
 
 def _words(text: str) -> list[str]:
@@ -63,13 +69,15 @@ def _known(variable: str, names: Sequence[str], among: Mapping[str, object]) -> 
         raise SystemExit(f"{variable}: there is no {', '.join(unknown)}; there are {', '.join(among)}")
 
 
-def chosen(workload: Workload, contenders: frozenset[str]) -> Workload:
-    """With these contenders only."""
-    if not contenders:
-        return workload
-    kept = [replace(each, contenders=tuple(c for c in each.contenders if c in contenders)) for each in workload.cases]
-    cases: tuple[Case, ...] = tuple(each for each in kept if each.contenders)
-    return replace(workload, cases=cases)
+def chosen(workload: Workload, asked: Asked) -> Workload:
+    """With the cases and contenders that are asked for."""
+    cases = [each for each in workload.cases if not asked.cases or each.name in asked.cases]
+    kept = [replace(each, contenders=_among(each, asked.contenders)) for each in cases]
+    return replace(workload, cases=tuple(each for each in kept if each.contenders))
+
+
+def _among(case: Case, contenders: frozenset[str]) -> tuple[str, ...]:
+    return tuple(each for each in case.contenders if not contenders or each in contenders)
 
 
 def main() -> int:
@@ -82,7 +90,7 @@ def main() -> int:
     failed = []
     for workload in every:
         if workload.name in asked.names:
-            failed += rounds.run(chosen(workload, asked.contenders), asked.rounds, store, say)
+            failed += rounds.run(chosen(workload, asked), asked.rounds, store, say)
             written(asked, every, store)
     for each in failed:
         say(f"NOT MEASURED: {each}")

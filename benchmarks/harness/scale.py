@@ -1,9 +1,9 @@
-"""How large each workload is: as the goals are stated, or so small that all of them run as a test."""
+"""How large each workload is: as the goals are stated, smaller to look where one is, tiny to run as a test."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class Sizes:
     big_day_lines: int
     rate: float
     traffic: float
+    """How long W2's steady traffic is: longer than three runs of ours may work on."""
+    further_traffic: float
+    """How long that into a large day, and that of many sources, is."""
     measured_every: int
     """Every n-th record of a traffic is measured."""
     burst: int
@@ -68,6 +71,7 @@ FULL = Sizes(
     big_day_lines=5_000_000,
     rate=200.0,
     traffic=600.0,
+    further_traffic=180.0,
     measured_every=10,
     burst=200,
     warm_ups=3,
@@ -100,6 +104,7 @@ TINY = Sizes(
     big_day_lines=2_000,
     rate=10.0,
     traffic=4.0,
+    further_traffic=2.0,
     measured_every=1,
     burst=10,
     warm_ups=1,
@@ -121,4 +126,23 @@ TINY = Sizes(
     rest=2.0,
     growth=(1, 2),
 )
-SCALES = {each.name: each for each in (FULL, TINY)}
+SHORT = replace(
+    FULL,
+    name="short",
+    rounds=1,
+    every=3,
+    traffic=90.0,
+    further_traffic=60.0,
+    silences=3,
+    silence=(30.0, 45.0),
+    tables=(100_000, 1_000_000),
+    batches=3,
+    session_days=2,
+    ruled_rows=200_000,
+    commits=60,
+    edge=15,
+    rest=60.0,
+    growth=(10, 60),
+)
+"""Near to the truth within an hour or two; no goal is judged by it."""
+SCALES = {each.name: each for each in (FULL, SHORT, TINY)}

@@ -110,11 +110,11 @@ class Shop:
         for _ in range(self.site.sizes.warm_ups):
             self.batch(self.site.sizes.burst)
 
-    def traffic(self) -> dict[str, list[float]]:
+    def traffic(self, seconds: float) -> dict[str, list[float]]:
         """Sells for a time at the rate of the sizes; seconds from each record's sending to each table of gold."""
         sizes, before = self.site.sizes, len(self.till.sold)
         known = {name: len(steps) for name, steps in self.watcher.steps.items()}
-        sold = self.till.sell(int(sizes.rate * sizes.traffic))
+        sold = self.till.sell(int(sizes.rate * seconds))
         self.sender.send((each.message() for each in sold), sizes.rate)
         self.wait()
         sent = [each.sent for each in self.sender.acknowledged]

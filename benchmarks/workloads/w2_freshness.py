@@ -37,8 +37,8 @@ STREAMS = (OURS, STREAMING, STREAMING_ARROW)
 def workload(sizes: Sizes) -> Workload:
     """Seconds from a record's sending until the last of gold's tables shows it."""
     cases = (
-        Case(STEADY, STREAMS, lambda contender, _: steady(sizes, contender, STEADY, 0)),
-        Case(LARGE_DAY, STREAMS, lambda contender, _: steady(sizes, contender, LARGE_DAY, sizes.big_day_lines)),
+        Case(STEADY, STREAMS, lambda contender, _: steady(sizes, contender)),
+        Case(LARGE_DAY, STREAMS, lambda contender, _: large_day(sizes, contender)),
         Case(
             SILENCE,
             (*STREAMS, SESSIONS, DAGSTER_DELTA),
@@ -69,19 +69,25 @@ def ratios() -> Sequence[Ratio]:
     ]
 
 
-def steady(sizes: Sizes, contender: str, case: str, past: int) -> Sequence[Measured]:
-    """A steady traffic into a day with what it holds already."""
+def steady(sizes: Sizes, contender: str) -> Sequence[Measured]:
+    """A steady traffic into a day of the demo's size."""
     with selling(sizes, contender, partitions=1) as shop:
-        return flowing(shop, case, past)
+        return flowing(shop, STEADY, 0, sizes.traffic)
 
 
-def flowing(shop: Shop, case: str, past: int) -> Sequence[Measured]:
+def large_day(sizes: Sizes, contender: str) -> Sequence[Measured]:
+    """A steady traffic into a day of millions of lines."""
+    with selling(sizes, contender, partitions=1) as shop:
+        return flowing(shop, LARGE_DAY, sizes.big_day_lines, sizes.further_traffic)
+
+
+def flowing(shop: Shop, case: str, past: int, seconds: float) -> Sequence[Measured]:
     """Of each record the slowest table; and each table by itself."""
     shop.batch(shop.site.sizes.day_lines)
     if past:
         shop.past = Past(shop.site, shop.prefix).rows(past, shop.days)
     shop.warm_up()
-    by_table = shop.traffic()
+    by_table = shop.traffic(seconds)
     shop.check()
     slowest = [max(each) for each in zip(*by_table.values(), strict=True)]
     besides = [Measured(SECONDS, values, case=f"{case} to {GOLD[name]}") for name, values in by_table.items()]

@@ -58,7 +58,7 @@ def measured(sizes: Sizes, contender: str) -> Sequence[Measured]:
 def side_by_side(shops: Sequence[Shop]) -> list[float]:
     """Traffic at all shops at once; of each record the slowest table of its feed."""
     with ThreadPoolExecutor(len(shops)) as pool:
-        found = list(pool.map(Shop.traffic, shops))
+        found = list(pool.map(lambda shop: shop.traffic(shop.site.sizes.further_traffic), shops))
     return [max(each) for by_table in found for each in zip(*by_table.values(), strict=True)]
 
 

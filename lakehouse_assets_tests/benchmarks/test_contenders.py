@@ -20,10 +20,10 @@ from benchmarks.workloads import w1_backlog, w2_freshness, w3_size, w6_commits, 
 from benchmarks.workloads.shop import Shop, running, today
 
 BAD = Message(b"7", b'{"TransactionNo": "7", "Price": "n/a"}', 1_488_326_400_000)
-SMALL = replace(TINY, traffic=2.0, warm_ups=0, commits=2, edge=1, every=20_000)
+SMALL = replace(TINY, warm_ups=0, commits=2, edge=1, every=20_000)
 Body = Callable[[Shop], Sequence[Measured]]
 BODIES: dict[str, tuple[Body, Sequence[date]]] = {
-    "W2": (lambda shop: w2_freshness.flowing(shop, "W2", 200), [today()]),
+    "W2": (lambda shop: w2_freshness.flowing(shop, "W2", 200, 2.0), [today()]),
     "W3": (partial(w3_size.batches, fill=partial(w3_size.files_before, 8)), [today()]),
     "W6": (w6_commits.one_by_one, [today()]),
     "W7": (w7_wide.wide, w7_wide.days(SMALL)),

@@ -173,7 +173,9 @@ def test_what_is_asked_for_is_run():
     asked = Asked.of({"BENCH": "W1, W2", "BENCH_SCALE": "tiny", "BENCH_CONTENDERS": "ours"})
 
     assert (asked.names, asked.sizes, asked.rounds) == (["W1", "W2"], TINY, 1)
-    assert {c for case in chosen(WORKLOADS["W2"](TINY), asked.contenders).cases for c in case.contenders} == {OURS}
+    assert {c for case in chosen(WORKLOADS["W2"](TINY), asked).cases for c in case.contenders} == {OURS}
+    one = Asked.of({"BENCH_CASES": "W2 large day"})
+    assert [case.name for make in WORKLOADS.values() for case in chosen(make(TINY), one).cases] == ["W2 large day"]
     with pytest.raises(SystemExit, match="W11"):
         Asked.of({"BENCH": "W11"})
 

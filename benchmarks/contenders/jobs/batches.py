@@ -18,7 +18,7 @@ from benchmarks.contenders.jobs.writers import Writer
 from lakehouse_assets.engine.sessions import SMALL_RECORDS
 from lakehouse_assets.settings import Settings
 
-ONE_TASK_RECORDS = 5_000
+ONE_TASK_RECORDS = 20_000
 
 
 @dataclass(frozen=True)
