@@ -52,6 +52,8 @@ class Case:
     contenders: tuple[str, ...]
     measure: Callable[[str, int], Sequence[Measured]]
     """From a contender's name and a round's number. Raises WrongResultError before any value counts."""
+    most_rounds: int | None = None
+    """Of what is long in itself and compares nobody; None: as many as are asked for."""
 
 
 @dataclass(frozen=True)

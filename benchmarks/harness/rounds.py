@@ -18,6 +18,8 @@ def pieces(workload: Workload, rounds: int) -> Iterator[Piece]:
     """Round by round and case by case; who comes first turns from round to round."""
     for number in range(rounds):
         for case in workload.cases:
+            if case.most_rounds is not None and number >= case.most_rounds:
+                continue
             at = number % len(case.contenders)
             for contender in case.contenders[at:] + case.contenders[:at]:
                 yield case, contender, number

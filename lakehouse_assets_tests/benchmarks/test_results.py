@@ -59,6 +59,13 @@ def test_contenders_take_turns():
     assert found == [(0, OURS), (0, OTHER), (1, OTHER), (1, OURS), (2, OURS), (2, OTHER)]
 
 
+def test_what_is_long_in_itself_has_fewer_rounds():
+    workload = made(steady)
+    once = replace(workload, cases=(replace(workload.cases[0], most_rounds=1),))
+
+    assert [(number, contender) for _, contender, number in rounds.pieces(once, 3)] == [(0, OURS), (0, OTHER)]
+
+
 @pytest.mark.parametrize("cut_after", range(6))
 def test_a_run_that_was_cut_goes_on_and_measures_nothing_twice(store, cut_after):
     """Wherever it was cut, also in the midst of writing a sample."""
