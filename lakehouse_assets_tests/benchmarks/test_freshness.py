@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.harness.cases import WrongResultError
@@ -22,6 +22,7 @@ def seen_after(count: int, version: int = 0) -> Seen:
     return Seen(version, len(sold), sum(sold.values()))
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(1, 120), min_size=1, max_size=8), st.integers(1, 5))
 def test_each_record_is_as_fresh_as_the_first_version_that_has_it(cuts, every):
     """By plain search; batches of any sizes, repeated records among them."""

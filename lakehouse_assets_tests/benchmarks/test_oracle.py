@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.harness import oracle, records, seeding
@@ -75,6 +75,7 @@ def values(count: int) -> list[bytes]:
     return [each.message().value for each in Till(DAYS).sell(count)]
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.randoms(use_true_random=False), st.integers(1, 4))
 def test_facts_do_not_depend_on_the_order_in_which_records_are_looked_at(draw: Random, copies: int):
     """Nor on how often one is repeated further on in its partition."""
