@@ -15,5 +15,8 @@ class Contender(Protocol):
     def start(self) -> None:
         """Returns once it looks at the topic."""
 
+    def check(self) -> None:
+        """Raises WrongResultError where it has ended by itself: nobody needs to wait for it."""
+
     def stop(self) -> None:
         """Ends all that was started."""

@@ -42,6 +42,10 @@ class DagsterDelta:
         self.program.python = str(environment())
         self.program.start()
 
+    def check(self) -> None:
+        """It still runs."""
+        self.program.check()
+
     def stop(self) -> None:
         """Ends it after its batch."""
         self.program.stop()

@@ -19,6 +19,9 @@ class Ours:
         """`lakehouse up`: every service that does not run yet."""
         self.site.stack.up()
 
+    def check(self) -> None:
+        """Its supervisor starts again what has ended."""
+
     def stop(self) -> None:
         """What is left of it ends with the site."""
         for name in ("dagster", "spark"):

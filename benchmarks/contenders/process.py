@@ -55,6 +55,15 @@ class Program:
                 raise WrongResultError(f"{self.module} is not ready: {self.tail()}")
             time.sleep(0.1)
 
+    def check(self) -> None:
+        """It still runs.
+
+        Raises:
+            WrongResultError: it does not; with the end of its log.
+        """
+        if self._process.poll() is not None:
+            raise WrongResultError(f"{self.module} has ended: {self.tail()}")
+
     def run(self, seconds: float) -> None:
         """From its start until it ends by itself.
 
@@ -66,7 +75,7 @@ class Program:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             code = -1
-            self.stop()
+        self.stop()
         if code:
             raise WrongResultError(f"{self.module} failed: {self.tail()}")
 

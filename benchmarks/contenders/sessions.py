@@ -39,6 +39,15 @@ class Sessions:
         self._thread = threading.Thread(target=self._schedule, daemon=True)
         self._thread.start()
 
+    def check(self) -> None:
+        """No task has failed.
+
+        Raises:
+            WrongResultError: one has.
+        """
+        if self.failed:
+            raise WrongResultError(self.failed[0])
+
     def stop(self) -> None:
         """Ends after the task that runs now."""
         self._stopped.set()
@@ -50,7 +59,7 @@ class Sessions:
             if slices := self._new():
                 try:
                     self.batch(number, slices)
-                except WrongResultError as error:
+                except Exception as error:
                     self.failed.append(str(error))
                     return
                 number += 1

@@ -27,6 +27,10 @@ class Streaming:
         """Returns once its queries run."""
         self.program.start()
 
+    def check(self) -> None:
+        """It still runs."""
+        self.program.check()
+
     def stop(self) -> None:
         """Ends it within its batch."""
         self.program.stop()

@@ -74,17 +74,18 @@ class Watcher:
         self._stopped.set()
         self._thread.join()
 
-    def until(self, holds: Callable[[Seen], bool], seconds: float) -> float:
+    def until(self, holds: Callable[[Seen], bool], seconds: float, check: Callable[[], None] = lambda: None) -> float:
         """Waits until the newest step of every table holds; returns when the last one began to.
 
         Raises:
-            WrongResultError: that did not come about in time.
+            WrongResultError: that did not come about in time, or `check`, which is asked meanwhile, raises it.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             newest = {name: found[-1] for name, found in self.steps.items() if found}
             if len(newest) == len(self.readers) and all(holds(seen) for _, seen in newest.values()):
                 return max(next(at for at, seen in self.steps[name] if holds(seen)) for name in newest)
+            check()
             time.sleep(POLL_SECONDS / 2)
         shown = {name: found[-1][1] for name, found in self.steps.items() if found}
         raise WrongResultError(f"not there after {seconds:.0f} s: {shown} {self.troubles[-1:]}")

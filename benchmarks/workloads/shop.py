@@ -58,7 +58,7 @@ def selling(sizes: Sizes, contender: str, days: Sequence[date] = (), partitions:
     with (
         opened(sizes, partitions=partitions) as site,
         running(contender, site) as at_work,
-        Shop(site, at_work.prefix, days or [today()]) as shop,
+        Shop(site, at_work, days or [today()]) as shop,
     ):
         yield shop
 
@@ -68,7 +68,7 @@ class Shop:
     """Sales of some days at one feed of a contender; use it in a `with`."""
 
     site: Site
-    prefix: str
+    contender: Contender
     days: Sequence[date]
     feed: Feed | None = None
     past: pa.Table = field(default_factory=oracle.FACTS.empty_table)
@@ -84,6 +84,11 @@ class Shop:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of the contender's tables begin with."""
+        return self.contender.prefix
 
     def close(self) -> None:
         """Looks no more."""
@@ -103,7 +108,8 @@ class Shop:
         """Until all of gold has all; when it had."""
         known = self.prefixes()
         end = known.lines[-1], known.cents[-1]
-        return self.watcher.until(lambda seen: (seen.lines, seen.cents) == end, self.site.sizes.timeout)
+        seconds, check = self.site.sizes.timeout, self.contender.check
+        return self.watcher.until(lambda seen: (seen.lines, seen.cents) == end, seconds, check)
 
     def warm_up(self) -> None:
         """A few small batches that nobody measures."""

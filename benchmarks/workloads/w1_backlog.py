@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.contenders.contender import Contender
 from benchmarks.harness import oracle
 from benchmarks.harness.cases import (
     OURS,
@@ -51,24 +52,25 @@ def taken(site: Site, contender: str, expected: pa.Table) -> float:
     """Seconds from a contender's readiness until gold is whole and right."""
     with running(contender, site) as at_work:
         began = time.time()
-        return arrived(site, at_work.prefix, expected) - began
+        return arrived(site, at_work, expected) - began
 
 
-def arrived(site: Site, prefix: str, expected: pa.Table) -> float:
+def arrived(site: Site, contender: Contender, expected: pa.Table) -> float:
     """When gold was whole; that it is right is checked."""
-    gold = site.gold(prefix)
-    ended = until_whole(gold, expected, site.sizes.timeout)
+    gold = site.gold(contender.prefix)
+    ended = until_whole(gold, expected, site.sizes.timeout, contender.check)
     oracle.check(expected, {name: reader.rows(name) for name, reader in gold.items()})
     return ended
 
 
-def until_whole(gold: dict[str, Reader], expected: pa.Table, seconds: float) -> float:
+def until_whole(gold: dict[str, Reader], expected: pa.Table, seconds: float, check: Callable[[], None]) -> float:
     """When all tables had all; the large ones are looked at once the small one is whole, as reading them takes time."""
     small, large = {"gold": gold["gold"]}, {name: each for name, each in gold.items() if name != "gold"}
-    ended = [_until(small, end_of(expected), seconds)]
+    ended = [_until(small, end_of(expected), seconds, check)]
     known = expected.filter(pc.is_valid(expected["CustomerNo"]))
     for name, reader in large.items():
-        ended.append(_until({name: reader}, end_of(known if name == "customer_days" else expected), seconds))
+        end = end_of(known if name == "customer_days" else expected)
+        ended.append(_until({name: reader}, end, seconds, check))
     return max(ended)
 
 
@@ -77,9 +79,9 @@ def end_of(facts: pa.Table) -> tuple[int, int]:
     return facts.num_rows, int((pc.sum(facts["Price"]).as_py() or 0) * 100)
 
 
-def _until(tables: dict[str, Reader], end: tuple[int, int], seconds: float) -> float:
+def _until(tables: dict[str, Reader], end: tuple[int, int], seconds: float, check: Callable[[], None]) -> float:
     def is_whole(seen: Seen) -> bool:
         return (seen.lines, seen.cents) == end
 
     with Watcher(tables, ()) as watcher:
-        return watcher.until(is_whole, seconds)
+        return watcher.until(is_whole, seconds, check)

@@ -116,7 +116,7 @@ def first(sizes: Sizes, contender: str) -> Sequence[Measured]:
     """The first record of all, sent when the contender says that it is ready; and how long that took."""
     with opened(sizes) as site:
         began = time.monotonic()
-        with running(contender, site) as at_work, Shop(site, at_work.prefix, [today()]) as shop:
+        with running(contender, site) as at_work, Shop(site, at_work, [today()]) as shop:
             ready = time.monotonic() - began
             values = [shop.batch(1)]
             shop.check()

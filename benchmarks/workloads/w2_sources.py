@@ -42,7 +42,7 @@ def measured(sizes: Sizes, contender: str) -> Sequence[Measured]:
         quiet = [feed.topic for feed in silent(sizes.sources)]
         site = stack.enter_context(opened(sizes, LIVE, around={"LAKEHOUSE_PROJECT": str(project)}, further=quiet))
         at_work = stack.enter_context(running(contender, site))
-        shops = [stack.enter_context(Shop(site, at_work.prefix, [today()], feed)) for feed in LIVE]
+        shops = [stack.enter_context(Shop(site, at_work, [today()], feed)) for feed in LIVE]
         for shop in shops:
             shop.batch(sizes.day_lines)
             shop.warm_up()

@@ -77,8 +77,9 @@ def filled(sizes: Sizes) -> Iterator[tuple[Site, pa.Table]]:
     home.mkdir(parents=True, exist_ok=True)
     with opened(sizes, partitions=PARTITIONS, kept=home) as site:
         expected = _sent_once(site, home / "facts.parquet")
-        Ours(site).start()
-        until_whole(site.gold(), expected, sizes.timeout)
+        filling = Ours(site)
+        filling.start()
+        until_whole(site.gold(), expected, sizes.timeout, filling.check)
         yield site, expected
 
 

@@ -46,10 +46,10 @@ def test_a_tiny_round_of_what_a_topic_is_enough_for(stack, services):
     sent, expected = w1_backlog.backlog(sites["W1"])
 
     with running(STREAMING_ARROW, Site(stack, SMALL, feeds)) as at_work:
-        w1_backlog.arrived(sites["W1"], at_work.prefix, expected)
+        w1_backlog.arrived(sites["W1"], at_work, expected)
         assert 0 < expected.num_rows < sent
         for name, (body, days) in BODIES.items():
-            with Shop(sites[name], at_work.prefix, days) as shop:
+            with Shop(sites[name], at_work, days) as shop:
                 found = body(shop)
             assert all(value > 0 for each in found for value in each.values), name
 
@@ -61,7 +61,7 @@ def test_a_tiny_round_of_what_a_topic_is_enough_for(stack, services):
 def test_two_batches_with_what_topics_carry_are_right(stack, services, contender):
     """Repeated records, a bad one, and rows of the past between them."""
     site = made(stack, services, "two")
-    with running(contender, site) as at_work, Shop(site, at_work.prefix, [today()]) as shop:
+    with running(contender, site) as at_work, Shop(site, at_work, [today()]) as shop:
         shop.batch(60)
         shop.past = Past(site, at_work.prefix).rows(100, [today()])
         shop.sender.send([BAD])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.harness.cases import WrongResultError
-from benchmarks.harness.freshness import freshness, prefixes
+from benchmarks.harness.freshness import Watcher, freshness, prefixes
 from benchmarks.harness.reading import Seen
 from benchmarks.harness.records import Till
 
@@ -52,3 +52,37 @@ def test_what_lay_in_the_day_before_is_taken_off():
     there = Seen(0, seen.lines + 5, seen.cents + 500)
 
     assert freshness([(2.0, there)], [1.0] * 10, prefixes(sales, 5, 500)) == [1.0] * 10
+
+
+class Told:
+    """A table that goes through versions, one at each look."""
+
+    def __init__(self, *counts: int) -> None:
+        self.left = [seen_after(count, version) for version, count in enumerate(counts)]
+
+    def version(self) -> int:
+        return self.left[0].version
+
+    def seen(self, days=()) -> Seen:
+        return self.left.pop(0) if len(self.left) > 1 else self.left[0]
+
+
+def test_a_watcher_waits_for_the_slowest_table():
+    with Watcher({"one": Told(3, 10), "other": Told(3, 5, 7, 10)}, [DAY]) as watcher:
+        at = watcher.until(lambda seen: seen.lines == 10, 20)
+
+    assert at == watcher.steps["other"][-1][0]
+    assert [seen.version for _, seen in watcher.steps["other"]] == [0, 1, 2, 3]
+
+
+def test_nobody_waits_for_a_contender_that_has_ended():
+    def check() -> None:
+        raise WrongResultError("it has ended")
+
+    with Watcher({"one": Told(3)}, [DAY]) as watcher, pytest.raises(WrongResultError, match="has ended"):
+        watcher.until(lambda seen: seen.lines == 10, 20, check)
+
+
+def test_what_does_not_come_in_time_is_wrong():
+    with Watcher({"one": Told(3)}, [DAY]) as watcher, pytest.raises(WrongResultError, match="not there after"):
+        watcher.until(lambda seen: seen.lines == 10, 0.3)

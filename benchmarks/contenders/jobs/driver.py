@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 from pyspark.sql import SparkSession
 
@@ -32,6 +33,19 @@ from lakehouse_assets.settings import Settings
 GATEWAY = "org.apache.spark.api.python.PythonGatewayServer"
 GATEWAY_SECONDS = 60.0
 ONLY_OF_A_SERVER = ("spark.connect.", "spark.eventLog.")
+
+
+def run(work: Callable[[], None]) -> NoReturn:
+    """Does the work of a program and ends it at once: a gateway whose JVM is gone would be asked in vain, for long."""
+    code = 0
+    try:
+        work()
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import threading
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.contenders.jobs.batches import Batches
-from benchmarks.contenders.jobs.driver import driver
+from benchmarks.contenders.jobs.driver import driver, run
 from benchmarks.contenders.jobs.tables import Tables
 from benchmarks.contenders.jobs.writers import ArrowWriter, SparkWriter
 from lakehouse_assets.access import kafka
@@ -44,7 +43,6 @@ def main() -> None:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         until_closed(spark)
-    os._exit(0)  # a gateway whose JVM is gone is asked in vain when Python ends
 
 
 def start(spark: SparkSession, settings: Settings, topic: str, domain: str, writer: str) -> None:
@@ -103,4 +101,4 @@ def until_closed(spark: SparkSession) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

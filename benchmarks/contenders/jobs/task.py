@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.contenders.jobs import medallion
 from benchmarks.contenders.jobs.batches import tune
-from benchmarks.contenders.jobs.driver import driver
+from benchmarks.contenders.jobs.driver import driver, run
 from benchmarks.contenders.jobs.tables import Tables
 from benchmarks.contenders.jobs.writers import SparkWriter
 from lakehouse_assets.access import kafka
@@ -48,7 +47,6 @@ def main() -> None:
             "rebuild": task.rebuild,
         }
         stages.get(asked.stage, lambda: task.answer(asked.stage))()
-    os._exit(0)  # a gateway whose JVM is gone is asked in vain when Python ends
 
 
 @dataclass
@@ -134,4 +132,4 @@ def any_of(conditions: list[Any]) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
