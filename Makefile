@@ -15,7 +15,7 @@ SOURCES := lakehouse_assets lakehouse_assets_tests benchmarks
 DEMO_ARGS ?=
 TEST_ARGS ?=
 
-.PHONY: help setup demo test test-slow lint up down status clean
+.PHONY: help setup demo test test-slow bench lint up down status clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -32,6 +32,9 @@ test-slow: setup ## run the tests that take minutes each
 	@for each in lakehouse_assets_tests/faults/test_*.py; do \
 		$(BIN)/python -m pytest -m slow --timeout 7200 $$each $(TEST_ARGS) || test $$? = 5 || exit 1; done
 	@$(BIN)/python -m pytest -m slow --timeout 3600 --ignore lakehouse_assets_tests/faults $(TEST_ARGS)
+
+bench: setup ## compare with other ways to the same tables, resumable; BENCH=W1,W2 picks, BENCH_SCALE=tiny tries
+	@$(BIN)/python -m benchmarks
 
 lint: setup ## style, types and floor plan
 	@$(BIN)/ruff check $(SOURCES)

@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks` runs the workloads against other contenders; see docs/decisions/0029."""

@@ -1,0 +1,1 @@
+"""Who is measured: ours, and other ways to the same tables."""

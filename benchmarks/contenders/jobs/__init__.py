@@ -1,0 +1,1 @@
+"""The programs of the other contenders, each a process of its own."""

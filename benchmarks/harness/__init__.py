@@ -1,0 +1,1 @@
+"""What the workloads share: sizes, rounds, what is sent, who watches, the oracle, results and their report."""

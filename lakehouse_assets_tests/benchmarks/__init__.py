@@ -1,0 +1,1 @@
+"""Of the benchmarks: that what they measure with is right, and that each workload runs."""
