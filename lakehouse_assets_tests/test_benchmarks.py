@@ -50,6 +50,7 @@ def test_latency_is_split_into_parts_also_where_a_quarantine_took_rows(services,
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_a_backfill_equals_one_spark_job(services, spark, tmp_path):
     bench = backfill.Bench(EVERY, backfill.DAYS[:3], str(tmp_path))
     with ended(bench.lab):
@@ -62,6 +63,7 @@ def test_a_backfill_equals_one_spark_job(services, spark, tmp_path):
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_rules_count_what_the_rows_were_made_with(services, spark):
     bench = quality.Bench(ROWS)
     with ended(bench.lab):

@@ -104,6 +104,7 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize("status", [403, pytest.param(404, marks=SLOW), pytest.param(500, marks=SLOW)])
+@pytest.mark.slow
 def test_a_file_that_the_store_does_not_give_out_stops_no_other(drops: DropLab, proxy: StoreProxy, status):
     """After some tries it is set aside with the answer; once it can be read, a rebuild of its day takes it in."""
     proxy.faults["a.csv"] = status

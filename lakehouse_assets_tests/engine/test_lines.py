@@ -159,6 +159,7 @@ def test_a_replay_takes_in_the_lines_that_were_set_aside_and_no_other(lab: Lab):
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_a_record_on_which_the_code_fails_is_set_aside_whole_and_comes_back_with_all_its_lines(lab: Lab):
     """As its first line until then: how many it has only the code could tell."""
 

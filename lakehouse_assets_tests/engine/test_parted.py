@@ -106,6 +106,7 @@ def names(lab: Lab, table: DimensionTable) -> list[dict[str, Any]]:
     return lab.rows(table.key, '"ProductNo", "ProductName"')
 
 
+@pytest.mark.slow
 def test_a_dimension_has_one_row_a_key_the_newest_whatever_its_day(lab: Lab):
     """Older records are its losers; what breaks a rule is set aside; a rebuild and a replay say the same."""
     table = dimension(lab)

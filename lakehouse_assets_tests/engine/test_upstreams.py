@@ -120,6 +120,7 @@ def labs(services, spark) -> Labs:
     return Labs(Lab(services, spark).create_topic(), Lab(services, spark).create_topic())
 
 
+@pytest.mark.slow
 def test_an_answer_over_two_topics_takes_in_each_as_it_comes_and_waits_for_none(labs: Labs):
     """One of them is silent, or broken, or comes first: what is there counts; a rebuild makes the same of it."""
     labs.sell(1).run(labs.sales)
@@ -302,6 +303,7 @@ def test_a_backfill_of_a_day_names_the_months_and_days_that_need_it(labs: Labs):
     assert planned[sums] == tuple(MARCH_1 + timedelta(days=n) for n in range(8))
 
 
+@pytest.mark.slow
 def test_two_tables_of_one_topic_are_read_at_one_position(labs: Labs):
     """One of them is held: what lives on both stays where both were, and catches up with it, equal to a rebuild."""
     lab = labs.sales

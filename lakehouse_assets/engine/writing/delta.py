@@ -144,11 +144,9 @@ def _type(kind: DataType) -> str:
     """A type in SQL, whatever its fields are called."""
     if isinstance(kind, StructType):
         return f"struct<{', '.join(f'`{each.name}`: {_type(each.dataType)}' for each in kind)}>"
-    if isinstance(kind, ArrayType):
-        return f"array<{_type(kind.elementType)}>"
     if isinstance(kind, MapType):
         return f"map<{_type(kind.keyType)}, {_type(kind.valueType)}>"
-    return kind.simpleString()
+    return f"array<{_type(kind.elementType)}>" if isinstance(kind, ArrayType) else kind.simpleString()
 
 
 def read(

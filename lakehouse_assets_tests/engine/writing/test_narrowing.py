@@ -114,6 +114,7 @@ def fragile(records: DataFrame) -> DataFrame:
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_a_record_on_which_the_transform_fails_is_set_aside_and_the_others_are_published(lab: Lab):
     """Also by a rebuild and a replay of the same code; new code takes it in."""
     mended = lab.silver

@@ -77,6 +77,7 @@ def test_a_replay_merges_what_passes_now_in_its_place_and_a_second_one_does_noth
     assert [lab.lake.version(key) for key in (lab.silver.key, lab.silver.quarantine)] == versions
 
 
+@pytest.mark.slow
 def test_gold_follows_a_replay_by_itself_and_then_rests(lab: Lab):
     """The position has not moved; the days that changed are recomputed once."""
     ingested(lab)
