@@ -64,9 +64,12 @@ class Drain:
                 yield from self.news.due()
                 if time.monotonic() >= until:
                     break
+        except BaseException:  # cancelled, most often: what is committed is told, its verdicts are not
+            self.news.log()
+            raise
         finally:
             self.tidying.end()
-            yield from self.news.tell()
+        yield from self.news.tell()
         if self.failed:
             raise self._failure()
 

@@ -7,7 +7,7 @@ is told by the reconciler.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,18 +70,26 @@ class News:
             yield from self.tell()
 
     def tell(self) -> Iterator[AssetCheckEvaluation]:
-        """Logs the days that changed; yields the verdicts that say something new."""
-        for done in self.untold.values():
-            for event in self._events(done):
-                self.context.log_event(event)
+        """Logs the days that changed, with all that is worth a look; yields the verdicts that say something new."""
+        told = [*self.untold.values()]
+        self.log(self._worth_a_look)
+        for done in told:
             yield from self._verdicts(done)
+
+    def log(self, further: Callable[[metadata.Report], dict[str, Any]] = lambda _: {}) -> None:
+        """Logs the days that changed, and what `further` says once of each table."""
+        for done in self.untold.values():
+            for event in self._events(done, further):
+                self.context.log_event(event)
         self.untold.clear()
         self.told_at = time.monotonic()
 
-    def _events(self, done: Done) -> Iterator[AssetMaterialization]:
+    def _events(
+        self, done: Done, further: Callable[[metadata.Report], dict[str, Any]]
+    ) -> Iterator[AssetMaterialization]:
         seconds = {"commit_seconds": round(done.seconds, 3)}
         found = metadata.report(self.engine.lake, done.publication, done.commit, seconds, self.context.log.warning)
-        yield from metadata.events(found, self._worth_a_look(found))
+        yield from metadata.events(found, further(found))
         yield from metadata.quarantine_events(done.publication)
 
     def _worth_a_look(self, found: metadata.Report) -> dict[str, Any]:
