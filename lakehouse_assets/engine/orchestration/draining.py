@@ -26,7 +26,7 @@ from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.upkeep.tidying import Tidying
 from lakehouse_assets.engine.writing.engine import Batch, Engine
 from lakehouse_assets.engine.writing.publication import RefusedError, in_turn
-from lakehouse_assets.errors import BrokenContractError
+from lakehouse_assets.errors import BrokenContractError, UnavailableError
 
 if TYPE_CHECKING:
     from lakehouse_assets.engine.history.holds import Hold
@@ -90,7 +90,15 @@ class Drain:
         return failure
 
     def _next(self) -> Work | None:
-        """What there is for tables that are not held; days that somebody rebuilds just now are left to that run."""
+        """What there is for tables that are not held; nothing while the source or the store is away."""
+        try:
+            return self._look()
+        except UnavailableError as error:
+            self.context.log.warning(f"The run ends here, the next one goes on: {error}")
+            return None
+
+    def _look(self) -> Work | None:
+        """Days that somebody rebuilds just now are left to that run."""
         self.engine.lake.forward()
         instance, settings = self.context.instance, self.engine.settings
         return look(
