@@ -56,7 +56,8 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
         counted = together([counted, over_table(engine, table, rows, precedence, counted.good)])
     refuse_broken(table, counted, ledger.accepted_rules)
     change = drift.change(engine.lake, table, rows.schema, ledger.accepted_rules)
-    engine.fit(count + engine.lake.rows_in(table.key, counted.good))
+    if not few:
+        engine.fit(count + engine.lake.rows_in(table.key, counted.good))
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
     said = increment_statement(engine, table, position, counted)
     return Publication(
