@@ -43,7 +43,7 @@ def _missing(key: str) -> LakehouseError:
     found = registry()
     known = [each.key for each in (*found.tables, *found.quarantines, *found.views)]
     if key in known:
-        do = "Its first batch makes it; `lakehouse status` says how far it is"
+        do = "Its first row makes it; `lakehouse status` says how far its source is"
         return LakehouseError("holds nothing yet", where=key, do=do)
     near = get_close_matches(key, known, 1)
     do = f"Perhaps {near[0]} is meant" if near else f"Give one of: {', '.join(known)}"
