@@ -23,8 +23,8 @@ from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_jobs
 from lakehouse_assets.engine.orchestration.quarantine_assets import quarantines
 from lakehouse_assets.engine.orchestration.reconciler import reconciler
-from lakehouse_assets.engine.orchestration.sensors import source_sensor
 from lakehouse_assets.engine.orchestration.view_assets import view_asset
+from lakehouse_assets.engine.orchestration.watching import source_watcher
 from lakehouse_assets.engine.project import Registry, check_names, gathered
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.upkeep.event_log import sweeper
@@ -58,7 +58,6 @@ def bound(registry: Registry) -> Definitions:
     found, settings = registry.tables, load()
     check_names((*found, *registry.views))
     spark, sources, jobs = SparkConnect(), flow.sources(found), increment_jobs(found)
-    watches = [source_sensor(source, found, jobs[source.key]) for source in sources]
     upkeep = [maintenance_job(found), retention_job(found)]
     tables = Definitions(
         assets=[
@@ -69,7 +68,12 @@ def bound(registry: Registry) -> Definitions:
         asset_checks=[hold_check(table, found) for table in found],
         jobs=[*jobs.values(), *upkeep],
         schedules=[daily(each, settings) for each in upkeep],
-        sensors=[*watches, reconciler(found, registry.views, settings), sweeper(), alert_sensor(found)],
+        sensors=[
+            source_watcher(found, jobs),
+            reconciler(found, registry.views, settings),
+            sweeper(),
+            alert_sensor(found),
+        ],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
         executor=in_process_executor,
     )

@@ -37,6 +37,9 @@ class ServiceError(LakehouseError):
 class UnavailableError(LakehouseError):
     """A broker, store or Spark server cannot be reached now; a retry may help."""
 
+    is_absence = False
+    """Whether the source answers, and what is asked for is not there yet."""
+
 
 class PlanError(LakehouseError):
     """A plan does not fit the table as it is now: nothing was written, and a new plan helps."""

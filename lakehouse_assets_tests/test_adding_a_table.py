@@ -53,7 +53,7 @@ print(json.dumps({
         "upstream": [parent.to_user_string() for parent in graph.get(key).parent_keys],
         "columns": [column.name for column in schema(key).columns] if schema(key) else [],
     } for key in graph.get_all_asset_keys()
-} | {"sensors": [sensor.name for sensor in defs.sensors]}))
+} | {"watched": [each.job_name for sensor in defs.sensors for each in sensor.targets]}))
 """
 
 
@@ -90,7 +90,7 @@ def added(folder: Path) -> list[str]:
 
 
 def test_new_files_are_all_it_takes(project: Path):
-    """The graph holds the new assets with their columns and upstream, and a sensor watches each new topic."""
+    """The graph holds the new assets with their columns and upstream, and the sensor watches each new topic."""
     graph = json.loads(run(project, "-c", DESCRIBE).splitlines()[-1])
 
     for bronze, silver, gold, topic in (
@@ -100,7 +100,7 @@ def test_new_files_are_all_it_takes(project: Path):
         assert graph[gold]["upstream"] == [silver]
         assert graph[silver]["upstream"] == [bronze]
         assert graph[bronze]["upstream"] == [f"kafka/{topic}"]
-        assert f"watch_{topic.replace('/', '_')}" in graph["sensors"]
+        assert f"ingest_{topic.replace('/', '_')}" in graph["watched"]
     assert graph["gold/sales/daily_payments"]["columns"] == ["event_date", "Method", "amount", "payments"]
     assert {"PaymentNo", "paid_at", "Amount", "Method"} <= set(graph["silver/sales/payments"]["columns"])
     for table, upstream in UPSTREAM.items():

@@ -37,7 +37,7 @@ def connect(settings: Settings, session_id: str) -> SparkSession:
     remember(settings.secrets())
     for name in _QUOTING:
         PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
-    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # or pyspark's functions look for a JVM
+    _connects_only()
     try:
         session = Connected.builder.channelBuilder(_Channel(settings, session_id)).create()
         atexit.unregister(session.client._on_exit)  # it would ask a server that is gone, for minutes
@@ -49,6 +49,11 @@ def connect(settings: Settings, session_id: str) -> SparkSession:
             session.client.close()
         raise _explained(error, where) from None
     return cast(SparkSession, session)
+
+
+def _connects_only() -> None:
+    """Or pyspark's functions look for a JVM."""
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
 
 
 _KEPT: dict[str, Connected] = {}
@@ -64,16 +69,31 @@ def keep(settings: Settings) -> None:
     _KEPT[_door(settings)] = cast(Connected, connect(settings, str(uuid4())))
 
 
+def keeps(settings: Settings) -> bool:
+    """Whether there is such a session, and the server still knows it."""
+    kept = _KEPT.get(_door(settings))
+    if kept is None:
+        return False
+    try:
+        kept.conf.get("spark.sql.session.timeZone")
+    except Exception:  # the server is another one by now, or has forgotten the session
+        _KEPT.pop(_door(settings)).client.close()
+        return False
+    return True
+
+
 def cloned(settings: Settings, session_id: str) -> SparkSession:
     """A session of this id in one round trip, where this process keeps one; else as `connect`."""
     kept = _KEPT.get(_door(settings))
     if kept is None:
         return connect(settings, session_id)
+    _connects_only()
     try:
         session = kept.cloneSession(session_id)
-    except Exception:  # the server is another one by now, or has forgotten the session
-        del _KEPT[_door(settings)]
+    except Exception:
+        keeps(settings)
         return connect(settings, session_id)
+    session.release_session_on_close = True  # pyspark's own clones lack it, and could not be stopped
     atexit.unregister(session.client._on_exit)
     activate(session)
     return cast(SparkSession, session)

@@ -232,8 +232,7 @@ class Table(Named, ABC):
     @property
     def fed_said(self) -> str:
         """How rows come into it."""
-        watches = " and ".join(f"watch_{source.origin_name}" for source in self.sources)
-        return f"Filled by itself from {', '.join(self.made_from)}: by {watches}, among the sensors"
+        return f"Filled by itself from {', '.join(self.made_from)}: by watch_sources, among the sensors"
 
     def rules_said(self) -> Iterator[str]:
         """Its rules, each as `name: what it says`, for a list."""

@@ -173,7 +173,7 @@ class Dagster(Service):
         return ["-m", "dagster_webserver", "-h", host, "-p", port, "-w", str(self._workspace)]
 
     def _daemon(self) -> list[str]:
-        return ["-m", "dagster._daemon", "run", "-w", str(self._workspace)]
+        return ["-m", "lakehouse_assets.services.daemon", "run", "-w", str(self._workspace)]
 
 
 def _imports(here: project.Project) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dagster import DagsterInstance, SkipReason
 from lakehouse_assets.cli.tables import ranges as shown_ranges
 from lakehouse_assets.engine.kinds import DimensionTable
 from lakehouse_assets.engine.kinds.drop import DROP_TAG
+from lakehouse_assets.engine.orchestration import pipelines
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.orchestration.progress import snapshot
@@ -191,10 +192,11 @@ def test_a_table_that_lies_otherwise_than_its_file_says_is_refused_by_name(drops
     assert drops.products() == {"1": "Milk", "2": "Milk"}
 
 
-def test_the_sensor_takes_a_file_to_silver_and_says_what_is_in_it(drops: DropLab):
+def test_the_sensor_takes_a_file_to_silver_and_says_what_is_in_it(drops: DropLab, monkeypatch):
     """A tick asks for a run over the frozen file, the run shows its day; then provenance names the file."""
     drops.drop("a.csv", product(1))
     now = datetime.now(UTC)
+    monkeypatch.setattr(pipelines, "load", lambda: drops.settings)
     with DagsterInstance.ephemeral() as instance:
         asked = tick(instance, drops.settings, drops.bronze, drops.tables, now)
         assert asked.tags[DROP_TAG] == drops.prefix.strip("/")

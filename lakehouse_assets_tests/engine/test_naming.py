@@ -14,7 +14,7 @@ from lakehouse_assets.definitions import TABLES
 from lakehouse_assets.engine.naming import identifier, words
 from lakehouse_assets.engine.orchestration.assets import source_asset, table_asset
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
-from lakehouse_assets.engine.orchestration.sensors import source_sensor
+from lakehouse_assets.engine.orchestration.watching import source_watcher
 from lakehouse_assets.engine.project import check_names
 from lakehouse_assets.errors import ContractError
 from lakehouse_assets.settings import load
@@ -56,7 +56,7 @@ def test_any_legal_topic_can_be_followed(topic):
     table = replace(sales_transactions.table, topic=topic)
     tables = (table, *TABLES[1:])
     job = increment_job(table, tables)
-    assert source_sensor(table, tables, job).job_name == job.name
+    assert job.name in {each.job_name for each in source_watcher(tables, {table.key: job}).targets}
     assert source_asset(table).key == table.origin_key
     assert table_asset(table, load()).key == table.asset_key
 
@@ -66,7 +66,7 @@ def test_any_prefix_can_be_followed(prefix):
     """Asset, job and sensor are made of it."""
     table = replace(sales_products.table, prefix=prefix)
     job = increment_job(table, (table,))
-    assert source_sensor(table, (table,), job).job_name == job.name
+    assert job.name in {each.job_name for each in source_watcher((table,), {table.key: job}).targets}
     assert source_asset(table).key == table.origin_key
     assert table_asset(table, load()).key == table.asset_key
 

@@ -1,4 +1,4 @@
-"""Watches sensors: one that should tick and does not, or whose ticks fail, as they do when records are gone.
+"""Watches sensors: one that does not tick, whose ticks fail, or that tells of a source whose records are gone.
 
 A table that is held fails no tick: it is told by the checks that its batch broke, or by the run that failed.
 
@@ -8,7 +8,7 @@ The watches tick with the same daemon, so a daemon that is down is not seen here
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
@@ -16,8 +16,12 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene
 from lakehouse_assets.engine.alerts.reasons import why
 from lakehouse_assets.engine.flow import sources
-from lakehouse_assets.engine.table import Table
+from lakehouse_assets.engine.orchestration import complaints, watching
+from lakehouse_assets.engine.orchestration.pipeline_log import redact
 from lakehouse_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from lakehouse_assets.engine.kinds.source import SourceTable
 
 MISSED_INTERVALS = 10
 """So many intervals without a tick, and not less than `alerts_sensor_silence_seconds`, count as stuck."""
@@ -36,13 +40,16 @@ def _counts(scene: Scene, state: InstigatorState) -> bool:
 
 
 def _conditions(scene: Scene, state: InstigatorState) -> Iterator[Condition]:
-    """One about silence, one about what the ticks say; a sensor that was switched off is all right."""
+    """About silence, about what the ticks say, about sources; a sensor that was switched off is all right."""
     running = state.status != InstigatorStatus.STOPPED
     ticks = scene.instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=FAILED_TICKS)
     silence = _silence(scene, state, ticks) if running else ""
-    said = complaint(scene.settings, ticks) if running else ""
+    complained = complaints.read(scene.settings) if running and state.instigator_name == watching.NAME else {}
+    said = complaint(scene.settings, ticks) if running and not complained else ""
     yield _condition(scene, state, "silent", "it does not tick", silence)
     yield _condition(scene, state, "ticks", "it cannot go on", said)
+    if state.instigator_name == watching.NAME:
+        yield from (_of_source(scene, state, each, complained.get(each.key, "")) for each in sources(scene.tables))
 
 
 def _silence(scene: Scene, state: InstigatorState, ticks: Sequence[InstigatorTick]) -> str:
@@ -63,25 +70,40 @@ def complaint(settings: Settings, ticks: Sequence[InstigatorTick]) -> str:
 
 
 def _condition(scene: Scene, state: InstigatorState, rule: str, says: str, reason: str) -> Condition:
-    name, table = state.instigator_name, _source(scene, state.instigator_name)
+    name = state.instigator_name
     return Condition(
         key=f"sensor:{name}:{rule}",
         failing=bool(reason),
         at=scene.now,
         kind="sensor",
-        subject=table.key if table else name,
-        table=table.key if table else "",
+        subject=name,
         rule=f"{name} {rule}",
-        owner=table.owner if table else "",
         says=f"sensor {name}: {says}",
         over=f"sensor {name} goes on",
         facts=(("sensor", name), ("reason", reason)),
-        link=f"/locations/{_location(state)}/sensors/{name}",
+        link=_link(state),
     )
 
 
-def _source(scene: Scene, sensor: str) -> Table | None:
-    return next((table for table in sources(scene.tables) if sensor == f"watch_{table.origin_name}"), None)
+def _of_source(scene: Scene, state: InstigatorState, table: SourceTable, reason: str) -> Condition:
+    return Condition(
+        key=f"source:{table.key}",
+        failing=bool(reason),
+        at=scene.now,
+        kind="sensor",
+        subject=table.key,
+        table=table.key,
+        rule="source goes on",
+        owner=table.owner,
+        says=f"{table.origin} cannot go on",
+        over=f"{table.origin} goes on",
+        facts=(("source", table.origin), ("reason", redact(scene.settings, reason))),
+        link=_link(state),
+    )
+
+
+def _link(state: InstigatorState) -> str:
+    return f"/locations/{_location(state)}/sensors/{state.instigator_name}"
 
 
 def _location(state: InstigatorState) -> str:

@@ -75,6 +75,11 @@ class SourceTable(Table):
         """The source as an identifier, e.g. `sales_transactions`."""
 
     @property
+    def job_name(self) -> str:
+        """The job that takes in what it has."""
+        return f"ingest_{self.origin_name}"
+
+    @property
     @abstractmethod
     def origin_kinds(self) -> frozenset[str]:
         """What the source is, as the lineage graph shows it."""

@@ -69,7 +69,7 @@ class Drain:
             raise
         finally:
             self.tidying.end()
-        yield from self.news.tell()
+        yield from self.news.last()
         if self.failed:
             raise self._failure()
 

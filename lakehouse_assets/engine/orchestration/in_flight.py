@@ -25,6 +25,12 @@ def increments(instance: DagsterInstance, source: SourceTable) -> list[DagsterRu
     return list(instance.get_runs(RunsFilter(tags=dict([source.run_tag]), statuses=_STATUSES)))
 
 
+def by_tag(instance: DagsterInstance, tags: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The run that takes in a batch of a source, by the source's tag; one question for all."""
+    wanted, runs = frozenset(tags), instance.get_runs(RunsFilter(statuses=_STATUSES))
+    return {tag: run.run_id for run in runs for tag in run.tags.items() if tag in wanted}
+
+
 def is_rebuilt(instance: DagsterInstance, keys: Iterable[AssetKey]) -> bool:
     """Whether a run of these assets is at work, or waits for its turn."""
     wanted = frozenset(keys)

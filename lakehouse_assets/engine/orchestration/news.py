@@ -22,7 +22,9 @@ from lakehouse_assets.engine.writing.engine import Engine
 from lakehouse_assets.engine.writing.publication import Publication
 
 LOOKS_APART_SECONDS = 300.0
-"""Between two previews, plots and lineages of a table that changes all the time."""
+"""Between two previews, plots and lineages of a table while a run goes on."""
+LAST_LOOKS_APART_SECONDS = 60.0
+"""And at the ends of runs."""
 _looked_at: dict[str, float] = {}
 """By table: when this process last told all that is worth a look."""
 
@@ -57,6 +59,7 @@ class News:
     untold: dict[str, Done] = field(default_factory=dict)
     passed: dict[tuple[str, str], bool] = field(default_factory=dict)
     """By table and check: the verdict that was told last."""
+    began: float = field(default_factory=time.monotonic)
     told_at: float = field(default_factory=time.monotonic)
 
     def add(self, done: Done) -> None:
@@ -67,12 +70,16 @@ class News:
     def due(self) -> Iterator[AssetCheckEvaluation]:
         """Tells what there is, once the interval is over."""
         if time.monotonic() - self.told_at >= self.interval_seconds:
-            yield from self.tell()
+            yield from self._tell(self._looks_on_the_way)
 
-    def tell(self) -> Iterator[AssetCheckEvaluation]:
+    def last(self) -> Iterator[AssetCheckEvaluation]:
+        """Tells what there is at the end of a run."""
+        yield from self._tell(self._looks_at_the_end)
+
+    def _tell(self, further: Callable[[metadata.Report], dict[str, Any]]) -> Iterator[AssetCheckEvaluation]:
         """Logs the days that changed, with all that is worth a look; yields the verdicts that say something new."""
         told = [*self.untold.values()]
-        self.log(self._worth_a_look)
+        self.log(further)
         for done in told:
             yield from self._verdicts(done)
 
@@ -92,11 +99,16 @@ class News:
         yield from metadata.events(found, further(found))
         yield from metadata.quarantine_events(done.publication)
 
+    def _looks_on_the_way(self, found: metadata.Report) -> dict[str, Any]:
+        since = max(self.began, _looked_at.get(found.publication.table.key, self.began))
+        return self._worth_a_look(found) if time.monotonic() - since >= LOOKS_APART_SECONDS else {}
+
+    def _looks_at_the_end(self, found: metadata.Report) -> dict[str, Any]:
+        since = _looked_at.get(found.publication.table.key, -LAST_LOOKS_APART_SECONDS)
+        return self._worth_a_look(found) if time.monotonic() - since >= LAST_LOOKS_APART_SECONDS else {}
+
     def _worth_a_look(self, found: metadata.Report) -> dict[str, Any]:
-        key, now = found.publication.table.key, time.monotonic()
-        if now - _looked_at.get(key, -LOOKS_APART_SECONDS) < LOOKS_APART_SECONDS:
-            return {}
-        _looked_at[key] = now
+        _looked_at[found.publication.table.key] = time.monotonic()
         engine, context = self.engine, self.context
         return metadata.run_metadata(found, engine.spark, engine.lake, context.instance, context.log.warning)
 

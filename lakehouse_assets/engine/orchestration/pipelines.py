@@ -54,7 +54,7 @@ def increment_job(source: "SourceTable", tables: Sequence[Table]) -> JobDefiniti
     step = _step(source, tables)
 
     @job(
-        name=f"ingest_{source.origin_name}",
+        name=source.job_name,
         description=f"Takes what is new in {source.origin} from bronze to gold, batch after batch.",
         executor_def=in_process_executor,
         tags={MAX_RETRIES_TAG: "0"},

@@ -1,24 +1,20 @@
-"""The sensor of a source: compares what it holds now with the table's ledger and starts one batch at a time."""
+"""One look at a source: compares what it holds now with the table's ledger, and asks for one run at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dagster import (
     AssetKey,
     DagsterInstance,
     DagsterRunStatus,
-    DefaultSensorStatus,
-    JobDefinition,
     RunRecord,
     RunRequest,
     RunsFilter,
-    SensorDefinition,
-    SensorEvaluationContext,
     SkipReason,
-    sensor,
 )
 
 from lakehouse_assets.engine.flow import below, sources
@@ -27,8 +23,7 @@ from lakehouse_assets.engine.orchestration.looking import Work, look
 from lakehouse_assets.engine.sources.source import Source
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import UnavailableError
-from lakehouse_assets.redaction import shielded
-from lakehouse_assets.settings import Settings, load
+from lakehouse_assets.settings import Settings
 
 if TYPE_CHECKING:
     from lakehouse_assets.engine.kinds.source import SourceTable
@@ -39,33 +34,32 @@ STATE_TAG = ".dagster/lakehouse_state"
 RECENT_RUNS = 20
 
 
-def source_sensor(source: SourceTable, tables: Sequence[Table], job: JobDefinition) -> SensorDefinition:
-    """The sensor of one source; running from the start."""
+@dataclass(frozen=True)
+class Judgement:
+    """What a look at a source came to."""
 
-    @sensor(
-        name=f"watch_{source.origin_name}",
-        job=job,
-        minimum_interval_seconds=load().sensor_interval_seconds,
-        default_status=DefaultSensorStatus.RUNNING,
-        description=f"Starts a batch when {source.origin} is ahead of {source.key}.",
-    )
-    def watch(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-        with shielded():
-            return tick(context.instance, load(), source, tables, datetime.now(UTC))
-
-    return watch
+    asked: RunRequest | SkipReason
+    is_settled: bool = False
+    """Whether it stays the same as long as the source does."""
 
 
 def tick(
     instance: DagsterInstance, settings: Settings, source: SourceTable, tables: Sequence[Table], now: datetime
 ) -> RunRequest | SkipReason:
+    """One look at the source; raises as `judge`."""
+    return judge(instance, settings, source, tables, now).asked
+
+
+def judge(
+    instance: DagsterInstance, settings: Settings, source: SourceTable, tables: Sequence[Table], now: datetime
+) -> Judgement:
     """One look at the source.
 
     Raises:
         LossError: records or rows are gone; the tick fails in the UI until the loss is accepted.
     """
     if running := in_flight.increments(instance, source):
-        return SkipReason(f"run {running[0].run_id[:8]} of {source.origin} is in flight")
+        return Judgement(SkipReason(f"run {running[0].run_id[:8]} of {source.origin} is in flight"))
     runs = instance.get_run_records(RunsFilter(tags=dict([source.run_tag])), limit=RECENT_RUNS)
     chained = (source, *below(source, tables))
     keys, origin = [table.asset_key for table in chained], source.reader(settings)
@@ -75,15 +69,16 @@ def tick(
         busy = [each for each in sources(chained) if each != source and in_flight.increments(instance, each)]
         work = look(settings, source, tables, held=held, rebuilding=rebuilding, busy=busy, origin=origin)
     except UnavailableError as error:
-        return SkipReason(str(error))
+        return Judgement(SkipReason(str(error)), is_settled=error.is_absence)
     waiting = "; ".join(holding.shown(settings, each) for each in held.values())
     if work is None:
         said = "; ".join(each for each in (waiting, _waiting(origin)) if each)
-        return SkipReason(f"nothing new on {source.origin}" + (f"; {said}" if said else ""))
+        skip = SkipReason(f"nothing new on {source.origin}" + (f"; {said}" if said else ""))
+        return Judgement(skip, is_settled=not said)
     tried = [record for record in runs if record.dagster_run.tags.get(STATE_TAG) == work.state]
     if early := holding.hold(settings, tried, now):
-        return SkipReason("; ".join(each for each in (waiting, early) if each))
-    return request(source, work, runs, dead_rebuilds(instance, keys, runs))
+        return Judgement(SkipReason("; ".join(each for each in (waiting, early) if each)))
+    return Judgement(request(source, work, runs, dead_rebuilds(instance, keys, runs)))
 
 
 def _waiting(origin: Source) -> str:
@@ -99,6 +94,7 @@ def request(source: SourceTable, work: Work, runs: Sequence[RunRecord], rebuilds
     predecessor = runs[0].dagster_run.run_id if runs else "none"
     config = {"dead_runs": [*dead_runs(runs), *rebuilds]}
     return RunRequest(
+        job_name=source.job_name,
         run_key=f"{source.run_tag[1]}:{work.state}:{predecessor}",
         run_config={"ops": {source.name: {"config": config}}},
         tags=dict([source.run_tag]) | {STATE_TAG: work.state, holding.CODE_TAG: holding.CODE_VERSION},

@@ -43,9 +43,19 @@ def plan(
     listing: Listing, position: Position, settle_seconds: float, most_bytes: int, most_files: int = MOST_FILES
 ) -> tuple[Slice, ...]:
     """The next whole files to take, oldest first; a file that may still be replaced is left to settle."""
-    settled = listing.now - timedelta(seconds=settle_seconds)
-    ready = [part for part, version in _new(listing, position) if version.modified <= settled]
+    until = _settled_until(listing, settle_seconds)
+    ready = [part for part, version in _new(listing, position) if version.modified <= until]
     return whole_files(ready, most_bytes, most_files)
+
+
+def settled(listing: Listing, settle_seconds: float) -> list[FileVersion]:
+    """Every file version that is old enough to be taken."""
+    until = _settled_until(listing, settle_seconds)
+    return [file.version for file in listing.files if file.version.modified <= until]
+
+
+def _settled_until(listing: Listing, settle_seconds: float) -> datetime:
+    return listing.now - timedelta(seconds=settle_seconds)
 
 
 def pending(listing: Listing, position: Position) -> tuple[Slice, ...]:

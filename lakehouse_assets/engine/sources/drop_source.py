@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -39,6 +40,13 @@ class DropSource:
     settings: Settings
     table: DropTable
     unit: str = "files"
+    glance_seconds: float = 2.0
+
+    def glance(self) -> str:
+        """Digest of the files that have settled."""
+        listing = landing.listing(self.settings, self.table.prefix)
+        ready = sorted(each.id for each in drop_planning.settled(listing, self.settings.drop_settle_seconds))
+        return hashlib.sha256("\n".join(ready).encode()).hexdigest()
 
     def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
         """Whole new files that have settled, oldest first."""

@@ -33,6 +33,8 @@ _WRITTEN = IsolationLevel.READ_UNCOMMITTED
 class TopicNotFoundError(UnavailableError):
     """The topic does not exist (yet)."""
 
+    is_absence = True
+
 
 def topic_state(settings: Settings, topic: str) -> TopicState:
     """The topic's id and offsets as the broker knows them now; ends are last stable offsets.
@@ -41,7 +43,7 @@ def topic_state(settings: Settings, topic: str) -> TopicState:
         TopicNotFoundError: there is no such topic.
         UnavailableError: the broker does not answer.
     """
-    admin = AdminClient(_client_options(settings))
+    admin = AdminClient(client_options(settings))
     try:
         topic_id, partitions = _describe(admin, topic)
         log_start = _offsets(admin, topic, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
@@ -50,7 +52,7 @@ def topic_state(settings: Settings, topic: str) -> TopicState:
         high = _offsets(admin, topic, partitions, OffsetSpec.latest(), _WRITTEN)  # type: ignore[no-untyped-call]
         first = _first_start(admin, settings, topic, log_start, last_stable)
     except KafkaException as error:
-        raise _explained(error.args[0], settings, topic) from error
+        raise explained(error.args[0], settings, topic) from error
     leader_epochs = {p: found.leader_epoch for p, found in stable.items() if found.leader_epoch is not None}
     return TopicState(topic, topic_id, log_start, last_stable, first, high, leader_epochs)
 
@@ -64,7 +66,8 @@ def waits(settings: Settings, state: TopicState) -> Waits | None:
     return Waits(sum(unstable.values()), min((each for each in found if each), default=None))
 
 
-def _client_options(settings: Settings) -> dict[str, Any]:
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Options of a client that does not wait for long; hold the password, so never log them."""
     return {**access.client(settings), "socket.timeout.ms": int(TIMEOUT_SECONDS * 1000)}
 
 
@@ -110,7 +113,8 @@ def _first_start(
     return {} if settings.first_start == "earliest" else last_stable
 
 
-def _explained(error: KafkaError, settings: Settings, topic: str) -> UnavailableError:
+def explained(error: KafkaError, settings: Settings, topic: str) -> UnavailableError:
+    """The error in our words."""
     if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return TopicNotFoundError("does not exist yet", where=f"topic {topic}", do="Create it or wait for its producer")
     return UnavailableError(

@@ -12,7 +12,7 @@ from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history import position
 from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.history.position import Position, Slice
-from lakehouse_assets.engine.sources import kafka, kafka_records, planning
+from lakehouse_assets.engine.sources import kafka, kafka_ends, kafka_records, planning
 from lakehouse_assets.engine.sources.kafka_peeking import cut_at
 from lakehouse_assets.engine.sources.planning import Acceptance, Led, TopicState, Waits
 from lakehouse_assets.settings import Settings
@@ -32,7 +32,12 @@ class KafkaSource:
     settings: Settings
     table: KafkaTable
     unit: str = "offsets"
+    glance_seconds: float = 0.0
     _seen: list[TopicState] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def glance(self) -> str:
+        """The last stable offsets, in one request for all topics that this process looks at."""
+        return kafka_ends.ends(self.settings).of(self.table.topic)
 
     def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
         """The next offsets up to the last stable ones, shared among the partitions."""

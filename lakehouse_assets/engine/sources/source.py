@@ -20,6 +20,13 @@ class Source(Protocol):
     def unit(self) -> str:
         """What lag and progress are counted in."""
 
+    @property
+    def glance_seconds(self) -> float:
+        """Least time between two glances."""
+
+    def glance(self) -> str:
+        """What changes whenever there is more to read; costs far less than a plan."""
+
     def plan(self, ledger: Ledger) -> tuple[Slice, ...]:
         """The next slices to read; raises LossError where records are gone that the table has not read."""
 

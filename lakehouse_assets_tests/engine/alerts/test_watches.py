@@ -21,13 +21,15 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.utils import make_new_run_id
 from dagster._utils.error import SerializableErrorInfo
 
+from lakehouse_assets.bronze.sales_transactions import table as source
 from lakehouse_assets.definitions import TABLES, VIEWS
 from lakehouse_assets.engine.alerts import failed_runs, freshness, lag, quarantine, stuck_sensors, watches
 from lakehouse_assets.engine.alerts.conditions import Look, Scene
 from lakehouse_assets.engine.history.position import Position
+from lakehouse_assets.engine.orchestration import complaints
 from lakehouse_assets.engine.orchestration.assets import freshness as dagsters
 from lakehouse_assets.engine.orchestration.progress import TableProgress
-from lakehouse_assets.errors import UnavailableError
+from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.gold.sales_daily_revenue import table as gold
 from lakehouse_assets.settings import Settings
 
@@ -35,7 +37,7 @@ HOUR, MINUTE, DAY = 3600.0, 60.0, 86_400.0
 
 
 def scene(now: float, instance=None, **settings) -> Scene:
-    return Scene(instance, Settings(**settings), TABLES, now, sensors=frozenset({"watch_sales_transactions"}))
+    return Scene(instance, Settings(**settings), TABLES, now, sensors=frozenset({"watch_sources"}))
 
 
 def test_every_table_promises_freshness_and_dagster_shows_the_same():
@@ -174,7 +176,7 @@ ORIGIN = RemoteInstigatorOrigin(
     repository_origin=RemoteRepositoryOrigin(
         GrpcServerCodeLocationOrigin(host="127.0.0.1", port=1, location_name="lakehouse"), "__repository__"
     ),
-    instigator_name="watch_sales_transactions",
+    instigator_name="watch_sources",
 )
 
 
@@ -201,8 +203,17 @@ def test_sensors_as_dagster_keeps_them(tmp_path):
             instance.create_tick(TickData(*names, TickStatus.FAILURE, at, error=gone, selector_id=state.selector_id))
         assert stuck(instance, 1202.0) == {"ticks": "offsets 10 to 19 are gone"}
         found = stuck_sensors.look(scene(1202.0, instance), {}).conditions[1]
-        assert found.link == "/locations/__repository__@lakehouse/sensors/watch_sales_transactions"
-        assert (found.table, found.owner) == ("bronze/sales/transactions", "team:sales-data")
+        assert found.link == "/locations/__repository__@lakehouse/sensors/watch_sources"
+
+        here = Settings(home=tmp_path)
+        complaints.note(here, {source.key: LossError("offsets 10 to 19 are gone", where="topic", do="Accept")})
+        told = [
+            each for each in stuck_sensors.look(scene(1202.0, instance, home=tmp_path), {}).conditions if each.failing
+        ]
+        assert [(each.table, each.owner, each.says) for each in told] == [
+            ("bronze/sales/transactions", "team:sales-data", "topic sales.transactions cannot go on")
+        ]
+        assert dict(told[0].facts)["reason"] == "topic: offsets 10 to 19 are gone. Accept."
 
         instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
         assert stuck(instance, 9999.0) == {}

@@ -19,7 +19,8 @@ def test_the_code_of_every_table_runs_and_nothing_is_made(lab: Lab):
     """Of all kinds that this project has."""
     steps = [*rehearsal.rehearse(lab.spark, lab.settings, [*registry().tables, *lab.tables])]
 
-    assert steps[-1] == rehearsal.Progress(rehearsal.ROUNDS, rehearsal.ROUNDS)
+    assert 1 <= steps[-1].rounds < rehearsal.ROUNDS
+    assert steps[-1].failed == ()
     assert [lab.lake.version(table.key) for table in lab.tables] == [-1, -1, -1]
 
 
@@ -33,7 +34,7 @@ def test_code_that_takes_no_nulls_is_named_and_harms_nobody(lab: Lab):
 
     steps = [*rehearsal.rehearse(lab.spark, lab.settings, lab.tables)]
 
-    assert {each.failed for each in steps} == {(lab.gold.key,)}
+    assert {each.failed for each in steps[len(lab.tables) - 1 :]} == {(lab.gold.key,)}
     lab.send(sale(1)).land()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 import pytest
 from pyarrow.fs import FileSelector
+from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine.grids import DAILY
 from lakehouse_assets.engine.history import commit_log
@@ -168,11 +170,19 @@ def test_a_restatement_keeps_a_quarantine_unsettled(lab: Lab):
     assert quarantine.unsettled_days(lab.lake, lab.silver) == ()
 
 
+def created_by_spark(target: delta.Target, schema: StructType, *, by: Sequence[str], append_only: bool = False) -> None:
+    """As earlier releases made their tables."""
+    older = {"delta.isolationLevel": "Serializable", "delta.enableInCommitTimestamps": "true"}
+    said = ", ".join(f"'{name}' = '{value}'" for name, value in older.items())
+    parted = f"PARTITIONED BY ({', '.join(by)})" if by else ""
+    made = f"CREATE TABLE IF NOT EXISTS {target.sql} ({delta.ddl(schema)}) USING delta {parted} TBLPROPERTIES ({said})"
+    target.spark.sql(made)
+
+
 def test_a_table_of_an_older_release_is_restated_and_its_log_left_to_spark(lab: Lab, monkeypatch):
     """It has in-commit timestamps, and statements that do not say what they were planned from."""
-    older = {"delta.isolationLevel": "Serializable", "delta.enableInCommitTimestamps": "true"}
     with monkeypatch.context() as patch:
-        patch.setattr(delta, "_PROPERTIES", older)
+        patch.setattr(delta.Target, "create", created_by_spark)
         lab.send(sale(1)).land()
     before, since = lab.lake.ledger(lab.bronze.key), lab.lake.version(lab.bronze.key)
     target = delta.Target(lab.spark, lab.lake, lab.bronze.key)

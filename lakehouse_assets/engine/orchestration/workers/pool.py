@@ -194,10 +194,12 @@ class Pool:
         self._bury(worker)
 
     def _hear(self, worker: Worker, said: Mapping[str, Any]) -> None:
-        """A worker says that it is `ready`, has `done` its run, or ends since its code is `stale`."""
+        """A worker says that it is `ready`, how `warm` it is, has `done` its run, or ends since its code is `stale`."""
         if "ready" in said:
             worker.code, self.failed_starts = said["ready"], 0
             worker.turn("free")
+        elif "warm" in said:
+            worker.warm = said["warm"]
         elif "done" in said:
             worker.runs += 1
             worker.turn("ending" if worker.state == "ending" else "free")

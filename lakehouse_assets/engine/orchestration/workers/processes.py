@@ -30,6 +30,8 @@ class Worker:
     run: str | None = None
     runs: int = 0
     code: str = ""
+    warm: str = ""
+    """How far its rehearsal is, in words."""
     since: float = field(default_factory=time.time)
     """When it came into this state, in seconds since 1970."""
     deadline: float | None = None
@@ -108,7 +110,14 @@ class Worker:
 
     def shown(self) -> dict[str, object]:
         """What `status` says of it."""
-        shown = {"pid": self.pid, "state": self.state, "run": self.run, "runs": self.runs, "code": self.code}
+        shown = {
+            "pid": self.pid,
+            "state": self.state,
+            "run": self.run,
+            "runs": self.runs,
+            "code": self.code,
+            "warm": self.warm,
+        }
         return shown | {"rss_mb": round(self.rss_mb), "since": round(self.since, 3)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 from functools import partial
 
 from dagster import DagsterInstance
@@ -15,9 +16,12 @@ from lakehouse_assets.engine.orchestration.workers.between import Surroundings, 
 from lakehouse_assets.engine.orchestration.workers.execution import execute, note_cancel, warm_up
 from lakehouse_assets.engine.orchestration.workers.link import Link
 from lakehouse_assets.engine.orchestration.workers.tickets import Tickets
+from lakehouse_assets.engine.orchestration.workers.warming import Warming
 
 LOOK_SECONDS = 5.0
 """How often a worker without a run looks whether its definitions are still those on disk."""
+WARMING_SECONDS = 0.01
+"""How long it listens for a run between two steps of its rehearsal."""
 
 
 class Worker:
@@ -26,7 +30,8 @@ class Worker:
     def __init__(self, link: Link, tickets: Tickets, instance: DagsterInstance, made_of: origin.Origin) -> None:
         self._link, self._tickets, self._instance, self._made_of = link, tickets, instance, made_of
         self._surroundings = Surroundings()
-        self._runs = 0
+        self._warming = Warming(lambda said: link.say(warm=said))
+        self._runs, self._looked = 0, time.monotonic()
 
     def work(self) -> None:
         """Executes what the pool asks for, until it asks to end or the definitions on disk are others."""
@@ -40,10 +45,17 @@ class Worker:
     def _next(self) -> str | None:
         while True:
             try:
-                return self._link.asked(LOOK_SECONDS)
+                return self._link.asked(min(max(self._warming.rest_seconds, WARMING_SECONDS), LOOK_SECONDS))
             except queue.Empty:
-                if self._is_stale():
+                if self._looks_stale():
                     return None
+                self._warming.step()
+
+    def _looks_stale(self) -> bool:
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        return self._is_stale()
 
     def _is_stale(self) -> bool:
         stale = origin.now() != self._made_of

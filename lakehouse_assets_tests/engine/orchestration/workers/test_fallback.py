@@ -10,6 +10,7 @@ from dagster import DagsterRunStatus
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import ModuleTarget
 
+from lakehouse_assets_tests import PROJECT
 from lakehouse_assets_tests.engine.orchestration.workers.yard import MODULE, eventually, is_running
 
 SUCCESS, CANCELED = DagsterRunStatus.SUCCESS, DagsterRunStatus.CANCELED
@@ -33,7 +34,7 @@ def launch(place, context: WorkspaceRequestContext, do: str, **config: object) -
 
 def test_without_a_pool_a_run_has_a_process_of_its_own_which_is_cancelled_as_by_dagster(place, monkeypatch):
     monkeypatch.syspath_prepend(str(place.root))
-    monkeypatch.setenv("PYTHONPATH", str(place.root), prepend=":")
+    monkeypatch.setenv("PYTHONPATH", f"{place.root}:{PROJECT}")
     with code_server(place) as context:
         run = launch(place, context, "nothing")
         assert place.monitored(run) == SUCCESS
