@@ -146,6 +146,7 @@ class Drain:
         self.failed.setdefault(table.key, error)
         pipeline_log.failed(settings, engine.run_id, table.key, error)
         self.context.log.error(f"{table.key}: {error}")
+        self.news.refused(table.key)
         if isinstance(error, RefusedError):
             yield from checks.evaluations(table, error.audit, do=error.do)
         yield from hold_checks.verdicts(table, self.tables, holds.read(settings, table.key).get(table.key))

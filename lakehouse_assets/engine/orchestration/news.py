@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from dagster import AssetCheckEvaluation, AssetMaterialization, OpExecutionContext
+from dagster import AssetCheckEvaluation, AssetMaterialization, DagsterInstance, OpExecutionContext
 
 from lakehouse_assets.engine.display import metadata
 from lakehouse_assets.engine.grids import Partition, ordered
@@ -25,8 +26,21 @@ LOOKS_APART_SECONDS = 300.0
 """Between two previews, plots and lineages of a table while a run goes on."""
 LAST_LOOKS_APART_SECONDS = 60.0
 """And at the ends of runs."""
-_looked_at: dict[str, float] = {}
-"""By table: when this process last told all that is worth a look."""
+VERDICTS_APART_SECONDS = 60.0
+"""Between two reports that a check passes, as ever."""
+
+
+@dataclass
+class Told:
+    """What this process has told a Dagster; times are of the monotonic clock."""
+
+    looked_at: dict[str, float] = field(default_factory=dict)
+    """By table: when all that is worth a look was told last."""
+    verdicts: dict[tuple[str, str], tuple[bool, float]] = field(default_factory=dict)
+    """By table and check: what was told last, and when."""
+
+
+_TOLD = WeakKeyDictionary[DagsterInstance, Told]()
 
 
 @dataclass(frozen=True)
@@ -57,15 +71,22 @@ class News:
     engine: Engine
     interval_seconds: float
     untold: dict[str, Done] = field(default_factory=dict)
-    passed: dict[tuple[str, str], bool] = field(default_factory=dict)
-    """By table and check: the verdict that was told last."""
     began: float = field(default_factory=time.monotonic)
     told_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def told(self) -> Told:
+        """By this process, also by its earlier runs."""
+        return _TOLD.setdefault(self.context.instance, Told())
 
     def add(self, done: Done) -> None:
         """One more commit."""
         key = done.publication.table.key
         self.untold[key] = self.untold[key].then(done) if key in self.untold else done
+
+    def refused(self, key: str) -> None:
+        """Of a table whose checks were told otherwise: whatever comes next says something new."""
+        self.told.verdicts = {each: said for each, said in self.told.verdicts.items() if each[0] != key}
 
     def due(self) -> Iterator[AssetCheckEvaluation]:
         """Tells what there is, once the interval is over."""
@@ -100,22 +121,25 @@ class News:
         yield from metadata.quarantine_events(done.publication)
 
     def _looks_on_the_way(self, found: metadata.Report) -> dict[str, Any]:
-        since = max(self.began, _looked_at.get(found.publication.table.key, self.began))
+        since = max(self.began, self.told.looked_at.get(found.publication.table.key, self.began))
         return self._worth_a_look(found) if time.monotonic() - since >= LOOKS_APART_SECONDS else {}
 
     def _looks_at_the_end(self, found: metadata.Report) -> dict[str, Any]:
-        since = _looked_at.get(found.publication.table.key, -LAST_LOOKS_APART_SECONDS)
+        since = self.told.looked_at.get(found.publication.table.key, -LAST_LOOKS_APART_SECONDS)
         return self._worth_a_look(found) if time.monotonic() - since >= LAST_LOOKS_APART_SECONDS else {}
 
     def _worth_a_look(self, found: metadata.Report) -> dict[str, Any]:
-        _looked_at[found.publication.table.key] = time.monotonic()
+        self.told.looked_at[found.publication.table.key] = time.monotonic()
         engine, context = self.engine, self.context
         return metadata.run_metadata(found, engine.spark, engine.lake, context.instance, context.log.warning)
 
     def _verdicts(self, done: Done) -> Iterator[AssetCheckEvaluation]:
         table = done.publication.table
         for verdict in checks.evaluations(table, done.publication.audit):
-            known = self.passed.get((table.key, verdict.check_name))
-            if not verdict.passed or known is not verdict.passed:
-                self.passed[table.key, verdict.check_name] = verdict.passed
+            if self._says_something(table.key, verdict):
+                self.told.verdicts[table.key, verdict.check_name] = verdict.passed, time.monotonic()
                 yield verdict
+
+    def _says_something(self, key: str, verdict: AssetCheckEvaluation) -> bool:
+        passed, at = self.told.verdicts.get((key, verdict.check_name), (False, 0.0))
+        return not (verdict.passed and passed) or time.monotonic() - at >= VERDICTS_APART_SECONDS

@@ -283,7 +283,8 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
         publication.statement, planned_from=lake.newly(target.key).version(target.key), quarantine_transaction=-1
     )
     said = quarantine.open_statement(said) if publication.opens else said
-    quarantine.write(target, rows, publication.quarantine_where, said, publication.quarantine_transaction)
+    few = publication.audit.bad_rows <= lake.settings.near_rows
+    quarantine.write(target, rows, few, publication.quarantine_where, said, publication.quarantine_transaction)
 
 
 def _is_next(lake: Lake, publication: Publication) -> bool:

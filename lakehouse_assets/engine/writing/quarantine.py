@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import pyspark.sql.functions as F
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession, Window
 
 from lakehouse_assets.engine.grids import Partition
@@ -24,9 +25,11 @@ from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.history.recovery import of_quarantine
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import conflicts, delta, spark_writer
+from lakehouse_assets.engine.writing import arrow_writer, conflicts, delta, spark_writer
+from lakehouse_assets.engine.writing.arrow_writer import ArrowWriter
 from lakehouse_assets.engine.writing.reach import MOST_NAMED
 from lakehouse_assets.engine.writing.spark_writer import SparkWriter
+from lakehouse_assets.engine.writing.writers import writer_of
 
 UNSETTLED = "unsettled"
 
@@ -121,14 +124,23 @@ def say(target: delta.Target, said: Statement, transaction: delta.Transaction) -
         SupersededError: somebody else took the number.
     """
     conflicts.past_compaction(
-        lambda: SparkWriter(target).state(said, transaction), lambda: _is_free(target.lake, transaction), target.key
+        lambda: writer_of(target, 1, target.lake.settings.near_rows, _stands).state(said, transaction),
+        lambda: _is_free(target.lake, transaction),
+        target.key,
     )
 
 
 def write(
-    target: delta.Target, rows: DataFrame | None, where: str, said: Statement, transaction: delta.Transaction
+    target: delta.Target,
+    rows: DataFrame | None,
+    few: bool,
+    where: str,
+    said: Statement,
+    transaction: delta.Transaction,
 ) -> None:
     """Puts rows in the place of those that meet `where`, or only says something, as this transaction of the quarantine.
+
+    Those that are `few` are written by this process, where the table has all of their columns.
 
     Raises:
         SupersededError: somebody wrote there since the transaction before it.
@@ -137,7 +149,7 @@ def write(
         say(target, said, transaction)
     else:
         conflicts.past_compaction(
-            lambda: SparkWriter(target).replace(rows, where, said, transaction, new_columns=True),
+            lambda: _replace(target, rows, few, where, said, transaction),
             lambda: _is_free(target.lake, transaction),
             target.key,
         )
@@ -145,6 +157,20 @@ def write(
     newer = takewhile(lambda each: each.version > since, target.lake.newly(target.key).history(target.key))
     if not any(each.statement == said for each in newer):
         raise conflicts.superseded(target.key)
+
+
+def _replace(
+    target: delta.Target, rows: DataFrame, few: bool, where: str, said: Statement, transaction: delta.Transaction
+) -> None:
+    table = target.open()
+    if few and arrow_writer.takes(table) and {*rows.columns} <= {each.name for each in table.schema().fields}:
+        ArrowWriter(target, _stands).replace(rows, where, said, transaction)
+    else:
+        SparkWriter(target).replace(rows, where, said, transaction, new_columns=True)
+
+
+def _stands(_table: DeltaTable) -> None:
+    """Whoever writes to a quarantine takes a number of it: that two plans contend shows there."""
 
 
 def _is_free(lake: Lake, transaction: delta.Transaction) -> bool:

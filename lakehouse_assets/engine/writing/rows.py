@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
-from lakehouse_assets.engine.grids import WHOLE, Grid, Partition, ordered
-from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sampling, audit
+from lakehouse_assets.engine.grids import WHOLE, Grid, Partition
+from lakehouse_assets.engine.writing.audits import (
+    MOST_GROUPS,
+    MOST_SAMPLES,
+    REASONS,
+    REMARKS,
+    Audit,
+    Sample,
+    Samples,
+    Sampling,
+    audit,
+    day_of,
+    gather,
+)
 
 MOST_BYTES: Final = 16 * 2**20
 """Of rows that go to the Spark server by value, with each statement over them."""
@@ -45,23 +57,42 @@ def made_up(spark: SparkSession, schema: StructType) -> DataFrame:
 
 
 def audited(rows: Rows, grid: Grid, sampling: Sampling) -> Audit:
-    """As `audits.audit`; without asking Spark where all rows are here and good."""
-    counted = None if rows.here is None else _all_good(rows.here, grid)
-    return audit(rows.frame, grid, sampling) if counted is None else counted
+    """As `audits.audit`; where the rows are here, Spark is asked for nothing but samples of what broke a rule."""
+    found = None if rows.here is None else _counted(rows.here, grid)
+    if rows.here is None or found is None:
+        return audit(rows.frame, grid, sampling)
+    return replace(found, samples=_sampled(rows, rows.here, grid, sampling)) if found.broken else found
 
 
-def _all_good(here: pa.Table, grid: Grid) -> Audit | None:
-    """None where a row breaks a rule, or lies in no partition."""
-    if any(pc.sum(pc.list_value_length(here[name])).as_py() for name in (REASONS, REMARKS)):
+def _counted(here: pa.Table, grid: Grid) -> Audit | None:
+    """None where a partition is one that Python cannot hold, or there is too much to tell."""
+    days = _values(here[grid.column]) if grid.columns else [WHOLE] * here.num_rows
+    if days is None:
         return None
-    if not grid.columns:
-        return Audit({WHOLE: here.num_rows} if here.num_rows else {})
-    days: Counter[Partition | None] = Counter(_values(here[grid.column]))
-    return None if None in days else Audit({day: days[day] for day in ordered(filter(None, days))})
+    told = zip(days, *(map(tuple, here[name].to_pylist()) for name in (REASONS, REMARKS)), strict=True)
+    groups = Counter(told)
+    return None if len(groups) > MOST_GROUPS else gather((*group, count) for group, count in groups.items())
 
 
-def _values(column: pa.ChunkedArray) -> Sequence[Partition | None]:
+def _sampled(rows: Rows, here: pa.Table, grid: Grid, sampling: Sampling) -> Samples:
+    broken = pc.add(*(pc.list_value_length(here[name]) for name in (REASONS, REMARKS)))
+    breaking = rows.frame.sparkSession.createDataFrame(here.filter(pc.greater(broken, 0)), rows.frame.schema)
+    shown = sampling.at.alias("at"), sampling.shown.alias("shown")
+    found: dict[tuple[Partition | None, str], list[Sample]] = {}
+    for row in sorted(breaking.select(day_of(grid), REASONS, REMARKS, *shown).collect(), key=_by_place):
+        for rule in (*row[REASONS], *row[REMARKS]):
+            samples = found.setdefault((row["day"], rule), [])
+            if len(samples) < MOST_SAMPLES:
+                samples.append(Sample(row["at"], row["shown"] or {}))
+    return found
+
+
+def _by_place(row: Row) -> tuple[bool, str]:
+    return row["at"] is not None, row["at"] or ""
+
+
+def _values(column: pa.ChunkedArray) -> Sequence[Partition | None] | None:
     try:
         return [*column.to_pylist()]
     except (OverflowError, ValueError):
-        return [None]
+        return None

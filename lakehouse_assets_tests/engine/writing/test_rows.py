@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from lakehouse_assets.engine.grids import DAILY, UNPARTED, WHOLE
+from lakehouse_assets.engine.writing import audits
 from lakehouse_assets.engine.writing import rows as held
 from lakehouse_assets.engine.writing.audits import Sampling, audit
 from lakehouse_assets.engine.writing.rows import audited, once
@@ -38,6 +41,24 @@ def test_the_verdict_is_that_of_spark(spark, row, grid):
     frame = spark.createDataFrame([*GOOD, *([row] if row else [])], COLUMNS)
 
     assert audited(once(frame, few=True), grid, sampling()) == audit(frame, grid, sampling())
+
+
+CELLS = st.lists(st.sampled_from(["a", "b", "x: not declared", "é"]), max_size=3, unique=True)
+BATCHES = st.lists(
+    st.tuples(st.integers(0, 99), st.sampled_from([date(2017, 3, 1), date(2017, 3, 2), None]), CELLS, CELLS)
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(BATCHES.filter(bool))
+def test_any_verdict_is_that_of_spark(spark, batch):
+    """Counts and samples: the first rows of each rule and day."""
+    frame = spark.createDataFrame(batch, COLUMNS)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held, "MOST_SAMPLES", 2)
+        patch.setattr(audits, "MOST_SAMPLES", 2)
+        assert audited(once(frame, few=True), DAILY, sampling()) == audit(frame, DAILY, sampling())
 
 
 def test_good_rows_are_counted_by_day_without_asking_spark(spark, monkeypatch):
