@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,6 +15,8 @@ from rich.table import Table as RichTable
 from lakehouse_assets.cli.lag import duration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from lakehouse_assets.services.stack import Stack, Status
     from lakehouse_assets.settings import Settings
 
@@ -74,6 +76,8 @@ def status() -> None:
         console.print("Nothing is running. Start it by `lakehouse up`.")
         return
     console.print(_table(found))
+    if workers := _workers(_stack()):
+        console.print(workers)
     with console.status("Reading the tables' logs and how far their sources are"):
         lag.show(load(), console)
 
@@ -170,6 +174,23 @@ def _stay(stack: Stack, console: Console) -> None:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _workers(stack: Stack) -> str:
+    """What the warm workers for runs are doing; nothing where there is none."""
+    from lakehouse_assets.engine.orchestration.workers.messages import ask
+    from lakehouse_assets.services.dagster import Dagster
+
+    service = stack.service(Dagster.name)
+    found = ask(service.pool, ask="status") if isinstance(service, Dagster) else None
+    return "" if found is None else _said(found["workers"], len(found["waiting"]))
+
+
+def _said(workers: Sequence[Mapping[str, Any]], waiting: int) -> str:
+    """A word for each worker; a run that goes on says more than how warm its worker is."""
+    words = [f"{each['pid']} {'has a run' if each['run'] else each['warm'] or each['state']}" for each in workers]
+    more = f"; {waiting} runs wait" if waiting else ""
+    return f"Workers for runs: {', '.join(words) or 'none'}{more}"
 
 
 def _table(found: list[Status]) -> RichTable:

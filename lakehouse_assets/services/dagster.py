@@ -64,7 +64,7 @@ class Dagster(Service):
         """
         require_consent(self.site.settings)
         self._socket.unlink(missing_ok=True)
-        instance = dagster_home.instance(self.site.settings, self.folder, self._pool)
+        instance = dagster_home.instance(self.site.settings, self.folder, self.pool)
         write_private(self.folder / "dagster.yaml", instance)
         self._wait_for_database()
         write_private(self._workspace, dagster_home.workspace(self._socket))
@@ -135,7 +135,7 @@ class Dagster(Service):
         return self.site.home.sockets / "code.sock"
 
     @property
-    def _pool(self) -> Path:
+    def pool(self) -> Path:
         """Where the pool of warm workers answers; whoever reaches it has runs executed."""
         return self.site.home.sockets / "workers.sock"
 
@@ -160,7 +160,7 @@ class Dagster(Service):
 
     def _workers(self) -> list[str]:
         settings = self.site.settings
-        target = ["--socket", str(self._pool), "--module", project.current().definitions]
+        target = ["--socket", str(self.pool), "--module", project.current().definitions]
         limits = {
             "--workers": settings.run_workers,
             "--runs-each": settings.runs_per_worker,

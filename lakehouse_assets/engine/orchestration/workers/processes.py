@@ -31,7 +31,7 @@ class Worker:
     runs: int = 0
     code: str = ""
     warm: str = ""
-    """How far its rehearsal is, in words."""
+    """How far it has warmed the Spark server up, in words."""
     since: float = field(default_factory=time.time)
     """When it came into this state, in seconds since 1970."""
     deadline: float | None = None
