@@ -18,11 +18,16 @@ def sources(tables: Sequence[Table]) -> tuple[SourceTable, ...]:
 
 def below(table: Table, tables: Sequence[Table]) -> tuple[Table, ...]:
     """Every table that lives on this one, nearest first: none before what it is made from."""
-    found: list[Table] = []
+    return tuple(each for level in levels(table, tables) for each in level)
+
+
+def levels(table: Table, tables: Sequence[Table]) -> tuple[tuple[Table, ...], ...]:
+    """The same, those together of which none is made from another one."""
+    found: list[tuple[Table, ...]] = []
     waiting = [each for each in tables if _lives_on(each, table)]
     while waiting:
-        ready = [each for each in waiting if not any(_lives_on(each, other) for other in waiting)]
-        found += ready
+        ready = tuple(each for each in waiting if not any(_lives_on(each, other) for other in waiting))
+        found.append(ready)
         waiting = [each for each in waiting if each not in ready]
     return tuple(found)
 

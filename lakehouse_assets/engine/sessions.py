@@ -93,10 +93,21 @@ def cloned(settings: Settings, session_id: str) -> SparkSession:
     except Exception:
         keeps(settings)
         return connect(settings, session_id)
-    session.release_session_on_close = True  # pyspark's own clones lack it, and could not be stopped
-    atexit.unregister(session.client._on_exit)
+    _complete(session)
     activate(session)
     return cast(SparkSession, session)
+
+
+def twin(session: SparkSession) -> SparkSession:
+    """Another session that is set as this one is, for work beside it; views and settings of each are its own."""
+    found = cast(Connected, session).cloneSession()
+    _complete(found)
+    return cast(SparkSession, found)
+
+
+def _complete(clone: Connected) -> None:
+    clone.release_session_on_close = True  # pyspark's own clones lack it, and could not be stopped
+    atexit.unregister(clone.client._on_exit)
 
 
 def _door(settings: Settings) -> str:
@@ -148,6 +159,10 @@ def fit(session: SparkSession, records: int) -> None:
 
 def activate(session: Any) -> None:
     """Makes this the process's session: pyspark files checkpoints under that one, whichever session made them."""
-    kind = type(session)
-    kind._default_session = session
-    kind._active_session.session = session
+    type(session)._default_session = session
+    activate_here(session)
+
+
+def activate_here(session: Any) -> None:
+    """Makes it the session of this thread alone."""
+    type(session)._active_session.session = session

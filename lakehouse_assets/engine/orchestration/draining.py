@@ -8,20 +8,22 @@ refused ends as failed.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dagster import AssetCheckEvaluation, Failure, MetadataValue, OpExecutionContext
 
-from lakehouse_assets.engine.flow import below, sources
+from lakehouse_assets.engine.flow import levels, sources
 from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.orchestration import checks, hold_checks, holding, in_flight, pipeline_log
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.looking import Work, look
 from lakehouse_assets.engine.orchestration.news import Done, News
+from lakehouse_assets.engine.orchestration.siblings import Siblings
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.upkeep.tidying import Tidying
 from lakehouse_assets.engine.writing.engine import Batch, Engine
@@ -31,6 +33,9 @@ from lakehouse_assets.errors import BrokenContractError, UnavailableError
 if TYPE_CHECKING:
     from lakehouse_assets.engine.history.holds import Hold
     from lakehouse_assets.engine.kinds.source import SourceTable
+
+Outcome = Done | None | Exception
+"""What became of a table's batch; None where there was nothing for it."""
 
 
 @dataclass
@@ -45,11 +50,15 @@ class Drain:
     """All of the project."""
     failed: dict[str, Exception] = field(default_factory=dict)
     """By table."""
+    recorded: Mapping[str, Hold] = field(default_factory=dict)
+    """The holds as of the last look."""
 
     def __post_init__(self) -> None:
+        self.siblings = Siblings(self.engine)
         self.tidying = Tidying(Lake(self.engine.settings))
         self.news = News(self.context, self.engine, self.engine.settings.news_interval_seconds)
-        self.chain = (self.source, *below(self.source, self.tables))
+        self.levels = ((self.source,), *levels(self.source, self.tables))
+        self.chain = tuple(table for level in self.levels for table in level)
 
     def run(self) -> Iterator[AssetCheckEvaluation]:
         """Works through what there is; yields verdicts.
@@ -69,6 +78,7 @@ class Drain:
             raise
         finally:
             self.tidying.end()
+            self.siblings.end()
         yield from self.news.last()
         if self.failed:
             raise self._failure()
@@ -92,20 +102,30 @@ class Drain:
     def _next(self) -> Work | None:
         """What there is for tables that are not held; nothing while the source or the store is away."""
         try:
+            self._rest()
             return self._look()
         except UnavailableError as error:
             self.context.log.warning(f"The run ends here, the next one goes on: {error}")
             return None
 
+    def _rest(self) -> None:
+        """Lets records gather, as long as the settings say; clocks that differ cost no more than that."""
+        interval = self.engine.settings.commit_interval_seconds
+        newest = next(self.engine.lake.commits(self.source.key), None) if interval else None
+        if newest is not None:
+            left = newest.timestamp_ms / 1000 + interval - time.time()
+            time.sleep(min(max(left, 0.0), interval))
+
     def _look(self) -> Work | None:
         """Days that somebody rebuilds just now are left to that run."""
         self.engine.lake.forward()
         instance, settings = self.context.instance, self.engine.settings
+        self.recorded = holds.read(settings)
         return look(
             settings,
             self.source,
             self.tables,
-            held=holding.standing(settings, self.chain),
+            held=holding.standing(settings, self.chain, self.recorded),
             rebuilding=in_flight.is_rebuilt(instance, [each.asset_key for each in self.chain]),
             busy=[each for each in sources(self.chain) if each != self.source and in_flight.increments(instance, each)],
             lake=self.engine.lake,
@@ -113,33 +133,46 @@ class Drain:
 
     def _batch(self, work: Work) -> Iterator[AssetCheckEvaluation]:
         """One batch through every table: those whose upstream failed find nothing new."""
-        batch, recorded = Batch(work.slices, datetime.now(UTC)), holds.read(self.engine.settings)
-        for table in self.chain:
-            yield from self._taken(table, batch, recorded.get(table.key))
-
-    def _taken(self, table: Table, batch: Batch, recorded: Hold | None) -> Iterator[AssetCheckEvaluation]:
         settings = self.engine.settings
-        if recorded is not None and holding.stands(settings, table, recorded):
-            self.context.log.warning(holding.shown(settings, recorded))
-            return
-        try:
-            self._commit(table, batch)
-        except Exception as error:
-            yield from self._refused(table, error)
-            return
-        if recorded is not None:
-            holds.clear(settings, table.key)
-            yield from hold_checks.verdicts(table, self.tables, None)
+        batch, recorded = Batch(work.slices, datetime.now(UTC)), self.recorded
+        few = self.source.reader(settings).records(work.slices) <= settings.few_records
+        for level in self.levels:
+            ready = [table for table in level if not self._is_held(table, recorded.get(table.key))]
+            tasks = [partial(self._tried, table=table, batch=batch) for table in ready]
+            for table, outcome in zip(ready, self.siblings.each(tasks, together=few), strict=True):
+                yield from self._told(table, outcome, recorded.get(table.key))
 
-    def _commit(self, table: Table, batch: Batch) -> None:
-        engine, began = self.engine, time.monotonic()
+    def _is_held(self, table: Table, recorded: Hold | None) -> bool:
+        if recorded is None or not holding.stands(self.engine.settings, table, recorded):
+            return False
+        self.context.log.warning(holding.shown(self.engine.settings, recorded))
+        return True
+
+    def _tried(self, engine: Engine, table: Table, batch: Batch) -> Outcome:
+        """Also in a thread of its own: it touches nothing but the table."""
+        try:
+            return self._committed(engine, table, batch)
+        except Exception as error:
+            return error
+
+    def _committed(self, engine: Engine, table: Table, batch: Batch) -> Done | None:
+        began = time.monotonic()
         with holding.recording(engine.lake, table, engine.run_id):
             publication = in_turn(engine.lake, table, lambda: table.increment(engine, batch))
-            committed = None if publication is None else self.door.commit(engine.lake, publication)
-        if committed is not None:
-            engine.lake.forward(table.key, table.quarantine)
+            committed = None if publication is None else self.door.commit(engine.spark, engine.lake, publication)
+        return None if committed is None else Done(*committed, time.monotonic() - began)
+
+    def _told(self, table: Table, outcome: Outcome, recorded: Hold | None) -> Iterator[AssetCheckEvaluation]:
+        if isinstance(outcome, Exception):
+            yield from self._refused(table, outcome)
+            return
+        if outcome is not None:
+            self.engine.lake.forward(table.key, table.quarantine)
             self.tidying.committed(table.key)
-            self.news.add(Done(*committed, time.monotonic() - began))
+            self.news.add(outcome)
+        if recorded is not None:
+            holds.clear(self.engine.settings, table.key)
+            yield from hold_checks.verdicts(table, self.tables, None)
 
     def _refused(self, table: Table, error: Exception) -> Iterator[AssetCheckEvaluation]:
         settings, engine = self.engine.settings, self.engine

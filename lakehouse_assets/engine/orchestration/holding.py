@@ -30,13 +30,15 @@ BY_SOMEBODY = frozenset({"acceptance", "rebuild", "replay", "widened", "columns"
 _BY_ITSELF = BY_SOMEBODY | {"increment"}
 
 
-def standing(settings: Settings, tables: Sequence[Table]) -> dict[str, Hold]:
-    """The holds of these tables that are in force, by key.
+def standing(
+    settings: Settings, tables: Sequence[Table], recorded: Mapping[str, Hold] | None = None
+) -> dict[str, Hold]:
+    """The holds of these tables that are in force, by key; of those `recorded`, where they are known.
 
     Raises:
         UnavailableError: the store does not answer.
     """
-    recorded = holds.read(settings)
+    recorded = holds.read(settings) if recorded is None else recorded
     found = [(table, recorded[table.key]) for table in tables if table.key in recorded]
     return {table.key: each for table, each in found if stands(settings, table, each)}
 

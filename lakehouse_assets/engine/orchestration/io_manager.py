@@ -12,7 +12,7 @@ from dagster import (
     OutputContext,
     ResourceDependency,
 )
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine.display import highlights, metadata
 from lakehouse_assets.engine.grids import Partition, partition
@@ -58,10 +58,10 @@ class DeltaIOManager(ConfigurableIOManager):
                 yield from _told(context, obj, error, committed)
                 raise Failure(str(error), allow_retries=False) from error
 
-    def commit(self, lake: Lake, publication: Publication) -> tuple[Publication, Commit] | None:
+    def commit(self, spark: SparkSession, lake: Lake, publication: Publication) -> tuple[Publication, Commit] | None:
         """Commits it, or what is planned anew in its place where another commit came first; None for nothing left."""
         began = time.monotonic()
-        published = publish_planned(self.spark.spark_session, lake, publication)
+        published = publish_planned(spark, lake, publication)
         if published is not None:
             pipeline_log.committed(lake.settings, *published, time.monotonic() - began)
         return published
@@ -71,7 +71,7 @@ class DeltaIOManager(ConfigurableIOManager):
     ) -> list[AssetMaterialization]:
         planned, warn, lake = time.time(), context.log.warning, Lake(load())
         highlights.prepare(publication.table)
-        published = self.commit(lake, publication)
+        published = self.commit(self.spark.spark_session, lake, publication)
         if published is None:
             return []
         publication, commit = published

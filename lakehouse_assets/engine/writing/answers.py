@@ -124,7 +124,9 @@ def answered(
     engine: Engine, table: AnswerTable, days: tuple[Partition, ...], versions: Mapping[str, int]
 ) -> tuple[DataFrame, Audit]:
     """The table's rows for these partitions, from its sources as of versions, with `remarks`; and their audit."""
-    few = engine.fit(sum(rows_needed(engine.lake, table, days).values()))
+    needed = sum(rows_needed(engine.lake, table, days).values())
+    engine.fit(needed)
+    few = needed <= engine.settings.near_rows
     checked, counted = judging.answered(engine, table, partial(_frames, engine, table, versions, few), days, few=few)
     over_all = spanning.audit(engine.spark, engine.lake, table, checked, days)
     return checked.drop(REASONS, REMARKS), together([counted, over_all])

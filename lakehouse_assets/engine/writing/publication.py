@@ -115,7 +115,7 @@ def in_turn(lake: Lake, table: Table, plan: Callable[[], Publication | None]) ->
     """
     turn = turns.take(lake.settings, table.key)
     try:
-        lake.forward()
+        lake.forward(table.key, table.quarantine)
         planned = plan()
     except BaseException:
         turn.give_back()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from dagster import DagsterEventType, DagsterInstance, RunRequest
@@ -78,6 +79,19 @@ def test_one_run_takes_batch_after_batch_and_tells_of_each_day_once(lab: Lab, in
     assert set(verdicts.values()) == {1}
     [readable] = [each for each in done.get_asset_check_evaluations() if each.check_name == "readable"]
     assert (readable.passed, readable.metadata["rows"].value, readable.metadata["rows_breaking"].value) == (False, 8, 1)
+
+
+def test_batches_are_no_nearer_to_each_other_than_the_settings_say(lab: Lab, instance, monkeypatch):
+    """Also the first one of a run to the last one of the run before."""
+    monkeypatch.setenv("LAKEHOUSE_COMMIT_INTERVAL_SECONDS", "2")
+    for first in (0, 5):
+        lab.send(*(sale(first + number) for number in range(5)))
+        assert run(lab, instance).success
+
+    said = [each for each in lab.lake.commits(lab.bronze.key) if each.statement and each.statement.kind == "increment"]
+    times = [each.timestamp_ms / 1000 for each in said][::-1]
+    assert len(times) == 6
+    assert min(newer - older for older, newer in pairwise(times)) > 1.9
 
 
 def test_records_that_come_while_a_run_is_at_work_are_taken_by_it(lab: Lab, instance, monkeypatch):
