@@ -18,9 +18,9 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture
-def topics(stack) -> list[str]:
+def topics(services) -> list[str]:
     names = [f"ends.{uuid4().hex[:8]}" for _ in range(3)]
-    make(stack.settings, *names)
+    make(services, *names)
     time.sleep(1)  # until every part of the broker knows them
     return names
 
@@ -38,19 +38,19 @@ def send(settings, topic: str) -> None:
     time.sleep(2 * kafka_ends.FRESH_SECONDS)
 
 
-def test_a_record_moves_its_topic_and_no_other(stack, topics):
-    ends = Ends(stack.settings)
+def test_a_record_moves_its_topic_and_no_other(services, topics):
+    ends = Ends(services)
     before = [ends.of(each) for each in topics]
     assert before == [ends.of(each) for each in topics]
 
-    send(stack.settings, topics[1])
+    send(services, topics[1])
 
     after = [ends.of(each) for each in topics]
     assert [left == right for left, right in zip(before, after, strict=True)] == [True, False, True]
 
 
-def test_all_topics_are_asked_for_by_one_request(stack, topics, monkeypatch):
-    ends = Ends(stack.settings)
+def test_all_topics_are_asked_for_by_one_request(services, topics, monkeypatch):
+    ends = Ends(services)
     for each in topics:
         ends.of(each)
     time.sleep(2 * kafka_ends.FRESH_SECONDS)
@@ -65,43 +65,43 @@ def test_all_topics_are_asked_for_by_one_request(stack, topics, monkeypatch):
     assert [sorted({part.topic for part in each}) for each in asked] == [sorted(topics)]
 
 
-def test_a_topic_that_is_absent_holds_up_no_other_and_is_seen_once_it_is_made(stack, topics):
-    ends, absent = Ends(stack.settings), f"ends.{uuid4().hex[:8]}"
+def test_a_topic_that_is_absent_holds_up_no_other_and_is_seen_once_it_is_made(services, topics):
+    ends, absent = Ends(services), f"ends.{uuid4().hex[:8]}"
     before = ends.of(absent)
-    send(stack.settings, topics[0])
-    assert ends.of(topics[0]) != Ends(stack.settings).of(topics[1])
+    send(services, topics[0])
+    assert ends.of(topics[0]) != Ends(services).of(topics[1])
 
-    make(stack.settings, absent)
+    make(services, absent)
     time.sleep(kafka_ends.ABSENT_SECONDS)
     assert ends.of(absent) != before
 
 
-def test_a_topic_that_is_deleted_or_made_anew_moves(stack, topics):
-    ends, admin = Ends(stack.settings), AdminClient(access.client(stack.settings))
+def test_a_topic_that_is_deleted_or_made_anew_moves(services, topics):
+    ends, admin = Ends(services), AdminClient(access.client(services))
     seen = [ends.of(topics[0])]
     admin.delete_topics([topics[0]])[topics[0]].result()
     time.sleep(1)
     seen.append(ends.of(topics[0]))
-    make(stack.settings, topics[0])
+    make(services, topics[0])
     time.sleep(kafka_ends.ABSENT_SECONDS)
     seen.append(ends.of(topics[0]))
     assert len({*seen}) == 3
 
 
-def test_a_new_partition_moves_its_topic(stack, topics, monkeypatch):
+def test_a_new_partition_moves_its_topic(services, topics, monkeypatch):
     monkeypatch.setattr(kafka_ends, "PARTITIONS_SECONDS", 0.5)
-    ends, admin = Ends(stack.settings), AdminClient(access.client(stack.settings))
+    ends, admin = Ends(services), AdminClient(access.client(services))
     before = ends.of(topics[0])
     admin.create_partitions([NewPartitions(topics[0], 3)])[topics[0]].result()
     time.sleep(1)
     assert ends.of(topics[0]) != before
 
 
-def test_a_broker_that_does_not_answer_is_waited_for_once_by_all(stack, monkeypatch):
+def test_a_broker_that_does_not_answer_is_waited_for_once_by_all(services, monkeypatch):
     """Not once by each topic."""
     monkeypatch.setattr("lakehouse_assets.engine.sources.kafka.TIMEOUT_SECONDS", 1.0)
     monkeypatch.setattr(kafka_ends, "TIMEOUT_SECONDS", 1.0)
-    away = stack.settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:9"})
+    away = services.model_copy(update={"kafka_bootstrap": "127.0.0.1:9"})
     ends, began = Ends(away), time.monotonic()
     for number in range(10):
         with pytest.raises(UnavailableError, match="no answer"):
