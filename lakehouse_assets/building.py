@@ -59,6 +59,7 @@ def bound(registry: Registry) -> Definitions:
     check_names((*found, *registry.views))
     spark, sources, jobs = SparkConnect(), flow.sources(found), increment_jobs(found)
     upkeep = [maintenance_job(found), retention_job(found)]
+    watchers = [source_watcher(found, jobs)] if jobs else []
     tables = Definitions(
         assets=[
             *map(source_asset, sources),
@@ -68,12 +69,7 @@ def bound(registry: Registry) -> Definitions:
         asset_checks=[hold_check(table, found) for table in found],
         jobs=[*jobs.values(), *upkeep],
         schedules=[daily(each, settings) for each in upkeep],
-        sensors=[
-            source_watcher(found, jobs),
-            reconciler(found, registry.views, settings),
-            sweeper(),
-            alert_sensor(found),
-        ],
+        sensors=[*watchers, reconciler(found, registry.views, settings), sweeper(), alert_sensor(found)],
         resources={"spark": spark, "delta": DeltaIOManager(spark=spark)},
         executor=in_process_executor,
     )

@@ -14,19 +14,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
 from lakehouse_assets.engine.grids import WHOLE, Grid, Partition
-from lakehouse_assets.engine.writing.audits import (
-    MOST_GROUPS,
-    MOST_SAMPLES,
-    REASONS,
-    REMARKS,
-    Audit,
-    Sample,
-    Samples,
-    Sampling,
-    audit,
-    day_of,
-    gather,
-)
+from lakehouse_assets.engine.writing import audits
+from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, Sample, Samples, Sampling, day_of, gather
 
 MOST_BYTES: Final = 16 * 2**20
 """Of rows that go to the Spark server by value, with each statement over them."""
@@ -60,7 +49,7 @@ def audited(rows: Rows, grid: Grid, sampling: Sampling) -> Audit:
     """As `audits.audit`; where the rows are here, Spark is asked for nothing but samples of what broke a rule."""
     found = None if rows.here is None else _counted(rows.here, grid)
     if rows.here is None or found is None:
-        return audit(rows.frame, grid, sampling)
+        return audits.audit(rows.frame, grid, sampling)
     return replace(found, samples=_sampled(rows, rows.here, grid, sampling)) if found.broken else found
 
 
@@ -71,7 +60,7 @@ def _counted(here: pa.Table, grid: Grid) -> Audit | None:
         return None
     told = zip(days, *(map(tuple, here[name].to_pylist()) for name in (REASONS, REMARKS)), strict=True)
     groups = Counter(told)
-    return None if len(groups) > MOST_GROUPS else gather((*group, count) for group, count in groups.items())
+    return None if len(groups) > audits.MOST_GROUPS else gather((*group, count) for group, count in groups.items())
 
 
 def _sampled(rows: Rows, here: pa.Table, grid: Grid, sampling: Sampling) -> Samples:
@@ -82,7 +71,7 @@ def _sampled(rows: Rows, here: pa.Table, grid: Grid, sampling: Sampling) -> Samp
     for row in sorted(breaking.select(day_of(grid), REASONS, REMARKS, *shown).collect(), key=_by_place):
         for rule in (*row[REASONS], *row[REMARKS]):
             samples = found.setdefault((row["day"], rule), [])
-            if len(samples) < MOST_SAMPLES:
+            if len(samples) < audits.MOST_SAMPLES:
                 samples.append(Sample(row["at"], row["shown"] or {}))
     return found
 

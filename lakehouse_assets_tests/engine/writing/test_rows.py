@@ -56,7 +56,6 @@ def test_any_verdict_is_that_of_spark(spark, batch):
     frame = spark.createDataFrame(batch, COLUMNS)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(held, "MOST_SAMPLES", 2)
         patch.setattr(audits, "MOST_SAMPLES", 2)
         assert audited(once(frame, few=True), DAILY, sampling()) == audit(frame, DAILY, sampling())
 
@@ -64,7 +63,7 @@ def test_any_verdict_is_that_of_spark(spark, batch):
 def test_good_rows_are_counted_by_day_without_asking_spark(spark, monkeypatch):
     """None where there are none."""
     rows, none = (once(spark.createDataFrame(each, COLUMNS), few=True) for each in (GOOD, []))
-    monkeypatch.setattr(held, "audit", lambda *_: pytest.fail("asked Spark"))
+    monkeypatch.setattr(audits, "audit", lambda *_: pytest.fail("asked Spark"))
 
     assert dict(audited(rows, DAILY, sampling()).good) == {date(2017, 3, 1): 2, date(2017, 3, 2): 1}
     assert dict(audited(rows, UNPARTED, sampling()).good) == {WHOLE: 3}
