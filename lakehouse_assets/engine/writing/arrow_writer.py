@@ -25,19 +25,27 @@ ALLOWED: Final = frozenset(
     {"appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "timestampNtz"}
 )
 """Features of the Delta protocol of a table that delta-rs may write to."""
-_LEGACY_WRITER_VERSION: Final = 4
+_OF_WRITER_VERSIONS: Final = {5: {"columnMapping"}, 6: {"columnMapping", "identityColumns"}}
+_OF_READER_VERSIONS: Final = {2: {"columnMapping"}}
+"""What older versions of the protocol stand for besides, where no feature is named."""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 """Both grow with the table: they are done beside the batches, or by maintenance."""
 
 Write = Callable[[DeltaTable, CommitProperties], None]
 
 
+def barriers(table: DeltaTable) -> frozenset[str]:
+    """Features of the table's protocol that leave its writing to Spark."""
+    protocol = table.protocol()
+    named = {*(protocol.writer_features or ()), *(protocol.reader_features or ())}
+    implied = _OF_WRITER_VERSIONS.get(protocol.min_writer_version, set())
+    implied = implied | _OF_READER_VERSIONS.get(protocol.min_reader_version, set())
+    return frozenset(named | implied) - ALLOWED
+
+
 def takes(table: DeltaTable) -> bool:
     """Whether the table's protocol allows this writer."""
-    protocol = table.protocol()
-    if protocol.writer_features is None and protocol.min_writer_version > _LEGACY_WRITER_VERSION:
-        return False
-    return {*(protocol.writer_features or ()), *(protocol.reader_features or ())} <= ALLOWED
+    return not barriers(table)
 
 
 @dataclass(frozen=True)
