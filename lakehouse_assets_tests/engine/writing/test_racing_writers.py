@@ -6,11 +6,11 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Barrier, Event
+from threading import Barrier
 from uuid import uuid4
 
 import pyarrow as pa
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(3000)]
 COMMITS, FEW_COMMITS = 150, 3
 RECORDS = 4
 """In each commit."""
-OVERWRITES, MOST_WAIT_SECONDS = 15, 0.4
+ROUNDS = 25
 MODULE = "lakehouse_assets_tests.engine.writing.racing_batches"
 
 
@@ -119,60 +119,46 @@ def test_three_hundred_commits_of_two_writers_are_all_there_once(lab: Lab, both:
 @pytest.mark.slow
 def test_each_writer_sees_that_the_others_commit_came_first(lab: Lab, capsys):
     """Without the engine: delta-rs by compare-and-set, Spark's log store by conditional puts, on one path."""
-    key, done = f"bronze/race_{uuid4().hex[:8]}", Event()
-    options = lab.storage_options()
-    DeltaTable.create(
-        lab.lake.uri(key),
-        pa.schema([("number", pa.int64())]),
-        configuration={"delta.isolationLevel": "Serializable"},
-        storage_options=options,
-    )
+    key, refused, seconds, dice = f"bronze/race_{uuid4().hex[:8]}", Counter[str](), 0.0, random.Random(2)
+    uri, options = lab.lake.uri(key), lab.storage_options()
+    columns, properties = pa.schema([("number", pa.int64())]), {"delta.isolationLevel": "Serializable"}
+    DeltaTable.create(uri, columns, configuration=properties, storage_options=options)
     with ThreadPoolExecutor(2) as racing:
-        appended = racing.submit(append_until, lab.lake.uri(key), options, done.is_set)
-        refused_by_spark = overwrite(lab.spark, lab.lake.uri(key, "s3a"))
-        done.set()
-        numbers, refused = appended.result()
+        for number in range(1, ROUNDS + 1):
+            began = time.monotonic()
+            appending = racing.submit(append, uri, options, number, dice.uniform(0, seconds))
+            refused["Spark"] += overwrite(lab.spark, lab.lake.uri(key, "s3a"), -number)
+            seconds = time.monotonic() - began
+            refused["delta-rs"] += appending.result()
 
-    table = DeltaTable(lab.lake.uri(key), storage_options=options)
-    found = QueryBuilder().register("t", table).execute("SELECT number FROM t ORDER BY number").read_all()
-    assert found.column("number").to_pylist() == [*range(-OVERWRITES, 0), *range(numbers)]
-    assert table.version() == OVERWRITES + numbers
-    assert refused > 0
-    assert refused_by_spark > 0
+    table = DeltaTable(uri, storage_options=options)
+    found = QueryBuilder().register("t", table).execute("SELECT number FROM t").read_all()
+    assert sorted(map(abs, found.column("number").to_pylist())) == sorted([*range(1, ROUNDS + 1)] * 2)
+    assert table.version() == 2 * ROUNDS
+    assert min(refused["Spark"], refused["delta-rs"]) > 0
     with capsys.disabled():
-        print(f"\nof {table.version()} commits, refused first: {refused} of delta-rs, {refused_by_spark} of Spark")  # noqa: T201
+        print(f"\n{2 * ROUNDS} commits, refused before: {dict(refused)}")  # noqa: T201
 
 
-def append_until(uri: str, options: dict[str, str], is_over: Callable[[], bool]) -> tuple[int, int]:
-    """Appends 0, 1, 2, ..., each at the version after the one that was looked at; (how many, refused)."""
-    number, refused, dice = 0, 0, random.Random(2)
-    said = CommitProperties(max_commit_retries=0)
-    while not is_over():
-        table = DeltaTable(uri, storage_options=options)
-        time.sleep(dice.uniform(0, MOST_WAIT_SECONDS))
-        try:
-            write_deltalake(table, pa.table({"number": [number]}), mode="append", commit_properties=said)
-            number += 1
-        except CommitFailedError:
-            refused += 1
-    return number, refused
+def append(uri: str, options: dict[str, str], number: int, wait_seconds: float) -> int:
+    """Appends a row at the version after the one that was looked at; how often another commit had come first."""
+    table = DeltaTable(uri, storage_options=options)
+    time.sleep(wait_seconds)
+    rows, said = pa.table({"number": [number]}), CommitProperties(max_commit_retries=0)
+    try:
+        write_deltalake(table, rows, mode="append", commit_properties=said)
+    except CommitFailedError:
+        return 1 + append(uri, options, number, 0.0)
+    return 0
 
 
-def overwrite(spark: SparkSession, uri: str) -> int:
-    """Puts -1, -2, ... in the place of themselves, so that Spark has read what others append; how often refused."""
-    refused = 0
-    for number in range(-OVERWRITES, 0):
-        while not overwritten(spark, uri, number):
-            refused += 1
-    return refused
-
-
-def overwritten(spark: SparkSession, uri: str, number: int) -> bool:
+def overwrite(spark: SparkSession, uri: str, number: int) -> int:
+    """Puts a row in the place of itself, having read what others append; how often another commit had come first."""
     row = spark.sql(f"SELECT CAST({number} AS BIGINT) AS number")
     try:
         row.write.format("delta").mode("overwrite").option("replaceWhere", f"number = {number}").save(uri)
     except PySparkException as error:
         if "DELTA_CONCURRENT" not in str(error):
             raise
-        return False
-    return True
+        return 1 + overwrite(spark, uri, number)
+    return 0
