@@ -185,6 +185,8 @@ def test_kills_around_a_commit_leave_all_of_it_or_nothing(site: Site, layer: int
 
 def held(site: Site, key: str) -> Event:
     """Kills the process when it puts its log entry, which arrives at the store once the event is set."""
+    site.send()
+    site.run()
     caught, released = Event(), Event()
 
     def hold() -> None:

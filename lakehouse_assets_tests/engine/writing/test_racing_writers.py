@@ -30,7 +30,7 @@ from lakehouse_assets_tests.workers import DONE, Worker, worker
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(3000)]
 
-COMMITS, FEW_COMMITS = 150, 3
+COMMITS, FEW_COMMITS = 150, 2
 RECORDS = 4
 """In each commit."""
 ROUNDS = 25
