@@ -82,9 +82,9 @@ def test_tables_of_old_versions_are_taken(made, version):
     assert arrow_writer.takes(made((1, version, None, None)))
 
 
-@pytest.mark.parametrize(("reader", "writer"), [(1, 5), (2, 5), (1, 6), (2, 6), (2, 4)])
+@pytest.mark.parametrize(("reader", "writer"), [(1, 5), (2, 5), (1, 6), (2, 6), (2, 4), (1, 8), (2, 9)])
 def test_versions_that_stand_for_more_are_not(made, reader, writer):
-    """Column mapping, of readers or writers, and identity columns."""
+    """Column mapping, of readers or writers, identity columns, and whatever later versions bring."""
     assert not arrow_writer.takes(made((reader, writer, None, None)))
 
 
