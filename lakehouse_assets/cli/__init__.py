@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from lakehouse_assets.cli import alerts, backfills, columns, demo, machine, new, reading, resets, tables, topics
+from lakehouse_assets.cli import (
+    alerts,
+    backfills,
+    columns,
+    demo,
+    machine,
+    new,
+    reading,
+    resets,
+    tables,
+    topics,
+    upgrades,
+)
 from lakehouse_assets.errors import LakehouseError
 
 app = typer.Typer(
@@ -13,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (machine, demo, tables, backfills, columns, reading, resets, new, topics, alerts):
+for module in (machine, demo, tables, backfills, columns, upgrades, reading, resets, new, topics, alerts):
     module.register(app)
 
 

@@ -13,6 +13,7 @@ COMMANDS = [
     ["provenance", "gold/sales/daily_revenue"],
     ["backfill", "gold/sales/daily_revenue", "all", "--dry-run"],
     ["maintain", "--dry-run"],
+    ["upgrade", "gold/sales/daily_revenue"],
     ["accept", "bronze/sales/transactions"],
 ]
 

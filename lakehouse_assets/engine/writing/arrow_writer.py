@@ -25,19 +25,32 @@ ALLOWED: Final = frozenset(
     {"appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "timestampNtz"}
 )
 """Features of the Delta protocol of a table that delta-rs may write to."""
-_LEGACY_WRITER_VERSION: Final = 4
+_NOTHING: Final = frozenset[str]()
+_WRITER_VERSIONS: Final = dict.fromkeys((1, 2, 3, 4, 7), _NOTHING) | {
+    5: frozenset({"columnMapping"}),
+    6: frozenset({"columnMapping", "identityColumns"}),
+}
+_READER_VERSIONS: Final = {1: _NOTHING, 2: frozenset({"columnMapping"}), 3: _NOTHING}
+"""What a version of the protocol stands for beyond the list, where no feature is named."""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 """Both grow with the table: they are done beside the batches, or by maintenance."""
 
 Write = Callable[[DeltaTable, CommitProperties], None]
 
 
+def barriers(table: DeltaTable) -> frozenset[str]:
+    """Features of the table's protocol that leave its writing to Spark; a version that nobody knows is one."""
+    protocol = table.protocol()
+    writer, reader = protocol.min_writer_version, protocol.min_reader_version
+    named = frozenset([*(protocol.writer_features or ()), *(protocol.reader_features or ())])
+    implied = _WRITER_VERSIONS.get(writer, frozenset({f"writer version {writer}"}))
+    implied |= _READER_VERSIONS.get(reader, frozenset({f"reader version {reader}"}))
+    return (named | implied) - ALLOWED
+
+
 def takes(table: DeltaTable) -> bool:
     """Whether the table's protocol allows this writer."""
-    protocol = table.protocol()
-    if protocol.writer_features is None and protocol.min_writer_version > _LEGACY_WRITER_VERSION:
-        return False
-    return {*(protocol.writer_features or ()), *(protocol.reader_features or ())} <= ALLOWED
+    return not barriers(table)
 
 
 @dataclass(frozen=True)
