@@ -13,6 +13,8 @@ from lakehouse_assets.errors import SupersededError
 
 WRITE_TRIES: Final = 3
 _ERRORS = (PySparkException, CommitFailedError)
+_NOT_ALLOWED: Final = "append-only"
+"""delta-rs raises the error of a lost race also for what a table does not allow."""
 _OF_SPARK: Final = ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
 
 
@@ -28,7 +30,9 @@ def by_whoever_comes_first() -> Iterator[None]:
 
 def is_conflict(error: Exception) -> bool:
     """Whether a commit was refused because another one came first."""
-    return isinstance(error, CommitFailedError) or any(name in str(error) for name in _OF_SPARK)
+    if isinstance(error, CommitFailedError):
+        return _NOT_ALLOWED not in str(error)
+    return any(name in str(error) for name in _OF_SPARK)
 
 
 def past_compaction(write: Callable[[], None], may_repeat: Callable[[], bool], key: str) -> None:
