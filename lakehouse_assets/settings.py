@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     """A dropped file that is larger than this, also once it is unpacked, is set aside."""
     drop_settle_seconds: float = Field(default=2.0, ge=1)
     """A dropped file younger than this is left to settle; S3 states times in seconds, so never less than one."""
-    run_budget_seconds: float = Field(default=300.0, gt=0)
+    run_budget_seconds: float = Field(default=200.0, gt=0)
     """A run that takes in what comes ends after this long, and the next one goes on."""
     commit_interval_seconds: float = Field(default=0.0, ge=0)
     """Least time between two batches of a source: fewer and larger commits, for tables that need not be so fresh."""

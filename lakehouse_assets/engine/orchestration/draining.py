@@ -26,8 +26,8 @@ from lakehouse_assets.engine.orchestration.news import Done, News
 from lakehouse_assets.engine.orchestration.siblings import Siblings
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.upkeep.tidying import Tidying
-from lakehouse_assets.engine.writing.engine import Batch, Engine
-from lakehouse_assets.engine.writing.publication import RefusedError, in_turn
+from lakehouse_assets.engine.writing.engine import Batch, Engine, Handed
+from lakehouse_assets.engine.writing.publication import Publication, RefusedError, in_turn
 from lakehouse_assets.errors import BrokenContractError, UnavailableError
 
 if TYPE_CHECKING:
@@ -167,12 +167,19 @@ class Drain:
             yield from self._refused(table, outcome)
             return
         if outcome is not None:
+            self._hand_on(outcome.publication)
             self.engine.lake.forward(table.key, table.quarantine)
             self.tidying.committed(table.key)
             self.news.add(outcome)
         if recorded is not None:
             holds.clear(self.engine.settings, table.key)
             yield from hold_checks.verdicts(table, self.tables, None)
+
+    def _hand_on(self, publication: Publication) -> None:
+        """A few records of the source, all of them new, need not be read again by what is made from them."""
+        few = publication.audit.good_rows <= self.engine.settings.few_records
+        if publication.table == self.source and few and publication.is_all_new:
+            self.engine.handed[self.source.key] = Handed(publication.slices, publication.rows)
 
     def _refused(self, table: Table, error: Exception) -> Iterator[AssetCheckEvaluation]:
         settings, engine = self.engine.settings, self.engine

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Ledger, Statement
@@ -28,6 +28,14 @@ class Batch:
     planned_at: datetime
 
 
+@dataclass(frozen=True)
+class Handed:
+    """The rows of a source table's batch as they were committed, for what is made from it next."""
+
+    slices: tuple[Slice, ...]
+    rows: DataFrame
+
+
 LATER: Final = Batch((), datetime.min.replace(tzinfo=UTC))
 """For a table whose increment is told by the tables above it."""
 
@@ -40,6 +48,8 @@ class Engine:
     lake: Lake
     spark: SparkSession
     run_id: str
+    handed: dict[str, Handed] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """By source table, where its newest batch is in this session by value."""
     _fit: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Whether the session is set for small work; empty until it is set."""
 

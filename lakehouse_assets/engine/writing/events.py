@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -47,7 +47,9 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
     count = sum(source.reader(engine.settings).records(parts) for source, parts in slices.items())
     few = engine.fit(count)
     where = {source.key: _beyond(engine, source, ledger.position) for source in table.sources}
-    records, versions = records_of(engine.spark, engine.lake, table, where, taken, few=few)
+    records, versions = records_of(
+        engine.spark, engine.lake, table, where, taken, few=few, handed=_handed(engine, slices)
+    )
     found = judging.typed(engine, table, records, taken, ledger.accepted_rules, few=few)
     counted, precedence = found.audit, precedence_of(engine.lake, table)
     rows = winners(table, found.rows, precedence, columns(engine, table, ledger))
@@ -73,6 +75,12 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
         quarantine_where=quarantine.replaced(taken, leftovers),
         precedence=precedence,
     )
+
+
+def _handed(engine: Engine, wanted: Mapping[SourceTable, Sequence[Slice]]) -> dict[str, DataFrame]:
+    """By source: its rows of these slices, where they are what was committed last."""
+    found = {source.key: (engine.handed.get(source.key), tuple(parts)) for source, parts in wanted.items()}
+    return {key: each.rows for key, (each, parts) in found.items() if each is not None and each.slices == parts}
 
 
 def next_slices(engine: Engine, source: SourceTable, position: Position) -> tuple[Slice, ...]:

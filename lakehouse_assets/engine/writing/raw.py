@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
@@ -68,10 +69,17 @@ def records_of(
     slices: Sequence[Slice] | None = None,
     *,
     few: bool = False,
+    handed: Mapping[str, DataFrame] = MappingProxyType({}),
 ) -> tuple[Records, dict[str, int]]:
-    """The records of a table's sources, pruned by a condition for each, and what it looks up, with their versions."""
+    """The records of a table's sources, pruned by a condition for each, and what it looks up, with their versions.
+
+    `handed`: by source, where exactly these records are in the session already.
+    """
     versions = {each.key: lake.version(each.key) for each in table.references}
-    sources = (_read(spark, lake, each, where[each.key], slices, few=few) for each in table.sources)
+    sources = (
+        handed[each.key] if each.key in handed else _read(spark, lake, each, where[each.key], slices, few=few)
+        for each in table.sources
+    )
     looked_up = (_read(spark, lake, each, version=versions[each.key]) for each in table.references)
     return Records(tuple(sources), tuple(looked_up)), versions
 

@@ -15,7 +15,7 @@ from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.engine.writing import publication
+from lakehouse_assets.engine.writing import delta, publication
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
@@ -79,6 +79,24 @@ def test_one_run_takes_batch_after_batch_and_tells_of_each_day_once(lab: Lab, in
     assert set(verdicts.values()) == {1}
     [readable] = [each for each in done.get_asset_check_evaluations() if each.check_name == "readable"]
     assert (readable.passed, readable.metadata["rows"].value, readable.metadata["rows_breaking"].value) == (False, 8, 1)
+
+
+def test_silver_gets_the_batch_itself_where_it_stands_where_bronze_stood(lab: Lab, instance, monkeypatch):
+    """Where it is behind it reads what it lacks; the rows are the same."""
+    read, real = [], delta.read
+    monkeypatch.setattr(
+        delta, "read", lambda spark, lake, key, **more: read.append(key) or real(spark, lake, key, **more)
+    )
+    lab.send(sale(1), sale(2), sale(3))
+    assert run(lab, instance).success
+    assert lab.bronze.key not in read
+
+    lab.send(sale(4))
+    lab.land()
+    lab.send(sale(5), sale(6), sale(7))
+    assert run(lab, instance).success
+    assert read.count(lab.bronze.key) >= 1
+    assert sum(row["lines"] for row in lab.rows(lab.gold.key)) == 7
 
 
 def test_batches_are_no_nearer_to_each_other_than_the_settings_say(lab: Lab, instance, monkeypatch):
