@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     """Where a table without a position starts: `earliest`, `latest` or an ISO timestamp."""
     max_records_per_batch: int = Field(default=250_000, ge=1)
     """Most records one increment reads."""
-    few_records: int = Field(default=10_000, ge=0)
+    few_records: int = Field(default=50_000, ge=0)
     """So many records a run reads itself and hands to Spark by value; 0 leaves all reading to Spark."""
     near_rows: int = Field(default=50_000, ge=0)
     """So many rows a run writes itself; 0 leaves all writing to Spark."""

@@ -5,15 +5,15 @@ A plan made of what stands still is no more wrong than one made a moment earlier
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 from deltalake import DeltaTable
 
-from lakehouse_assets.engine.history.lake import FIRST_LOOK, Lake, commits, newest
+from lakehouse_assets.engine.history.lake import FIRST_LOOK, Lake, Read, commits, newest
 from lakehouse_assets.engine.history.ledger import Commit
 
 _READERS: Final = 8
@@ -32,6 +32,7 @@ class StandingLake(Lake):
     """A lake of which each table is opened once."""
 
     _looks: dict[str, Look | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _read: dict[tuple[str, int, str], Future[Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def open(self, key: str) -> DeltaTable | None:
@@ -60,6 +61,25 @@ class StandingLake(Lake):
         elif known:
             with ThreadPoolExecutor(_READERS) as readers:
                 self._looks.update(zip(known, readers.map(self._forwarded, known), strict=True))
+
+    def once(self, asked: tuple[str, int, str], read: Callable[[], Read]) -> Read:
+        """Read by whoever asks first; others that ask for the same of the same version wait for it. The newest alone is
+        kept: it may be large."""
+        with self._lock:
+            known = self._read.get(asked)
+            if known is None:
+                self._read.clear()
+                mine = self._read[asked] = Future[Read]()
+        if known is not None:
+            return known.result()
+        try:
+            mine.set_result(read())
+        except BaseException as error:
+            with self._lock:
+                self._read.pop(asked, None)
+            mine.set_exception(error)
+            raise
+        return mine.result()
 
     def _look(self, key: str) -> Look | None:
         with self._lock:

@@ -26,7 +26,8 @@ def read(
     if table is None:
         return None
     conditions = [where or "TRUE", *([] if slices is None else [predicate(slices)])]
-    found = _rows(table, " AND ".join(f"({each})" for each in conditions))
+    condition = " AND ".join(f"({each})" for each in conditions)
+    found = lake.once((key, table.version(), condition), lambda: _rows(table, condition))
     return None if found is None else _frame(spark, found, schema_of(table))
 
 

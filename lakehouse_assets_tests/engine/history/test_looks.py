@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,3 +113,30 @@ def counted(real, calls: list):
         return real(*args, **kwargs)
 
     return count
+
+
+def test_what_is_asked_for_by_several_at_once_is_read_once(lakes):
+    """Of one version; another one is read anew, and an error is told to all who wait and not kept."""
+    _, lake = lakes
+    reads, meeting = [], threading.Barrier(4)
+
+    def read() -> int:
+        reads.append(1)
+        time.sleep(0.2)
+        return len(reads)
+
+    def ask(version: int) -> int:
+        meeting.wait(10)
+        return lake.once(("t", version, "TRUE"), read)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert [*threads.map(ask, [1] * 4)] == [1] * 4
+    assert lake.once(("t", 1, "TRUE"), read) == 1
+    assert lake.once(("t", 2, "TRUE"), read) == 2
+
+    def fails() -> int:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        lake.once(("t", 3, "TRUE"), fails)
+    assert lake.once(("t", 3, "TRUE"), read) == 3
