@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
+from importlib.util import find_spec
 from typing import Any, cast
 from uuid import uuid4
 
@@ -52,8 +54,10 @@ def connect(settings: Settings, session_id: str) -> SparkSession:
 
 
 def _connects_only() -> None:
-    """Or pyspark's functions look for a JVM."""
+    """Or pyspark's functions look for a JVM, and at each call for IPython, which costs more than the call."""
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    if "IPython" not in sys.modules and find_spec("IPython") is None:
+        sys.modules["IPython"] = None  # type: ignore[assignment]
 
 
 _KEPT: dict[str, Connected] = {}

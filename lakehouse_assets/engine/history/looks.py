@@ -14,7 +14,7 @@ from typing import Any, Final
 from deltalake import DeltaTable
 
 from lakehouse_assets.engine.history.lake import FIRST_LOOK, Lake, Read, commits, newest
-from lakehouse_assets.engine.history.ledger import Commit
+from lakehouse_assets.engine.history.ledger import Commit, Ledger
 
 _READERS: Final = 8
 
@@ -25,6 +25,8 @@ class Look:
 
     table: DeltaTable
     commits: list[Commit]
+    ledger: Ledger | None = None
+    """What they say, once somebody has asked."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class StandingLake(Lake):
         """The table as it was at the first look."""
         look = self._look(key)
         return look.table if look else None
+
+    def ledger(self, key: str, version: int | None = None) -> Ledger:
+        """As of the first look, read once."""
+        look = self._look(key)
+        if look is None or version not in (None, look.table.version()):
+            return super().ledger(key, version)
+        look.ledger = look.ledger or super().ledger(key)
+        return look.ledger
 
     def history(self, key: str, version: int | None = None) -> Iterator[Commit]:
         """As of the first look; older commits than the newest ones are read when they are asked for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame, Window
@@ -43,7 +44,7 @@ def typed_rows(table: EventTable, frames: Sequence[DataFrame], accepted: Collect
         ContractError: the transform leaves out a column of the contract.
     """
     rows = table.function(*frames)
-    columns, wanted = rows.columns, [*table.contract.fields.names, *table.grid.columns, *table.coordinate]
+    columns, wanted = _columns(table, rows), [*table.contract.fields.names, *table.grid.columns, *table.coordinate]
     if missing := [name for name in wanted if name not in columns]:
         raise ContractError(
             f"the transform yields no column {', '.join(missing)}",
@@ -69,6 +70,18 @@ def typed_rows(table: EventTable, frames: Sequence[DataFrame], accepted: Collect
     reasons = F.when(F.size(as_sent) > 0, as_sent).otherwise(column(_BROKEN))
     remarks = F.when(readable, column(_REMARKS)).otherwise(no_remarks())
     return judged.select(*kept, column(UNREADABLE_AS), reasons.alias(REASONS), remarks.alias(REMARKS))
+
+
+_COLUMNS = WeakKeyDictionary["EventTable", list[str]]()
+"""By table, where they follow from its code and its sources alone."""
+
+
+def _columns(table: EventTable, rows: DataFrame) -> list[str]:
+    if table.references:
+        return rows.columns
+    if table not in _COLUMNS:
+        _COLUMNS[table] = rows.columns
+    return _COLUMNS[table]
 
 
 def winners(table: EventTable, typed: DataFrame, precedence: Precedence, columns: Columns = AS_DECLARED) -> DataFrame:
