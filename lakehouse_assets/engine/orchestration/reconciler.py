@@ -23,6 +23,7 @@ from lakehouse_assets.engine.display.metadata import commit_metadata
 from lakehouse_assets.engine.grids import Partition, ordered
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit
+from lakehouse_assets.engine.history.looks import StandingLake
 from lakehouse_assets.engine.history.position import Position
 from lakehouse_assets.engine.orchestration import beginnings, webserver
 from lakehouse_assets.engine.table import Table
@@ -69,7 +70,7 @@ def reconciler(tables: Sequence[Table], views: Sequence[Table], settings: Settin
 def _reconciled(context: SensorEvaluationContext, tables: Sequence[Table], views: Sequence[Table]) -> SensorResult:
     cursor: dict[str, Seen] = json.loads(context.cursor or "{}")
     settings, events = load(), list[AssetMaterialization]()
-    lake, known = Lake(settings), beginnings.read(settings)
+    lake, known = StandingLake(settings), beginnings.read(settings)
     try:
         changed = [each for each in tables if _has_changed(lake, each, cursor.get(each.key)) or each.key not in known]
         for table in tables:
@@ -117,8 +118,11 @@ def missing(
     instance: DagsterInstance, lake: Lake, table: Table, seen: Seen | None
 ) -> tuple[list[AssetMaterialization], Seen]:
     """Events for days that changed unreported, and how far this look went."""
-    if seen is None or lake.version(table.key) < seen["version"]:  # there is no memory, or the table was made anew
+    newest = lake.version(table.key)
+    if seen is None or newest < seen["version"]:  # there is no memory, or the table was made anew
         return _first_look(instance, lake, table)
+    if newest == seen["version"]:
+        return [], seen
     settled = [*takewhile(lambda each: not _in_progress(instance, each), _newer(lake, table.key, seen["version"]))]
     version = settled[-1].version if settled else seen["version"]
     events = _events_after(instance, table.asset_key, seen["storage_id"])  # after the look at the runs: all is told

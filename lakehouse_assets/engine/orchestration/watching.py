@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lakehouse_assets.engine.kinds.source import SourceTable
 
 NAME: Final = "watch_sources"
-PASS_SECONDS: Final = 0.25
+PASS_SECONDS: Final = 0.3
 """Time from one glance at all sources to the next."""
 TICK_SECONDS: Final = 15.0
 """A tick ends after this long without anything to do, and after the other where it is to fail."""
