@@ -26,6 +26,7 @@ from dagster import (
     sensor,
 )
 
+from lakehouse_assets import stops
 from lakehouse_assets.engine.flow import sources
 from lakehouse_assets.engine.orchestration import complaints, in_flight
 from lakehouse_assets.engine.orchestration.sensors import Judgement, judge
@@ -203,8 +204,10 @@ def wait(
     Raises:
         LossError: records or rows of a source are gone, and nothing is to do for another one.
     """
-    began = time.monotonic()
+    began, since = time.monotonic(), time.time()
     while True:
+        if any(each >= since for each in stops.read(settings.home)):
+            return SkipReason("the services are being stopped")
         asked = watch.look(
             settings,
             lambda source: judge(instance, settings, source, tables, datetime.now(UTC)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -11,6 +13,7 @@ from dagster import RunRequest, SkipReason
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakehouse_assets import stops
 from lakehouse_assets.engine.orchestration import complaints, watching
 from lakehouse_assets.engine.orchestration.sensors import Judgement
 from lakehouse_assets.engine.orchestration.watching import IN_TURN_SECONDS, PASS_SECONDS, Watch
@@ -213,3 +216,18 @@ def test_a_tick_without_anything_to_do_says_why_and_one_with_a_loss_fails(monkey
     world.errors["a"] = LOSS
     with pytest.raises(LossError):
         watching.wait(World("ab", errors={"a": LOSS}).watch, None, settings, [])  # type: ignore[arg-type]
+
+
+def test_a_tick_ends_when_the_services_are_stopped(monkeypatch, tmp_path):
+    """Or whoever stops them waits for it, and kills the process that it is in."""
+    world = World("a")
+    monkeypatch.setattr(watching, "judge", lambda _instance, _settings, source, *_: world.judge(source))
+    monkeypatch.setattr(watching.in_flight, "by_tag", lambda *_: {})
+    stops.record(tmp_path)
+    threading.Timer(0.5, stops.record, [tmp_path]).start()
+    began = time.monotonic()
+
+    found = watching.wait(world.watch, None, Settings(home=tmp_path), [])  # type: ignore[arg-type]
+
+    assert found.skip_message == "the services are being stopped"
+    assert 0.4 < time.monotonic() - began < 3
