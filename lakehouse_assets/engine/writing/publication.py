@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import takewhile
 from typing import Final, Literal
 
-from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine.grids import Partition
-from lakehouse_assets.engine.history.lake import Lake, commits
+from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import conflicts, delta, quarantine, turns, writers
+from lakehouse_assets.engine.writing import conflicts, delta, grounds, quarantine, turns, writers
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import Change
 from lakehouse_assets.engine.writing.turns import Turn
 from lakehouse_assets.engine.writing.writers import Writer
-from lakehouse_assets.errors import ContractError, LossError, SupersededError
+from lakehouse_assets.errors import ContractError, SupersededError
 
 FRESH_PLANS: Final = 5
-_CONTENDING: Final = frozenset({"increment", "rebuild", "replay", "widened", "fence"})
 
 
 class RefusedError(ContractError):
@@ -177,15 +174,17 @@ def publish_planned(spark: SparkSession, lake: Lake, planned: Publication) -> tu
 
 
 def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commit:
-    _require_standing(lake, publication)
+    grounds.require_standing(lake, publication)
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
     target.create(publication.rows.schema, by=publication.table.grid.columns, append_only=publication.mode == "append")
     if publication.change:
         _alter(target, publication)
     writer = _writer(target, publication)
-    conflicts.past_compaction(lambda: _write(writer, publication), lambda: _is_next(lake, publication), target.key)
-    commit = _confirm(lake, publication)
+    conflicts.past_compaction(
+        lambda: _write(writer, publication), lambda: grounds.is_next(lake, publication), target.key
+    )
+    commit = grounds.confirm(lake, publication)
     if publication.opens:
         _close(spark, lake, publication)
     return commit
@@ -209,54 +208,7 @@ def _writer(target: delta.Target, publication: Publication) -> Writer:
     lake, rows = target.lake, publication.audit.good_rows
     may_be_there = publication.mode == "append" and not publication.is_all_new
     most = 0 if may_be_there else lake.settings.near_rows
-    return writers.writer_of(target, rows, most, partial(_require_ground, lake, publication))
-
-
-def _require_ground(lake: Lake, publication: Publication, table: DeltaTable) -> None:
-    """Looks at all that came since the plan, up to the very version that is committed from."""
-    read_up_to, newer = None, list[Commit]()
-    while read_up_to != table.version():
-        newer = _since(publication, commits(lake, table, publication.table.key))
-        read_up_to = newer[0].version if newer else publication.before.version
-    _require_unrivalled(publication, newer)
-
-
-def _require_standing(lake: Lake, publication: Publication) -> None:
-    """Looks at what came since the plan; an acceptance may: it counts for the next batch."""
-    _require_unrivalled(publication, _newer(lake, publication))
-
-
-def _require_unrivalled(publication: Publication, newer: list[Commit]) -> None:
-    _refuse_restored(publication, newer)
-    if any(_is_rival(commit, publication) for commit in newer):
-        raise conflicts.superseded(publication.table.key)
-
-
-def _newer(lake: Lake, publication: Publication) -> list[Commit]:
-    """The commits since the plan, newest first."""
-    return _since(publication, lake.newly(publication.table.key).commits(publication.table.key))
-
-
-def _since(publication: Publication, history: Iterable[Commit]) -> list[Commit]:
-    return [*takewhile(lambda each: each.version > publication.before.version, history)]
-
-
-def _refuse_restored(publication: Publication, newer: list[Commit]) -> None:
-    for commit in newer:
-        if commit.restored_to is not None:
-            raise LossError(
-                f"version {commit.version} is a RESTORE that came after this batch was planned: rows went back",
-                where=publication.table.key,
-                do=f"Run `lakehouse accept {publication.table.key}` to go on from the table's position",
-            )
-
-
-def _is_rival(commit: Commit, publication: Publication) -> bool:
-    """Whether another plan than this one wrote rows; only what was planned from one ledger contends."""
-    said = commit.statement
-    if said is None or said.kind not in _CONTENDING:
-        return False
-    return not (said.kind == "widened" and said.run_id == publication.statement.run_id)
+    return writers.writer_of(target, rows, most, partial(grounds.require_ground, lake, publication))
 
 
 def _alter(target: delta.Target, publication: Publication) -> None:
@@ -264,7 +216,7 @@ def _alter(target: delta.Target, publication: Publication) -> None:
     widened = Statement("widened", said.run_id, planned_from=said.planned_from, at=said.at)
     conflicts.past_compaction(
         lambda: target.alter(publication.change, widened, publication.widening),
-        lambda: _is_next(target.lake, publication),
+        lambda: grounds.is_next(target.lake, publication),
         target.key,
     )
     held = target.lake.newly(target.key).schema(target.key)
@@ -287,12 +239,6 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
     quarantine.write(target, rows, few, publication.quarantine_where, said, publication.quarantine_transaction)
 
 
-def _is_next(lake: Lake, publication: Publication) -> bool:
-    """Whether the table still stands where this was planned, whatever maintenance did."""
-    newer = _newer(lake, publication)
-    return not any(each.restored_to is not None or _is_rival(each, publication) for each in newer)
-
-
 def _write(writer: Writer, publication: Publication) -> None:
     statement, transaction, grid = publication.statement, publication.transaction, publication.table.grid
     if publication.mode == "append":
@@ -308,23 +254,3 @@ def _write(writer: Writer, publication: Publication) -> None:
         writer.replace(publication.rows, grid.where(statement.days), statement, transaction)
     else:
         writer.state(statement, transaction)
-
-
-def _confirm(lake: Lake, publication: Publication) -> Commit:
-    """The commit of this run; compares the whole position, because a transaction version alone proves nothing.
-
-    What a RESTORE that won the race left to follow on is not stated by it: the ledger reads past it.
-    """
-    wanted, newer = publication.statement, _newer(lake, publication)
-    own = next(
-        (
-            each
-            for each in newer
-            if each.statement and each.statement.run_id == wanted.run_id and each.statement.kind == wanted.kind
-        ),
-        None,
-    )
-    _refuse_restored(publication, [each for each in newer if own is None or each.version < own.version])
-    if own is None or own.statement is None or own.statement.position != wanted.position:
-        raise conflicts.superseded(publication.table.key)
-    return own

@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.writing import arrow_writer, conflicts, publication
+from lakehouse_assets.engine.writing import arrow_writer, conflicts, grounds, publication
 from lakehouse_assets.engine.writing.arrow_writer import ArrowWriter
 from lakehouse_assets.engine.writing.delta import Target, Transaction
 from lakehouse_assets.engine.writing.publication import Publication
@@ -63,12 +63,12 @@ def planned(lake: LocalLake, run_id: str = "mine", kind: str = "increment") -> P
 
 
 def writer(lake: LocalLake, plan: Publication) -> ArrowWriter:
-    return ArrowWriter(Target(None, lake, KEY), partial(publication._require_ground, lake, plan))  # type: ignore[arg-type]
+    return ArrowWriter(Target(None, lake, KEY), partial(grounds.require_ground, lake, plan))  # type: ignore[arg-type]
 
 
 def write(lake: LocalLake, plan: Publication) -> None:
     conflicts.past_compaction(
-        lambda: publication._write(writer(lake, plan), plan), lambda: publication._is_next(lake, plan), KEY
+        lambda: publication._write(writer(lake, plan), plan), lambda: grounds.is_next(lake, plan), KEY
     )
 
 
@@ -192,11 +192,11 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(lake, monkeypatch):
         raise CommitFailedError("the answer was lost")
 
     monkeypatch.setattr(arrow_writer, "write_deltalake", unanswered)
-    monkeypatch.setattr(publication, "_is_next", lambda *_: True)
+    monkeypatch.setattr(grounds, "is_next", lambda *_: True)
     write(lake, plan)
 
     assert [each.version for each in lake.commits(KEY)] == [1, 0]
-    assert publication._confirm(lake, plan).version == 1
+    assert grounds.confirm(lake, plan).version == 1
 
 
 @pytest.mark.parametrize("feature", [TableFeatures.DeletionVectors, TableFeatures.AppendOnly])
