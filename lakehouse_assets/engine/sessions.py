@@ -14,6 +14,7 @@ import grpc
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 from pyspark.sql.connect.client import DefaultChannelBuilder
+from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession as Connected
 
 from lakehouse_assets.access import spark as access
@@ -23,6 +24,7 @@ from lakehouse_assets.redaction import remember
 from lakehouse_assets.settings import Settings
 
 SMALL_RECORDS = 50_000
+_TRIES, _TRIES_APART_MS = 60, 1_000
 _USER = "lakehouse"
 _QUOTING = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 """pyspark's own, which write each error to the run's log with the value that caused it; the error itself is raised."""
@@ -42,7 +44,7 @@ def connect(settings: Settings, session_id: str) -> SparkSession:
     _connects_only()
     try:
         session = Connected.builder.channelBuilder(_Channel(settings, session_id)).create()
-        atexit.unregister(session.client._on_exit)  # it would ask a server that is gone, for minutes
+        _set(session)
         activate(session)
         found = settle(session, where)
         _require_log_store(found.get(access.LOG_STORE_OPTION, ""), where)
@@ -111,7 +113,16 @@ def twin(session: SparkSession) -> SparkSession:
 
 def _complete(clone: Connected) -> None:
     clone.release_session_on_close = True  # pyspark's own clones lack it, and could not be stopped
-    atexit.unregister(clone.client._on_exit)
+    _set(clone)
+
+
+def _set(session: Connected) -> None:
+    """A server that is gone is asked once a second, and not at the end of the process, for minutes.
+
+    By itself pyspark waits up to a minute between two tries: long after the server is back, without the session.
+    """
+    atexit.unregister(session.client._on_exit)
+    session.client.set_retry_policies([DefaultPolicy(max_retries=_TRIES, max_backoff=_TRIES_APART_MS, jitter=200)])
 
 
 def _door(settings: Settings) -> str:
