@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     news_interval_seconds: float = Field(default=5.0, ge=0)
     """Least time between two reports of a run to Dagster, of all that it has committed meanwhile."""
     sensor_interval_seconds: int = Field(default=1, ge=1)
-    """Least time between two looks at a source."""
+    """Least time between two ticks of the sensor of all sources; within a tick it looks three times a second."""
     run_workers: int = Field(default=1, ge=0)
     """Processes that are kept warm for runs; further ones start while runs wait. 0 starts a process for each run."""
     runs_per_worker: int = Field(default=200, ge=1)

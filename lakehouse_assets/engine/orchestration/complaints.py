@@ -23,8 +23,8 @@ def read(settings: Settings) -> dict[str, str]:
 
 
 def note(settings: Settings, errors: Mapping[str, Exception]) -> None:
-    """Keeps what is wrong now; a foreign error's message might quote a row or a secret, so only its name is kept."""
-    said = {key: _said(error) for key, error in errors.items()}
+    """Keeps what is wrong now."""
+    said = {key: in_words(error) for key, error in errors.items()}
     if said == read(settings):
         return
     made = settings.home / f"{FILE}.new"
@@ -32,7 +32,8 @@ def note(settings: Settings, errors: Mapping[str, Exception]) -> None:
     made.replace(settings.home / FILE)
 
 
-def _said(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """The message of an error of ours; of a foreign one its name alone, because it might quote a row or a secret."""
     return (
         " ".join(str(error).split())[:_MOST_CHARACTERS] if isinstance(error, LakehouseError) else type(error).__name__
     )

@@ -31,7 +31,6 @@ from lakehouse_assets.engine.flow import sources
 from lakehouse_assets.engine.orchestration import complaints, in_flight
 from lakehouse_assets.engine.orchestration.sensors import Judgement, judge
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.redaction import shielded
 from lakehouse_assets.settings import Settings, load
 
@@ -92,20 +91,20 @@ class Seen:
             return
         try:
             self.glance, self.answers = origin.glance(), True
-        except UnavailableError as error:
-            self.said, self.answers = str(error), False
+        except Exception as error:  # of this source alone: what is more than silence the judgement in its turn raises
+            self.said, self.answers = complaints.in_words(error), False
         self.glanced_at = now
 
     def found(self, judgement: Judgement, now: float) -> None:
         """Notes what a look came to."""
-        skipped = isinstance(judgement.asked, SkipReason)
-        self.said = (judgement.asked.skip_message or "") if isinstance(judgement.asked, SkipReason) else ""
+        skipped = judgement.asked if isinstance(judgement.asked, SkipReason) else None
+        self.said = (skipped.skip_message or "") if skipped else ""
         self.error, self.failures, self.is_settled = None, 0, judgement.is_settled
-        self._wait(now, waits=skipped and not judgement.is_settled)
+        self._wait(now, waits=skipped is not None and not judgement.is_settled)
 
     def failed(self, error: Exception, now: float) -> None:
         """Notes that a look failed."""
-        self.said, self.error, self.is_settled = str(error), error, False
+        self.said, self.error, self.is_settled = complaints.in_words(error), error, False
         self.failures += 1
         self._wait(now, waits=True)
 

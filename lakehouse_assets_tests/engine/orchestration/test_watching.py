@@ -33,6 +33,7 @@ class World:
     runs: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
     judged: list[str] = field(default_factory=list)
     now: float = 1000.0
 
@@ -43,6 +44,8 @@ class World:
         def glance() -> str:
             if name in self.silent:
                 raise UnavailableError("no answer", where=f"broker of {name}", do="Wait")
+            if name in self.broken:
+                raise ValueError("Ms Miller, 43")
             return str(self.there[name])
 
         reader = SimpleNamespace(glance_seconds=0.0, glance=glance)
@@ -150,6 +153,21 @@ def test_a_broker_that_is_away_is_asked_by_one_source_a_second():
     world.silent.clear()
     world.there["j"] += 1
     assert world.look() == ["j"]
+
+
+def test_a_glance_that_fails_for_any_reason_is_of_its_source_alone():
+    """Its judgement, in its turn, says what is wrong; a foreign error's words could quote a row."""
+    world = World("ab").settle()
+    world.broken.add("a")
+    world.errors["a"] = ValueError("Ms Miller, 43")
+    world.there["b"] += 1
+
+    assert world.look() == ["b"]
+    world.taken["b"] += 1
+    for _ in range(80):
+        world.look()
+        assert "Miller" not in world.watch.said
+    assert [*world.watch.errors] == ["a"]
 
 
 STEPS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["records", "run ends", "error", "mended", "wait"])))
