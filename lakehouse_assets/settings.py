@@ -93,10 +93,10 @@ class Settings(BaseSettings):
     """Where a table without a position starts: `earliest`, `latest` or an ISO timestamp."""
     max_records_per_batch: int = Field(default=250_000, ge=1)
     """Most records one increment reads."""
-    few_records: int = Field(default=50_000, ge=0)
+    few_records: int = Field(default=10_000, ge=0)
     """So many records a run reads itself and hands to Spark by value; 0 leaves all reading to Spark."""
-    near_rows: int = Field(default=50_000, ge=0)
-    """So many rows a run writes itself; 0 leaves all writing to Spark."""
+    near_rows: int = Field(default=250_000, ge=0)
+    """So many rows a run writes itself, where they are not too large; 0 leaves all writing to Spark."""
     most_failing_records: int = Field(default=10, ge=0)
     """Most records of one batch that are set aside because code fails on them; more are a fault of the code."""
     max_rows_per_piece: int = Field(default=250_000, ge=1)

@@ -23,7 +23,7 @@ from lakehouse_assets.errors import LakehouseError, SettingsError, UnavailableEr
 from lakehouse_assets.redaction import remember
 from lakehouse_assets.settings import Settings
 
-SMALL_RECORDS = 50_000
+SMALL_RECORDS = 10_000
 _TRIES, _TRIES_APART_MS = 60, 1_000
 _USER = "lakehouse"
 _QUOTING = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")

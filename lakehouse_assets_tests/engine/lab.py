@@ -37,7 +37,7 @@ from lakehouse_assets.silver import sales_transactions as silver
 from lakehouse_assets_tests.oracle.stock import WATCHED, Coordinate, Stock, assert_landed, assert_stock
 
 WAIT_SECONDS = 20.0
-WRITERS = ("run", "spark")
+WRITERS = ("run", "run after spark", "spark")
 EVENT_TIME_MS = 1_488_326_400_000
 """2017-03-01 00:00 UTC, the record timestamp of everything sent."""
 
@@ -90,8 +90,12 @@ class Lab:
         return Lake(self.settings)
 
     def written_by(self, writer: str) -> Lab:
-        """The same, in which the run itself reads and writes all that is small, or Spark does everything."""
-        limits = {"run": {"near_rows": 50_000, "few_records": 10_000}, "spark": {"near_rows": 0, "few_records": 0}}
+        """The same, in which the run itself reads and writes all that is small, only writes it, or Spark does all."""
+        limits = {
+            "run": {"near_rows": 50_000, "few_records": 10_000},
+            "run after spark": {"near_rows": 50_000, "few_records": 0},
+            "spark": {"near_rows": 0, "few_records": 0},
+        }
         other = copy(self)
         other.settings = self.settings.model_copy(update=limits[writer])
         return other

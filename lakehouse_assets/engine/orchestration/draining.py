@@ -141,6 +141,7 @@ class Drain:
             tasks = [partial(self._tried, table=table, batch=batch) for table in ready]
             for table, outcome in zip(ready, self.siblings.each(tasks, together=few), strict=True):
                 yield from self._told(table, outcome, recorded.get(table.key))
+        self.engine.handed.clear()
 
     def _is_held(self, table: Table, recorded: Hold | None) -> bool:
         if recorded is None or not holding.stands(self.engine.settings, table, recorded):
@@ -176,9 +177,8 @@ class Drain:
             yield from hold_checks.verdicts(table, self.tables, None)
 
     def _hand_on(self, publication: Publication) -> None:
-        """A few records of the source, all of them new, need not be read again by what is made from them."""
-        few = publication.audit.good_rows <= self.engine.settings.few_records
-        if publication.table == self.source and few and publication.is_all_new:
+        """Records of the source, all of them new, need not be read again by what is made from them."""
+        if publication.table == self.source and publication.is_all_new:
             self.engine.handed[self.source.key] = Handed(publication.slices, publication.rows)
 
     def _refused(self, table: Table, error: Exception) -> Iterator[AssetCheckEvaluation]:

@@ -69,6 +69,10 @@ class DropSource:
         tables = [_records(part, file, schema) for part, file in files.items()]
         return spark.createDataFrame(pa.concat_tables(tables or [schema.empty_table()]), _READ)
 
+    def read_few(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame | None:
+        """As ever."""
+        return self.read(spark, slices)
+
     def read_singly(self, spark: SparkSession, slices: Sequence[Slice]) -> tuple[DataFrame, tuple[Slice, ...]]:
         """As ever: files are read by this process."""
         return self.read(spark, slices), tuple(slices)

@@ -56,10 +56,13 @@ class KafkaSource:
         return sum(map(len, slices))
 
     def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
-        """The committed records; a few by Kafka's own client, many by Spark's reader."""
-        topic, is_few = self.table.topic, self.records(slices) <= self.settings.few_records
-        few = kafka_records.read_few(spark, self.settings, topic, slices) if is_few else None
-        return kafka.read(spark, self.settings, topic, slices) if few is None else few
+        """The committed records, by Spark's reader."""
+        return kafka.read(spark, self.settings, self.table.topic, slices)
+
+    def read_few(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame | None:
+        """By Kafka's own client."""
+        is_few = self.records(slices) <= self.settings.few_records
+        return kafka_records.read_few(spark, self.settings, self.table.topic, slices) if is_few else None
 
     def read_singly(self, spark: SparkSession, slices: Sequence[Slice]) -> tuple[DataFrame, tuple[Slice, ...]]:
         """By Kafka's own client, which takes any timestamp."""

@@ -39,6 +39,9 @@ class Source(Protocol):
     def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         """The records of exactly these slices: `records.RECORD`, and `reasons` where the source finds faults."""
 
+    def read_few(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame | None:
+        """The same by value, read by this process; None where they are many or large."""
+
     def read_singly(self, spark: SparkSession, slices: Sequence[Slice]) -> tuple[DataFrame, tuple[Slice, ...]]:
         """Where `read` fails on a record: the first few records with `reasons`, and the slices that they are."""
 

@@ -16,7 +16,7 @@ from lakehouse_assets.engine.history.ledger import Ledger, version_of
 from lakehouse_assets.engine.history.meeting import Meeting, at, meet
 from lakehouse_assets.engine.history.recovery import ledger_of
 from lakehouse_assets.engine.upstreams import Upstream
-from lakehouse_assets.engine.writing import delta, drift, judging, spanning
+from lakehouse_assets.engine.writing import delta, drift, judging, near_reading, spanning
 from lakehouse_assets.engine.writing.audits import REASONS, REMARKS, Audit, together
 from lakehouse_assets.engine.writing.engine import Engine, increment_statement, standing_ledger
 from lakehouse_assets.engine.writing.publication import Publication
@@ -27,6 +27,7 @@ from lakehouse_assets.engine.writing.rebuilds import (
     rebuild_statement,
     rows_needed,
 )
+from lakehouse_assets.engine.writing.rows import Rows
 from lakehouse_assets.engine.writing.verdicts import refuse_broken
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def recompute(engine: Engine, table: AnswerTable) -> Publication | None:
     return Publication(
         table=table,
         mode="replace",
-        rows=rows,
+        rows=rows.frame,
+        here=rows.here,
+        computed=rows.frame,
         statement=replace(
             increment_statement(engine, table, meeting.position, counted),
             days=days,
@@ -122,14 +125,14 @@ def _read(engine: Engine, table: AnswerTable, meeting: Meeting) -> dict[str, int
 
 def answered(
     engine: Engine, table: AnswerTable, days: tuple[Partition, ...], versions: Mapping[str, int]
-) -> tuple[DataFrame, Audit]:
+) -> tuple[Rows, Audit]:
     """The table's rows for these partitions, from its sources as of versions, with `remarks`; and their audit."""
     needed = sum(rows_needed(engine.lake, table, days).values())
     engine.fit(needed)
-    few = needed <= engine.settings.near_rows
+    few = needed <= min(near_reading.MOST_ROWS, engine.settings.near_rows)
     checked, counted = judging.answered(engine, table, partial(_frames, engine, table, versions, few), days, few=few)
-    over_all = spanning.audit(engine.spark, engine.lake, table, checked, days)
-    return checked.drop(REASONS, REMARKS), together([counted, over_all])
+    over_all = spanning.audit(engine.spark, engine.lake, table, checked.frame, days)
+    return checked.without(REASONS, REMARKS), together([counted, over_all])
 
 
 def _frames(
@@ -165,7 +168,7 @@ def _redo(engine: Engine, table: AnswerTable, days: Sequence[Partition], audits:
     return Publication(
         table=table,
         mode="replace",
-        rows=rows.where(table.grid.where(passed)),
+        rows=rows.frame.where(table.grid.where(passed)),
         change=drift.change(engine.lake, table, table.contract.fields, ledger.accepted_rules),
         statement=rebuild_statement(engine, table, passed, _read(engine, table, meeting)),
         before=ledger,

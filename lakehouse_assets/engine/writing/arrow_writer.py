@@ -60,6 +60,8 @@ class ArrowWriter:
     target: Target
     stands: Callable[[DeltaTable], None]
     """Raises where what came since the plan leaves it without ground."""
+    here: pa.Table | None = None
+    """The rows that are to be written, where this process has them."""
 
     def append(
         self,
@@ -70,7 +72,7 @@ class ArrowWriter:
         transaction: Transaction,
     ) -> None:
         """Looks at no row of the table: no statement but the ones that the plan knows of takes in these slices."""
-        batch = rows.toArrow()
+        batch = self._batch(rows)
         self._commit(statement, transaction, lambda table, said: _append(table, batch, said))
 
     def merge(
@@ -83,7 +85,7 @@ class ArrowWriter:
         transaction: Transaction,
     ) -> None:
         """Reads the rows of the same grain first; `where` prunes the table `t`."""
-        batch, spark = rows.toArrow(), self.target.spark
+        batch, spark = self._batch(rows), self.target.spark
 
         def write(table: DeltaTable, said: CommitProperties) -> None:
             held = meeting_rows.held(table, batch, grain, where)
@@ -97,12 +99,15 @@ class ArrowWriter:
 
     def replace(self, rows: DataFrame, where: str, statement: Statement, transaction: Transaction) -> None:
         """A row that does not meet `where` is refused by delta-rs."""
-        batch = rows.toArrow()
+        batch = self._batch(rows)
         self._commit(statement, transaction, lambda table, said: _replace(table, batch, where, said))
 
     def state(self, statement: Statement, transaction: Transaction) -> None:
         """By an append of nothing."""
         self._commit(statement, transaction, lambda table, said: _append(table, _columns(table).empty_table(), said))
+
+    def _batch(self, rows: DataFrame) -> pa.Table:
+        return rows.toArrow() if self.here is None else self.here
 
     def _commit(self, statement: Statement, transaction: Transaction, write: Write) -> None:
         table = self.target.open()

@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing.deduplication import COORDINATE
-from lakehouse_assets.engine.writing.rows import Rows
+from lakehouse_assets.engine.writing.rows import Rows, collected
 from lakehouse_assets.errors import ContractError
 
 _RECORD, _ROW = 0, 1
@@ -21,12 +21,13 @@ def check(table: Table, records: DataFrame, made: Rows) -> None:
         ContractError: there are records without a row, or with several; says how many.
     """
     rows = made.frame
-    if made.here is not None and _same(records.toArrow(), made.here.select(table.coordinate)):
+    came = None if made.here is None else collected(records)
+    if came is not None and made.here is not None and _same(came, made.here.select(table.coordinate)):
         return
     both = _side(table, records, _RECORD).unionAll(_side(table, rows, _ROW))
     found = {row["side"]: row for row in both.groupBy("side").agg(*_digest()).collect()}
-    came, went = (found.get(side) for side in (_RECORD, _ROW))
-    if (came and (came["rows"], came["digest"])) != (went and (went["rows"], went["digest"])):
+    before, after = (found.get(side) for side in (_RECORD, _ROW))
+    if (before and (before["rows"], before["digest"])) != (after and (after["rows"], after["digest"])):
         raise _refused(table, records, rows)
 
 

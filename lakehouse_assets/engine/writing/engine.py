@@ -49,7 +49,7 @@ class Engine:
     spark: SparkSession
     run_id: str
     handed: dict[str, Handed] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """By source table, where its newest batch is in this session by value."""
+    """By source table, where the session has its newest batch: by value, or as computed before."""
     _fit: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Whether the session is set for small work; empty until it is set."""
 

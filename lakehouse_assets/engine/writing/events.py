@@ -66,6 +66,7 @@ def refine(engine: Engine, table: EventTable) -> Publication | None:
         table=table,
         mode="merge",
         rows=rows,
+        computed=found.rows,
         statement=replace(said, columns=change.columns, versions=versions),
         before=ledger,
         change=change,

@@ -27,6 +27,7 @@ from lakehouse_assets.engine.writing.engine import (
 from lakehouse_assets.engine.writing.judging import Judged, with_failing
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.engine.writing.rebuilds import Rebuild, rebuild_statement
+from lakehouse_assets.engine.writing.rows import Rows
 from lakehouse_assets.errors import PlanError
 
 if TYPE_CHECKING:
@@ -45,10 +46,13 @@ def land(engine: Engine, table: SourceTable, batch: Batch) -> Publication | None
     found = judging.landed(engine, table, source, batch.slices, batch.planned_at, few=few)
     source.check(batch.slices)
     leftovers = quarantine.left_behind(engine.lake, table.quarantine, ledger)
+    rows = Rows(found.rows, found.here).good(*RECORD.names, *table.grid.columns)
     return Publication(
         table=table,
         mode="append",
-        rows=found.rows.where(F.size(REASONS) == 0).select(*RECORD.names, *table.grid.columns),
+        rows=rows.frame,
+        here=rows.here,
+        computed=found.rows,
         statement=increment_statement(engine, table, source.marked(ledger.position.advance(found.slices)), found.audit),
         before=ledger,
         audit=found.audit,

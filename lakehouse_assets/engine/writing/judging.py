@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
@@ -50,6 +51,8 @@ class Judged:
     """What was judged: all that was asked for, or its beginning where records had to be read one by one."""
     failing: DataFrame | None = None
     """The quarantine's rows of the records that make code fail."""
+    here: pa.Table | None = None
+    """The rows, where this process has them."""
 
 
 def landed(
@@ -60,21 +63,23 @@ def landed(
     Raises:
         TooManyFailError: more records than may be set aside make the table's `event_time` fail.
     """
-    dated = partial(_dated, engine, table, now, few)
+    dated = partial(_dated, engine, table, now)
     try:
-        rows, counted = dated(source.read(engine.spark, slices), source.faults())
-        return Judged(rows, counted, tuple(slices))
+        here = source.read_few(engine.spark, slices) if few else None
+        records = source.read(engine.spark, slices) if here is None else here
+        rows, counted = dated(records, source.faults(), few=here is not None)
+        return Judged(rows.frame, counted, tuple(slices), here=rows.here)
     except PySparkException as error:
         if not narrowing.may_be_a_record(error):
             raise
     records, first = source.read_singly(engine.spark, slices)
 
-    def attempt(parts: Sequence[Slice]) -> tuple[DataFrame, Audit]:
-        return dated(records.where(predicate(parts)), F.col(REASONS))
+    def attempt(parts: Sequence[Slice]) -> tuple[Rows, Audit]:
+        return dated(records.where(predicate(parts)), F.col(REASONS), few=few)
 
     most = engine.settings.most_failing_records
     (rows, counted), found = narrowing.evaluated(attempt, first, source.halve, most, table.key)
-    unread = rows.withColumn(FAILED_CODE, F.when(F.col("timestamp").isNull(), failing.ANY_CODE))
+    unread = rows.frame.withColumn(FAILED_CODE, F.when(F.col("timestamp").isNull(), failing.ANY_CODE))
     aside = _beginnings(engine, table, source, found)
     return Judged(unread, together([counted, failing.audited(aside, table.grid)]), first, aside)
 
@@ -86,11 +91,11 @@ def _beginnings(engine: Engine, table: SourceTable, source: Source, found: Seque
 
 
 def _dated(
-    engine: Engine, table: SourceTable, now: datetime, few: bool, records: DataFrame, faults: Column | None
-) -> tuple[DataFrame, Audit]:
+    engine: Engine, table: SourceTable, now: datetime, records: DataFrame, faults: Column | None, *, few: bool
+) -> tuple[Rows, Audit]:
     rows = once(date_records(engine.settings, table, records, now, faults), few=few)
     shown = Sampling(coordinate(COORDINATE), F.create_map().cast("map<string,string>"))
-    return rows.frame, audited(rows, table.grid, shown)
+    return rows, audited(rows, table.grid, shown)
 
 
 def date_records(
@@ -144,7 +149,7 @@ Frames = Callable[[Sequence[Partition]], Sequence[DataFrame]]
 
 def answered(
     engine: Engine, table: AnswerTable, frames: Frames, days: Sequence[Partition], *, few: bool = False
-) -> tuple[DataFrame, Audit]:
+) -> tuple[Rows, Audit]:
     """The answers of some partitions from the rows of their sources, with `reasons` and `remarks`, and their audit.
 
     Rows that the table's function makes of other partitions are left out: a source may hold more than was needed.
@@ -153,9 +158,9 @@ def answered(
         AnswerFailsError: the table's function fails on a row; names its partition and coordinate.
     """
 
-    def attempt(rows: Sequence[DataFrame], parts: Sequence[Partition]) -> tuple[DataFrame, Audit]:
+    def attempt(rows: Sequence[DataFrame], parts: Sequence[Partition]) -> tuple[Rows, Audit]:
         checked = once(judged(table, rows).where(_among(table.grid, parts)), few=few)
-        return checked.frame, audited(checked, table.grid, sampling(table))
+        return checked, audited(checked, table.grid, sampling(table))
 
     try:
         return attempt(frames(days), days)

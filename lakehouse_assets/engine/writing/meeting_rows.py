@@ -16,10 +16,11 @@ from pyspark.sql.types import StructType
 from lakehouse_assets.engine.names import own
 from lakehouse_assets.engine.writing.deduplication import LOSERS, Precedence
 
-_MOST_NAMED: Final = 1_000
+MOST_NAMED: Final = 1_000
 """Values of a grain that a query names; of more it reads all in the partitions."""
+MOST_READ: Final = 2_000_000
+"""Rows in the partitions whose grain this process may read."""
 _AT: Final = own("at")
-_CHANGED: Final = own("changed")
 
 
 @dataclass(frozen=True)
@@ -61,30 +62,38 @@ def settled(
     """Of the batch and what the table holds one row a grain, each with the others among its losers."""
     if not held.num_rows:
         return Settled(batch, False)
-    new, old = (spark.createDataFrame(each, schema) for each in (batch, held))
-    both = new.alias("s").join(old.alias("t"), on=_same(grain), how="left")
-    is_met = F.col(f"t.{LOSERS}").isNotNull()
-    columns = [_settled(name, precedence, is_met) for name in schema.names]
-    found = both.select(*columns, _is_changed(precedence, is_met).alias(_CHANGED), is_met.alias(_AT))
-    rows = found.where(F.col(_CHANGED) | ~F.col(_AT)).drop(_CHANGED).toArrow()
-    return Settled(rows.drop([_AT]), bool(pc.any(rows[_AT]).as_py()))
+    meeting, others = _parted(batch, held, grain)
+    new, old = (spark.createDataFrame(each, schema) for each in (meeting, held))
+    both = new.alias("s").join(old.alias("t"), on=_same(grain))
+    columns = [_settled(name, precedence) for name in schema.names]
+    found = both.where(_is_changed(precedence)).select(*columns)
+    changed = found.toArrow().cast(batch.schema)
+    return Settled(pa.concat_tables([others, changed]), changed.num_rows > 0)
+
+
+def _parted(batch: pa.Table, held: pa.Table, grain: Sequence[str]) -> tuple[pa.Table, pa.Table]:
+    """The rows of a batch whose grain is held, and the others."""
+    at = pa.array(range(batch.num_rows), pa.int64())
+    met = held.select(grain).cast(batch.select(grain).schema)
+    found = batch.select(grain).append_column(_AT, at).join(met, keys=[*grain], join_type="left semi")[_AT]
+    is_met = pc.is_in(at, value_set=found.combine_chunks())
+    return batch.filter(is_met), batch.filter(pc.invert(is_met))
 
 
 def _same(grain: Sequence[str]) -> list[Column]:
     return [F.col(f"s.`{name}`") == F.col(f"t.`{name}`") for name in grain]
 
 
-def _settled(name: str, precedence: Precedence, is_met: Column) -> Column:
+def _settled(name: str, precedence: Precedence) -> Column:
     """The value of a column in the row that wins; of the losers those of both."""
     challenger, holder = (F.col(f"{alias}.`{name}`") for alias in ("s", "t"))
     if name == LOSERS:
-        challenger = F.when(is_met, F.expr(precedence.losers("s", "t"))).otherwise(challenger)
-        holder = F.expr(precedence.losers("t", "s"))
-    return F.when(is_met & ~F.expr(precedence.wins("s", "t")), holder).otherwise(challenger).alias(name)
+        challenger, holder = F.expr(precedence.losers("s", "t")), F.expr(precedence.losers("t", "s"))
+    return F.when(F.expr(precedence.wins("s", "t")), challenger).otherwise(holder).alias(name)
 
 
-def _is_changed(precedence: Precedence, is_met: Column) -> Column:
-    return is_met & (F.expr(precedence.wins("s", "t")) | (F.expr(precedence.losers("t", "s")) != F.col(f"t.{LOSERS}")))
+def _is_changed(precedence: Precedence) -> Column:
+    return F.expr(precedence.wins("s", "t")) | (F.expr(precedence.losers("t", "s")) != F.col(f"t.{LOSERS}"))
 
 
 def _query(table: DeltaTable, sql: str) -> pa.Table:
@@ -103,7 +112,7 @@ def _among(keys: pa.Table) -> list[str]:
 
 def _literals(values: pa.Array) -> list[str]:
     """SQL of whole numbers and texts; nothing of many values, or of other types."""
-    if len(values) > _MOST_NAMED:
+    if len(values) > MOST_NAMED:
         return []
     if pa.types.is_integer(values.type):
         return [str(each) for each in values.to_pylist()]

@@ -9,17 +9,20 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Literal
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.sessions import SMALL_RECORDS
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import conflicts, delta, grounds, quarantine, turns, writers
+from lakehouse_assets.engine.writing import conflicts, delta, grounds, meeting_rows, quarantine, turns, writers
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import Change
+from lakehouse_assets.engine.writing.rows import Rows, fits
 from lakehouse_assets.engine.writing.turns import Turn
 from lakehouse_assets.engine.writing.writers import Writer
 from lakehouse_assets.errors import ContractError, SupersededError
@@ -45,6 +48,10 @@ class Publication:
     statement: Statement
     before: Ledger
     """The table's ledger as it was when this was planned."""
+    here: pa.Table | None = None
+    """The same rows, where this process has them."""
+    computed: DataFrame | None = None
+    """What the rows follow from and are no larger than, as it was computed already."""
     slices: tuple[Slice, ...] = ()
     """The coordinates an increment takes in."""
     quarantined: DataFrame | None = None
@@ -177,7 +184,9 @@ def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commi
     grounds.require_standing(lake, publication)
     _set_aside(spark, lake, publication)
     target = delta.Target(spark, lake, publication.table.key)
-    target.create(publication.rows.schema, by=publication.table.grid.columns, append_only=publication.mode == "append")
+    if not target.exists():
+        by, append_only = publication.table.grid.columns, publication.mode == "append"
+        target.create(publication.rows.schema, by=by, append_only=append_only)
     if publication.change:
         _alter(target, publication)
     writer = _writer(target, publication)
@@ -205,10 +214,30 @@ def _close(spark: SparkSession, lake: Lake, publication: Publication) -> None:
 
 def _writer(target: delta.Target, publication: Publication) -> Writer:
     """Of rows that may be there already Spark looks at each; of others it is enough that nobody else wrote them."""
-    lake, rows = target.lake, publication.audit.good_rows
+    lake, near = target.lake, target.lake.settings.near_rows
     may_be_there = publication.mode == "append" and not publication.is_all_new
-    most = 0 if may_be_there else lake.settings.near_rows
-    return writers.writer_of(target, rows, most, partial(grounds.require_ground, lake, publication))
+    stands = partial(grounds.require_ground, lake, publication)
+    if publication.mode == "replace" and not publication.statement.days:
+        return writers.sayer_of(target, stands, near=near > 0)
+    few = near > 0 and not may_be_there and _are_few(publication, near) and _may_meet(lake, publication)
+    return writers.writer_of(target, Rows(publication.rows, publication.here), stands, few=few)
+
+
+def _may_meet(lake: Lake, publication: Publication) -> bool:
+    """Whether this process may look for the rows that those of a merge meet."""
+    if publication.mode != "merge" or publication.audit.good_rows <= meeting_rows.MOST_NAMED:
+        return True
+    return lake.rows_in(publication.table.key, publication.statement.days) <= meeting_rows.MOST_READ
+
+
+def _are_few(publication: Publication, near: int) -> bool:
+    """Of many that are not here it is asked how large they are, before they are."""
+    if publication.here is not None:
+        return True
+    if publication.audit.good_rows > near:
+        return False
+    few = publication.audit.good_rows <= SMALL_RECORDS
+    return few or (publication.computed is not None and fits(publication.computed))
 
 
 def _alter(target: delta.Target, publication: Publication) -> None:
@@ -228,7 +257,7 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
     if not publication.sets_aside:
         return
     rows, target = publication.quarantined, delta.Target(spark, lake, publication.table.quarantine)
-    if rows is not None:
+    if rows is not None and not target.exists():
         table = publication.table
         target.create(rows.schema, by=table.grid.columns if table.quarantined_by_day else ())
     said = replace(

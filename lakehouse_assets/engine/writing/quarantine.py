@@ -29,7 +29,7 @@ from lakehouse_assets.engine.writing import arrow_writer, conflicts, delta, spar
 from lakehouse_assets.engine.writing.arrow_writer import ArrowWriter
 from lakehouse_assets.engine.writing.reach import MOST_NAMED
 from lakehouse_assets.engine.writing.spark_writer import SparkWriter
-from lakehouse_assets.engine.writing.writers import writer_of
+from lakehouse_assets.engine.writing.writers import sayer_of
 
 UNSETTLED = "unsettled"
 
@@ -124,7 +124,7 @@ def say(target: delta.Target, said: Statement, transaction: delta.Transaction) -
         SupersededError: somebody else took the number.
     """
     conflicts.past_compaction(
-        lambda: writer_of(target, 1, target.lake.settings.near_rows, _stands).state(said, transaction),
+        lambda: sayer_of(target, _stands, near=target.lake.settings.near_rows > 0).state(said, transaction),
         lambda: _is_free(target.lake, transaction),
         target.key,
     )

@@ -17,6 +17,7 @@ from lakehouse_assets.engine.writing import arrow_writer
 from lakehouse_assets.engine.writing.arrow_writer import ArrowWriter
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.delta import Target, Transaction
+from lakehouse_assets.engine.writing.rows import Rows, collected
 from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 
 
@@ -46,8 +47,15 @@ class Writer(Protocol):
         """A commit without rows, only to say something."""
 
 
-def writer_of(target: Target, rows: int, most: int, stands: Callable[[DeltaTable], None]) -> Writer:
-    """The writer for so many rows; `stands` says why a plan has no ground any more, by raising it."""
-    if rows <= most and arrow_writer.takes(target.open()):
-        return ArrowWriter(target, stands)
+def writer_of(target: Target, rows: Rows, stands: Callable[[DeltaTable], None], *, few: bool) -> Writer:
+    """This process writes what are `few` rows, and not too large; `stands` raises why a plan has no ground any more."""
+    if few and arrow_writer.takes(target.open()):
+        here = collected(rows.frame) if rows.here is None else rows.here
+        if here is not None:
+            return ArrowWriter(target, stands, here)
     return SparkWriter(target)
+
+
+def sayer_of(target: Target, stands: Callable[[DeltaTable], None], *, near: bool) -> Writer:
+    """The writer of a commit without rows."""
+    return ArrowWriter(target, stands) if near and arrow_writer.takes(target.open()) else SparkWriter(target)

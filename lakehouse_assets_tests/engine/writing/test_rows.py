@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from lakehouse_assets.engine.grids import DAILY, UNPARTED, WHOLE
 from lakehouse_assets.engine.writing import audits
 from lakehouse_assets.engine.writing import rows as held
 from lakehouse_assets.engine.writing.audits import Sampling, audit
-from lakehouse_assets.engine.writing.rows import audited, once
+from lakehouse_assets.engine.writing.rows import audited, collected, fits, once
 
 pytestmark = pytest.mark.services
 
@@ -85,3 +86,37 @@ def test_few_rows_that_are_too_large_stay_on_the_server(spark, monkeypatch):
     monkeypatch.setattr(held, "MOST_BYTES", 1000)
 
     assert once(spark.range(50).select(F.repeat(F.lit("x"), 100).alias("text")), few=True).here is None
+
+
+TYPES = "at timestamp, day date, cents decimal(9,2), parts array<struct<k:string,v:binary>>, at_home timestamp_ntz"
+
+
+@pytest.mark.parametrize("where", ["TRUE", "FALSE"])
+def test_rows_are_collected_as_spark_hands_them_out(spark, where):
+    """Of any type, also where there are none: in one round trip in the place of two."""
+    made = "timestamp'2017-03-01 10:00:00', date'2017-03-01', 1.5BD, array(named_struct('k', 'a', 'v', X'01')), null"
+    frame = spark.sql(f"SELECT {made}").toDF("at", "day", "cents", "parts", "at_home").to(StructType.fromDDL(TYPES))
+
+    found, rows = collected(frame.where(where)), frame.where(where).toArrow()
+    assert found == rows
+    assert found.schema == rows.schema
+
+
+def test_rows_that_are_too_large_are_not_collected_and_spark_goes_on(spark, monkeypatch):
+    """The session has nothing left to do for them."""
+    monkeypatch.setattr(held, "MOST_BYTES", 100_000)
+
+    assert collected(spark.range(10**5).select(F.repeat(F.lit("x"), 100))) is None
+    assert collected(spark.range(3)).num_rows == 3
+
+
+@pytest.mark.parametrize("large", ["text", "text.cast('binary')", "F.array(text)", "F.struct(F.array(text))"])
+def test_the_size_of_rows_is_told_before_they_are_collected(spark, monkeypatch, large):
+    """Wherever in a row it lies; nulls and numbers count for nothing."""
+    monkeypatch.setattr(held, "MOST_BYTES", 100_000)
+    text = F.repeat(F.lit("x"), 1000)
+    column = eval(large, {"F": F, "text": text}).alias("a `b`.c")
+
+    assert fits(spark.range(10**6))
+    assert fits(spark.range(10).select("id", column, F.lit(None).cast("string").alias("none")))
+    assert not fits(spark.range(200).select("id", column))

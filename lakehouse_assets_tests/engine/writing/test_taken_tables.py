@@ -14,6 +14,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lakehouse_assets.engine.writing import arrow_writer
 from lakehouse_assets.engine.writing.delta import Target
+from lakehouse_assets.engine.writing.rows import Rows
 from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 from lakehouse_assets.engine.writing.writers import writer_of
 from lakehouse_assets.settings import Settings
@@ -137,10 +138,11 @@ def test_spark_writes_what_is_not_taken_and_what_is_too_large(tmp_path):
     written(tmp_path / "new", asking("inCommitTimestamp"), {}, {})
     written(tmp_path / "old", (1, 2, None, None), {}, {})
 
-    def chosen(key: str, rows: int) -> type:
-        return type(writer_of(Target(None, lake, key), rows, 10, lambda _: None))  # type: ignore[arg-type]
+    def chosen(key: str, *, few: bool) -> type:
+        rows = Rows(None, pa.table({"n": [1]}))  # type: ignore[arg-type]
+        return type(writer_of(Target(None, lake, key), rows, lambda _: None, few=few))  # type: ignore[arg-type]
 
-    assert [chosen("new", 1), chosen("old", 11), chosen("old", 10)] == [
+    assert [chosen("new", few=True), chosen("old", few=False), chosen("old", few=True)] == [
         SparkWriter,
         SparkWriter,
         arrow_writer.ArrowWriter,
