@@ -26,6 +26,11 @@ STACK = "-Xss8m"
 does so ends the whole process."""
 TUNED = (STACK, "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:-DontCompileHugeMethods")
 """The last one: what Spark generates for a wide projection is long, and Java would interpret it for ever."""
+AT_REST = (
+    *("-XX:G1PeriodicGCInterval=60000", "-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=30"),
+    *("-XX:+UnlockExperimentalVMOptions", "-XX:TrimNativeHeapInterval=60000"),
+)
+"""What a server without work does not need, Java gives back."""
 AVRO_LIMITS = {
     "org.apache.avro.limits.string.maxLength": "134217728",
     "org.apache.avro.limits.bytes.maxLength": "134217728",
@@ -152,7 +157,7 @@ class Spark(Service):
             "user.timezone": "UTC",
             **AVRO_LIMITS,
         }
-        return [*TUNED, *opened, *properties(system)]
+        return [*TUNED, *AT_REST, *opened, *properties(system)]
 
     def _options(self) -> list[str]:
         heap = f"-Xmx{self.site.settings.spark_heap}"

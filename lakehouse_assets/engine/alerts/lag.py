@@ -7,6 +7,7 @@ from typing import Any
 
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
 from lakehouse_assets.engine.flow import below, sources
+from lakehouse_assets.engine.history.remembered import RememberedLake
 from lakehouse_assets.engine.orchestration.pipeline_log import redact
 from lakehouse_assets.engine.orchestration.progress import TableProgress, snapshot
 from lakehouse_assets.engine.table import Table
@@ -23,10 +24,11 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
     conditions: list[Condition] = []
     moved: Moved = dict(memory.get("moved", {}))
     silent: dict[str, float] = {}
+    lake = RememberedLake(scene.settings)
     for source in sources(scene.tables):
         why = ""
         try:
-            found = snapshot(scene.settings, (source, *below(source, scene.tables)))
+            found = snapshot(scene.settings, (source, *below(source, scene.tables)), lake)
             conditions += [judge(scene, progress, moved) for progress in found]
         except UnavailableError as error:
             silent[source.key] = memory.get("silent", {}).get(source.key, scene.now)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from lakehouse_assets.engine.alerts.conditions import Condition, Look, Scene, page
-from lakehouse_assets.engine.history.lake import Lake
+from lakehouse_assets.engine.history.remembered import RememberedLake
 from lakehouse_assets.engine.table import Table
 
 SECONDS_PER_DAY = 86_400.0
@@ -24,7 +24,7 @@ def look(scene: Scene, memory: Mapping[str, Any]) -> Look:
     Raises:
         UnavailableError: the store does not answer.
     """
-    lake, conditions, noted = Lake(scene.settings), list[Condition](), dict[str, Any]()
+    lake, conditions, noted = RememberedLake(scene.settings), list[Condition](), dict[str, Any]()
     for table in scene.tables:
         rows, oldest = lake.rows(table.quarantine), lake.least(table.quarantine, "set_aside_at")
         samples = note(memory.get(table.key, []), scene.now, rows)

@@ -21,6 +21,7 @@ from lakehouse_assets.engine.alerts.delivery import deliver
 from lakehouse_assets.engine.alerts.messages import message
 from lakehouse_assets.engine.alerts.outbox import Outbox, Outcome
 from lakehouse_assets.engine.alerts.routing import Routes
+from lakehouse_assets.engine.orchestration import instances
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import LakehouseError, SettingsError
 from lakehouse_assets.redaction import shielded
@@ -67,7 +68,7 @@ def alert_sensor(tables: Sequence[Table]) -> SensorDefinition:
         repository = context.repository_def
         names = frozenset(each.name for each in repository.sensor_defs) if repository else frozenset()
         with shielded():
-            told = round_of(context.instance, load(), tables, names)
+            told = round_of(instances.of(context), load(), tables, names)
         return SkipReason("another round is under way" if told is None else told.line)
 
     return watch_alerts

@@ -64,13 +64,13 @@ class Holding:
     """Since the newest increment; None before the first one."""
 
 
-def snapshot(settings: Settings, tables: Sequence[Table]) -> list[TableProgress]:
-    """Every table, in the order of the flow.
+def snapshot(settings: Settings, tables: Sequence[Table], lake: Lake | None = None) -> list[TableProgress]:
+    """Every table, in the order of the flow; of a `lake` that is looked at already.
 
     Raises:
         UnavailableError: a source or the store does not answer.
     """
-    lake = Lake(settings)
+    lake = lake or Lake(settings)
     progress: list[TableProgress] = []
     for bronze in sources(tables):
         source, chain = bronze.reader(settings), (bronze, *below(bronze, tables))

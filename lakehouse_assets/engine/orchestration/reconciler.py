@@ -23,9 +23,9 @@ from lakehouse_assets.engine.display.metadata import commit_metadata
 from lakehouse_assets.engine.grids import Partition, ordered
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit
-from lakehouse_assets.engine.history.looks import StandingLake
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.orchestration import beginnings, webserver
+from lakehouse_assets.engine.history.remembered import RememberedLake
+from lakehouse_assets.engine.orchestration import beginnings, instances, webserver
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.redaction import shielded
@@ -69,12 +69,12 @@ def reconciler(tables: Sequence[Table], views: Sequence[Table], settings: Settin
 
 def _reconciled(context: SensorEvaluationContext, tables: Sequence[Table], views: Sequence[Table]) -> SensorResult:
     cursor: dict[str, Seen] = json.loads(context.cursor or "{}")
-    settings, events = load(), list[AssetMaterialization]()
-    lake, known = StandingLake(settings), beginnings.read(settings)
+    settings, events, instance = load(), list[AssetMaterialization](), instances.of(context)
+    lake, known = RememberedLake(settings), beginnings.read(settings)
     try:
         changed = [each for each in tables if _has_changed(lake, each, cursor.get(each.key)) or each.key not in known]
         for table in tables:
-            found, cursor[table.key] = missing(context.instance, lake, table, cursor.get(table.key))
+            found, cursor[table.key] = missing(instance, lake, table, cursor.get(table.key))
             events += found
         for view in views:
             found, cursor[view.key] = answered_anew(lake, view, cursor.get(view.key))

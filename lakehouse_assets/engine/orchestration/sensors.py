@@ -18,6 +18,7 @@ from dagster import (
 )
 
 from lakehouse_assets.engine.flow import below, sources
+from lakehouse_assets.engine.history.remembered import RememberedLake
 from lakehouse_assets.engine.orchestration import holding, in_flight
 from lakehouse_assets.engine.orchestration.looking import Work, look
 from lakehouse_assets.engine.sources.source import Source
@@ -67,7 +68,8 @@ def judge(
         held = holding.standing(settings, chained)
         rebuilding = in_flight.is_rebuilt(instance, keys)
         busy = [each for each in sources(chained) if each != source and in_flight.increments(instance, each)]
-        work = look(settings, source, tables, held=held, rebuilding=rebuilding, busy=busy, origin=origin)
+        lake = RememberedLake(settings)
+        work = look(settings, source, tables, held=held, rebuilding=rebuilding, busy=busy, origin=origin, lake=lake)
     except UnavailableError as error:
         return Judgement(SkipReason(str(error)), is_settled=error.is_absence)
     waiting = "; ".join(holding.shown(settings, each) for each in held.values())

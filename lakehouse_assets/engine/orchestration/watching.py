@@ -28,7 +28,7 @@ from dagster import (
 
 from lakehouse_assets import stops
 from lakehouse_assets.engine.flow import sources
-from lakehouse_assets.engine.orchestration import complaints, in_flight
+from lakehouse_assets.engine.orchestration import complaints, in_flight, instances
 from lakehouse_assets.engine.orchestration.sensors import Judgement, judge
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.redaction import shielded
@@ -190,7 +190,7 @@ def source_watcher(tables: Sequence[Table], jobs: Mapping[str, JobDefinition]) -
     )
     def watch_sources(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         with shielded():
-            return wait(watch, context.instance, load(), tables)
+            return wait(watch, instances.of(context), load(), tables)
 
     return watch_sources
 
