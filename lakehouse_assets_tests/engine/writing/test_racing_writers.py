@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse_assets_tests.engine import expectation
 from lakehouse_assets_tests.engine.expectation import Sent
-from lakehouse_assets_tests.engine.lab import WRITERS, Lab, sale
+from lakehouse_assets_tests.engine.lab import Lab, sale
 from lakehouse_assets_tests.engine.test_meeting_runs import another_machine
 from lakehouse_assets_tests.engine.writing.racing_batches import Racer
 from lakehouse_assets_tests.engine.writing.test_deduplication import silver_of
@@ -30,6 +30,7 @@ from lakehouse_assets_tests.workers import DONE, Worker, worker
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(3000)]
 
+RACERS = ("run", "spark")
 COMMITS, FEW_COMMITS = 150, 2
 RECORDS = 4
 """In each commit."""
@@ -50,7 +51,7 @@ def landed(lab: Lab, commits: int) -> list[Sent]:
 def assert_each_commit_is_there_once(lab: Lab, sent: list[Sent], commits: int) -> None:
     """As delta-rs reads rows and log: so many increments of each writer, each of its own records."""
     said = [each.statement for each in lab.lake.history(lab.silver.key) if each.statement]
-    assert Counter(each.run_id for each in said) == dict.fromkeys(WRITERS, commits)
+    assert Counter(each.run_id for each in said) == dict.fromkeys(RACERS, commits)
     ends = [each.position.next_offset(lab.state().topic_id, 0) for each in said]
     assert ends[::-1] == [*range(RECORDS, len(sent) + 1, RECORDS)]
     assert lab.assert_stock().told == len(sent)
@@ -59,8 +60,8 @@ def assert_each_commit_is_there_once(lab: Lab, sent: list[Sent], commits: int) -
 
 def test_both_writers_meet_at_a_table_and_lose_nothing(lab: Lab, tmp_path: Path):
     """Every time both have planned from one version: one of them plans anew."""
-    sent, together = landed(lab, FEW_COMMITS), Barrier(len(WRITERS))
-    racers = [Racer(elsewhere(lab, tmp_path / writer), writer, together.wait) for writer in WRITERS]
+    sent, together = landed(lab, FEW_COMMITS), Barrier(len(RACERS))
+    racers = [Racer(elsewhere(lab, tmp_path / writer), writer, together.wait) for writer in RACERS]
 
     with ThreadPoolExecutor(len(racers)) as racing:
         for _ in range(FEW_COMMITS):
@@ -92,7 +93,7 @@ def both(lab: Lab, services, tmp_path: Path) -> Iterator[list[Worker]]:
                     LAKEHOUSE_MAX_RECORDS_PER_BATCH=str(RECORDS),
                 )
             )
-            for writer in WRITERS
+            for writer in RACERS
         ]
 
 
@@ -113,7 +114,7 @@ def test_three_hundred_commits_of_two_writers_are_all_there_once(lab: Lab, both:
     assert_each_commit_is_there_once(lab, sent, COMMITS)
     assert min(conflicts) > 0
     with capsys.disabled():
-        print(f"\n{2 * COMMITS} commits; planned anew: {dict(zip(WRITERS, conflicts, strict=True))}")  # noqa: T201
+        print(f"\n{2 * COMMITS} commits; planned anew: {dict(zip(RACERS, conflicts, strict=True))}")  # noqa: T201
 
 
 @pytest.mark.slow
