@@ -125,7 +125,7 @@ def test_dagster_loads_the_definitions_anew_when_a_table_begins_in_another_month
     """And no more once it has; where no webserver answers, the tick goes on."""
     found = lake.settings.model_copy(update={"dagster_url": f"http://127.0.0.1:{webserver.server_port}"})
     monkeypatch.setattr(reconciler, "load", lambda: found)
-    monkeypatch.setattr(reconciler, "StandingLake", lambda settings: lake)
+    monkeypatch.setattr(reconciler, "RememberedLake", lambda settings: lake)
     monkeypatch.setattr(reconciler, "missing", lambda *_: ([], {"version": 0, "storage_id": 0}))
 
     def tick(sensor) -> None:
