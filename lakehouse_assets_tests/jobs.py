@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from dagster import DagsterInstance, SkipReason
+from dagster import DagsterInstance, RunRequest, SkipReason
 
 from lakehouse_assets.engine.kinds import Table
 from lakehouse_assets.engine.kinds.source import SourceTable
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
-from lakehouse_assets.engine.orchestration.sensors import tick
+from lakehouse_assets.engine.orchestration.sensors import judge
 from lakehouse_assets.engine.spark import SparkConnect
-from lakehouse_assets.settings import load
+from lakehouse_assets.settings import Settings, load
+
+
+def tick(
+    instance: DagsterInstance, settings: Settings, source: SourceTable, tables: Sequence[Table], now: datetime
+) -> RunRequest | SkipReason:
+    """What one look at the source asks for; raises as `sensors.judge`."""
+    return judge(instance, settings, source, tables, now).asked
 
 
 def run_source(instance: DagsterInstance, source: SourceTable, tables: Sequence[Table]) -> bool | None:

@@ -13,10 +13,10 @@ import pytest
 from dagster import DagsterInstance
 
 from benchmarks import backfill, latency, quality
-from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets_tests import PROJECT
 from lakehouse_assets_tests.engine.lab import Lab, sale
 from lakehouse_assets_tests.engine.orchestration.test_pipelines import run
+from lakehouse_assets_tests.jobs import tick
 
 ROWS = 3_100
 EVERY = 30_000

@@ -46,7 +46,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from dagster import DagsterInstance, RunRequest
 from lakehouse_assets.definitions import TABLES
-from lakehouse_assets.engine.orchestration.sensors import tick
+from lakehouse_assets_tests.jobs import tick
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.orchestration.test_pipelines import run
 settings = load()

@@ -17,13 +17,13 @@ from lakehouse_assets.engine.orchestration import pipelines
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.orchestration.progress import snapshot
-from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.engine.sources.file_versions import parse
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import publication
 from lakehouse_assets.errors import ContractError, PlanError, UnavailableError
 from lakehouse_assets_tests.engine.drop_lab import HEADER, PAUSE_SECONDS, DropLab, product
+from lakehouse_assets_tests.jobs import tick
 
 pytestmark = pytest.mark.services
 

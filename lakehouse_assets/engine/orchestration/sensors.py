@@ -44,13 +44,6 @@ class Judgement:
     """Whether it stays the same as long as the source does."""
 
 
-def tick(
-    instance: DagsterInstance, settings: Settings, source: SourceTable, tables: Sequence[Table], now: datetime
-) -> RunRequest | SkipReason:
-    """One look at the source; raises as `judge`."""
-    return judge(instance, settings, source, tables, now).asked
-
-
 def judge(
     instance: DagsterInstance, settings: Settings, source: SourceTable, tables: Sequence[Table], now: datetime
 ) -> Judgement:

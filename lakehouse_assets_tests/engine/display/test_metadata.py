@@ -16,11 +16,11 @@ from lakehouse_assets.engine.display import highlights, lineage, metadata, previ
 from lakehouse_assets.engine.kinds import Table
 from lakehouse_assets.engine.orchestration.assets import table_asset
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
-from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.silver import sales_transactions as silver
 from lakehouse_assets_tests.engine.lab import Lab, sale
 from lakehouse_assets_tests.engine.orchestration.test_pipelines import run
+from lakehouse_assets_tests.jobs import tick
 
 ONCE = {
     "dagster/uri",

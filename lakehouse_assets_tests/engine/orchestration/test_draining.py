@@ -13,11 +13,11 @@ from dagster import DagsterEventType, DagsterInstance, RunRequest
 from lakehouse_assets.engine.orchestration import pipeline_log
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
-from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import delta, publication
 from lakehouse_assets.errors import LakehouseError
 from lakehouse_assets_tests.engine.lab import Lab, sale
+from lakehouse_assets_tests.jobs import tick
 
 pytestmark = pytest.mark.services
 

@@ -11,11 +11,11 @@ from lakehouse_assets.engine.flow import below
 from lakehouse_assets.engine.orchestration import holding, reconciler
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
-from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import publication
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab, sale
+from lakehouse_assets_tests.jobs import tick
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ from lakehouse_assets.engine.orchestration.assets import table_asset
 from lakehouse_assets.engine.orchestration.hold_checks import is_held
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
-from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.gold.sales_daily_revenue import DailyRevenue
 from lakehouse_assets.silver.sales_transactions import Transaction
 from lakehouse_assets_tests.engine.lab import Lab, sale
+from lakehouse_assets_tests.jobs import tick
 
 pytestmark = pytest.mark.services
 

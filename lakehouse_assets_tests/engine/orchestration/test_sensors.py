@@ -15,9 +15,10 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.kinds.kafka import TOPIC_TAG
 from lakehouse_assets.engine.orchestration import sensors
 from lakehouse_assets.engine.orchestration.holding import CODE_TAG, CODE_VERSION, hold
-from lakehouse_assets.engine.orchestration.sensors import STATE_TAG, Work, dead_rebuilds, dead_runs, tick
+from lakehouse_assets.engine.orchestration.sensors import STATE_TAG, Work, dead_rebuilds, dead_runs
 from lakehouse_assets.errors import LossError, UnavailableError
 from lakehouse_assets.settings import load
+from lakehouse_assets_tests.jobs import tick
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WORK = Work((Slice("A", 0, 0, 5),), "state-1")

@@ -20,10 +20,10 @@ from lakehouse_assets.engine.history import acceptances
 from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration import looking
 from lakehouse_assets.engine.orchestration.progress import snapshot
-from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.sources import kafka
 from lakehouse_assets.errors import LossError
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, Lab, sale
+from lakehouse_assets_tests.jobs import tick
 
 pytestmark = pytest.mark.services
 

@@ -12,11 +12,11 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lakehouse_assets.engine.orchestration import reconciler
-from lakehouse_assets.engine.orchestration.sensors import tick
 from lakehouse_assets.engine.upkeep import resets
 from lakehouse_assets.errors import LakehouseError, UnavailableError
 from lakehouse_assets_tests.engine.lab import Lab, sale
 from lakehouse_assets_tests.engine.orchestration.test_pipelines import run
+from lakehouse_assets_tests.jobs import tick
 
 RECORDS = (sale(1), sale(1), sale("x"), sale(2, date="2017-03-03"))
 
