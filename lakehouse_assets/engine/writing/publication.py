@@ -16,13 +16,11 @@ from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice
-from lakehouse_assets.engine.sessions import SMALL_RECORDS
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import conflicts, delta, grounds, meeting_rows, quarantine, turns, writers
+from lakehouse_assets.engine.writing import choosing, conflicts, delta, grounds, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.drift import Change
-from lakehouse_assets.engine.writing.rows import Rows, fits
 from lakehouse_assets.engine.writing.turns import Turn
 from lakehouse_assets.engine.writing.writers import Writer
 from lakehouse_assets.errors import ContractError, SupersededError
@@ -189,7 +187,7 @@ def _publish(spark: SparkSession, lake: Lake, publication: Publication) -> Commi
         target.create(publication.rows.schema, by=by, append_only=append_only)
     if publication.change:
         _alter(target, publication)
-    writer = _writer(target, publication)
+    writer = choosing.writer(target, publication)
     conflicts.past_compaction(
         lambda: _write(writer, publication), lambda: grounds.is_next(lake, publication), target.key
     )
@@ -210,34 +208,6 @@ def _close(spark: SparkSession, lake: Lake, publication: Publication) -> None:
         else:
             target = delta.Target(spark, lake, table.quarantine)
             quarantine.say(target, settled, delta.Transaction(table.quarantine, number))
-
-
-def _writer(target: delta.Target, publication: Publication) -> Writer:
-    """Of rows that may be there already Spark looks at each; of others it is enough that nobody else wrote them."""
-    lake, near = target.lake, target.lake.settings.near_rows
-    may_be_there = publication.mode == "append" and not publication.is_all_new
-    stands = partial(grounds.require_ground, lake, publication)
-    if publication.mode == "replace" and not publication.statement.days:
-        return writers.sayer_of(target, stands, near=near > 0)
-    few = near > 0 and not may_be_there and _are_few(publication, near) and _may_meet(lake, publication)
-    return writers.writer_of(target, Rows(publication.rows, publication.here), stands, few=few)
-
-
-def _may_meet(lake: Lake, publication: Publication) -> bool:
-    """Whether this process may look for the rows that those of a merge meet."""
-    if publication.mode != "merge" or publication.audit.good_rows <= meeting_rows.MOST_NAMED:
-        return True
-    return lake.rows_in(publication.table.key, publication.statement.days) <= meeting_rows.MOST_READ
-
-
-def _are_few(publication: Publication, near: int) -> bool:
-    """Of many that are not here it is asked how large they are, before they are."""
-    if publication.here is not None:
-        return True
-    if publication.audit.good_rows > near:
-        return False
-    few = publication.audit.good_rows <= SMALL_RECORDS
-    return few or (publication.computed is not None and fits(publication.computed))
 
 
 def _alter(target: delta.Target, publication: Publication) -> None:
