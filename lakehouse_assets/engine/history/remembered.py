@@ -18,7 +18,6 @@ from lakehouse_assets.engine.history.ledger import Ledger
 from lakehouse_assets.engine.sources import landing
 from lakehouse_assets.errors import UnavailableError
 
-ENTRY: Final = "{key}/_delta_log/{version:020}.json"
 Entry = tuple[str, str]
 """The newest entry of a log and its etag: a table that was made anew may have come as far again. Empty for no table."""
 _NOTHING: Final = ("", "")

@@ -16,6 +16,7 @@ from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Commit, Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.sessions import SMALL_RECORDS
 from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import choosing, conflicts, delta, grounds, quarantine, turns
 from lakehouse_assets.engine.writing.audits import Audit
@@ -234,7 +235,7 @@ def _set_aside(spark: SparkSession, lake: Lake, publication: Publication) -> Non
         publication.statement, planned_from=lake.newly(target.key).version(target.key), quarantine_transaction=-1
     )
     said = quarantine.open_statement(said) if publication.opens else said
-    few = publication.audit.bad_rows <= lake.settings.near_rows
+    few = publication.audit.bad_rows <= min(SMALL_RECORDS, lake.settings.near_rows)
     quarantine.write(target, rows, few, publication.quarantine_where, said, publication.quarantine_transaction)
 
 

@@ -28,6 +28,7 @@ from lakehouse_assets.engine.table import Table
 from lakehouse_assets.engine.writing import arrow_writer, conflicts, delta, spark_writer
 from lakehouse_assets.engine.writing.arrow_writer import ArrowWriter
 from lakehouse_assets.engine.writing.reach import MOST_NAMED
+from lakehouse_assets.engine.writing.rows import collected
 from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 from lakehouse_assets.engine.writing.writers import sayer_of
 
@@ -163,8 +164,10 @@ def _replace(
     target: delta.Target, rows: DataFrame, few: bool, where: str, said: Statement, transaction: delta.Transaction
 ) -> None:
     table = target.open()
-    if few and arrow_writer.takes(table) and {*rows.columns} <= {each.name for each in table.schema().fields}:
-        ArrowWriter(target, _stands).replace(rows, where, said, transaction)
+    is_near = few and arrow_writer.takes(table) and {*rows.columns} <= {each.name for each in table.schema().fields}
+    here = collected(rows) if is_near else None
+    if here is not None:
+        ArrowWriter(target, _stands, here).replace(rows, where, said, transaction)
     else:
         SparkWriter(target).replace(rows, where, said, transaction, new_columns=True)
 
