@@ -52,6 +52,8 @@ class Drain:
     """By table."""
     recorded: Mapping[str, Hold] = field(default_factory=dict)
     """The holds as of the last look."""
+    away: bool = False
+    """Whether the source or the store was away at the last look."""
 
     def __post_init__(self) -> None:
         self.siblings = Siblings(self.engine)
@@ -68,10 +70,13 @@ class Drain:
         """
         until = time.monotonic() + self.engine.settings.run_budget_seconds
         try:
-            while not self._must_end and (work := self._next()) is not None:
-                yield from self._batch(work)
-                yield from self.news.due()
-                if time.monotonic() >= until:
+            while time.monotonic() < until and not self._must_end:
+                if (work := self._next()) is not None:
+                    yield from self._batch(work)
+                    yield from self.news.due()
+                elif self.news.left:
+                    yield from self.news.at_leisure()
+                else:
                     break
         except BaseException:  # cancelled, most often: what is committed is told, its verdicts are not
             self.news.log()
@@ -86,7 +91,7 @@ class Drain:
     @property
     def _must_end(self) -> bool:
         """What is no refusal may be of the session, or of a service."""
-        return any(not isinstance(each, BrokenContractError) for each in self.failed.values())
+        return self.away or any(not isinstance(each, BrokenContractError) for each in self.failed.values())
 
     def _failure(self) -> Exception:
         """Names each table that did not merely refuse a batch for a rule: of that one its checks tell."""
@@ -105,6 +110,7 @@ class Drain:
             self._rest()
             return self._look()
         except UnavailableError as error:
+            self.away = True
             self.context.log.warning(f"The run ends here, the next one goes on: {error}")
             return None
 

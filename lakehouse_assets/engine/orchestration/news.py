@@ -1,7 +1,8 @@
 """What a run tells Dagster of its commits: days that changed and verdicts, of many commits together, and rarely more.
 
-A commit every second would be hundreds of thousands of events a day. What was committed and not told when a run dies
-is told by the reconciler.
+A commit every second would be hundreds of thousands of events a day. One batch over years is thousands of days, and
+each costs milliseconds: they are told a slice at a time, so that no batch waits for them. What was committed and not
+told when a run dies is told by the reconciler.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from lakehouse_assets.engine.display import metadata
 from lakehouse_assets.engine.grids import Partition, ordered
 from lakehouse_assets.engine.history.ledger import Commit
 from lakehouse_assets.engine.orchestration import checks
-from lakehouse_assets.engine.writing.audits import together
+from lakehouse_assets.engine.table import Table
+from lakehouse_assets.engine.writing.audits import Audit, together
 from lakehouse_assets.engine.writing.engine import Engine
 from lakehouse_assets.engine.writing.publication import Publication
 
@@ -28,6 +30,13 @@ LAST_LOOKS_APART_SECONDS = 60.0
 """And at the ends of runs."""
 VERDICTS_APART_SECONDS = 60.0
 """Between two reports that a check passes, as ever."""
+SLICE_SECONDS = 0.5
+"""A batch waits no longer for what is being told, but for the last event of a slice or a table's look."""
+
+
+Further = Callable[[metadata.Report], dict[str, Any]]
+"""What else is told of a commit, beside its days."""
+Said = AssetMaterialization | AssetCheckEvaluation
 
 
 @dataclass
@@ -71,50 +80,82 @@ class News:
     engine: Engine
     interval_seconds: float
     untold: dict[str, Done] = field(default_factory=dict)
+    """By table."""
+    unjudged: dict[str, Audit] = field(default_factory=dict)
+    """By table: what its next verdicts are of."""
     began: float = field(default_factory=time.monotonic)
     told_at: float = field(default_factory=time.monotonic)
+    _in_hand: Iterator[Said] | None = None
+    """What is being told; commits since then come after it."""
 
     @property
     def told(self) -> Told:
         """By this process, also by its earlier runs."""
         return _TOLD.setdefault(self.context.instance, Told())
 
+    @property
+    def left(self) -> bool:
+        """Whether there is anything to tell."""
+        return self._in_hand is not None or bool(self.untold)
+
     def add(self, done: Done) -> None:
         """One more commit."""
-        key = done.publication.table.key
+        key, audit = done.publication.table.key, done.publication.audit
         self.untold[key] = self.untold[key].then(done) if key in self.untold else done
+        self.unjudged[key] = together([self.unjudged[key], audit]) if key in self.unjudged else audit
 
     def refused(self, key: str) -> None:
-        """Of a table whose checks were told otherwise: whatever comes next says something new."""
+        """Of a table whose checks were told otherwise: what it passed before is no news, whatever comes next is."""
+        self.unjudged.pop(key, None)
         self.told.verdicts = {each: said for each, said in self.told.verdicts.items() if each[0] != key}
 
     def due(self) -> Iterator[AssetCheckEvaluation]:
-        """Tells what there is, once the interval is over."""
-        if time.monotonic() - self.told_at >= self.interval_seconds:
-            yield from self._tell(self._looks_on_the_way)
+        """Tells a slice of what there is, once the interval is over."""
+        if self._in_hand is None and time.monotonic() - self.told_at >= self.interval_seconds:
+            self._take(self._looks_on_the_way)
+        yield from self._slice()
+
+    def at_leisure(self) -> Iterator[AssetCheckEvaluation]:
+        """Tells a slice of what there is, while there is nothing else to do."""
+        if self._in_hand is None:
+            self._take(self._looks_at_the_end)
+        yield from self._slice()
 
     def last(self) -> Iterator[AssetCheckEvaluation]:
-        """Tells what there is at the end of a run."""
-        yield from self._tell(self._looks_at_the_end)
+        """Tells all that there is, at the end of a run."""
+        while self.left:
+            yield from self.at_leisure()
 
-    def _tell(self, further: Callable[[metadata.Report], dict[str, Any]]) -> Iterator[AssetCheckEvaluation]:
-        """Logs the days that changed, with all that is worth a look; yields the verdicts that say something new."""
-        told = [*self.untold.values()]
-        self.log(further)
-        for done in told:
-            yield from self._verdicts(done)
+    def log(self) -> None:
+        """Logs the days that changed, without their verdicts."""
+        self.unjudged.clear()
+        for _ in self.last():
+            pass
 
-    def log(self, further: Callable[[metadata.Report], dict[str, Any]] = lambda _: {}) -> None:
-        """Logs the days that changed, and what `further` says once of each table."""
-        for done in self.untold.values():
-            for event in self._events(done, further):
-                self.context.log_event(event)
-        self.untold.clear()
-        self.told_at = time.monotonic()
+    def _take(self, further: Further) -> None:
+        self._in_hand, self.untold = self._said([*self.untold.values()], further), {}
 
-    def _events(
-        self, done: Done, further: Callable[[metadata.Report], dict[str, Any]]
-    ) -> Iterator[AssetMaterialization]:
+    def _slice(self) -> Iterator[AssetCheckEvaluation]:
+        if self._in_hand is None:
+            return
+        until = time.monotonic() + SLICE_SECONDS
+        for said in self._in_hand:
+            if isinstance(said, AssetMaterialization):
+                self.context.log_event(said)
+            else:
+                yield said
+            if time.monotonic() >= until:
+                return
+        self._in_hand, self.told_at = None, time.monotonic()
+
+    def _said(self, dones: list[Done], further: Further) -> Iterator[Said]:
+        """Table by table: the days that changed, with what `further` says once, and verdicts that say something new."""
+        for done in dones:
+            yield from self._events(done, further)
+            if (audit := self.unjudged.pop(done.publication.table.key, None)) is not None:
+                yield from self._verdicts(done.publication.table, audit)
+
+    def _events(self, done: Done, further: Further) -> Iterator[AssetMaterialization]:
         seconds = {"commit_seconds": round(done.seconds, 3)}
         found = metadata.report(self.engine.lake, done.publication, done.commit, seconds, self.context.log.warning)
         yield from metadata.events(found, further(found))
@@ -133,9 +174,8 @@ class News:
         engine, context = self.engine, self.context
         return metadata.run_metadata(found, engine.spark, engine.lake, context.instance, context.log.warning)
 
-    def _verdicts(self, done: Done) -> Iterator[AssetCheckEvaluation]:
-        table = done.publication.table
-        for verdict in checks.evaluations(table, done.publication.audit):
+    def _verdicts(self, table: Table, audit: Audit) -> Iterator[AssetCheckEvaluation]:
+        for verdict in checks.evaluations(table, audit):
             if self._says_something(table.key, verdict):
                 self.told.verdicts[table.key, verdict.check_name] = verdict.passed, time.monotonic()
                 yield verdict
