@@ -24,10 +24,13 @@ PROBE_SECONDS = 1.0
 STACK = "-Xss8m"
 """Of each thread: a JSON value of a thousand levels, the most that Spark reads, overflows Java's 1 MB, and a task that
 does so ends the whole process."""
-TUNED = (STACK, "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:-DontCompileHugeMethods")
+TUNED = (
+    *(STACK, "-XX:+UseParallelGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"),
+    "-XX:-DontCompileHugeMethods",
+)
 """The last one: what Spark generates for a wide projection is long, and Java would interpret it for ever."""
 AT_REST = (
-    *("-XX:G1PeriodicGCInterval=60000", "-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=30"),
+    *("-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=30"),
     *("-XX:+UnlockExperimentalVMOptions", "-XX:TrimNativeHeapInterval=60000"),
 )
 """What a server without work does not need, Java gives back."""

@@ -35,10 +35,11 @@ def _rows(table: DeltaTable, where: str) -> pa.Table | None:
     reader = pa.RecordBatchReader.from_stream(
         QueryBuilder().register("t", table).execute(f"SELECT * FROM t WHERE {where} LIMIT {MOST_ROWS + 1}")
     )
-    batches: list[pa.RecordBatch] = []
+    batches, rows, size = [], 0, 0
     for batch in reader:
         batches.append(batch)
-        if sum(each.num_rows for each in batches) > MOST_ROWS or sum(each.nbytes for each in batches) > MOST_BYTES:
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows > MOST_ROWS or size > MOST_BYTES:
             return None
     return pa.Table.from_batches(batches, reader.schema)
 
