@@ -25,6 +25,7 @@ from lakehouse_assets.settings import Settings
 
 SMALL_RECORDS = 10_000
 _TRIES, _TRIES_APART_MS = 60, 1_000
+_BY_THE_PLANNER = "org.apache.spark.sql.catalyst.optimizer.ConvertToLocalRelation"
 _USER = "lakehouse"
 _QUOTING = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 """pyspark's own, which write each error to the run's log with the value that caused it; the error itself is raised."""
@@ -170,6 +171,7 @@ def fit(session: SparkSession, records: int) -> None:
     small = records <= SMALL_RECORDS
     session.conf.set("spark.sql.codegen.wholeStage", str(not small).lower())
     session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if small else "FALLBACK")
+    session.conf.set("spark.sql.optimizer.excludedRules", "" if small else _BY_THE_PLANNER)
 
 
 def activate(session: Any) -> None:

@@ -14,7 +14,7 @@ from pyspark.sql.types import StructType
 from lakehouse_assets.engine.history.lake import Lake, schema_of
 from lakehouse_assets.engine.history.position import Slice, predicate
 
-MOST_ROWS: Final = 50_000
+MOST_ROWS: Final = 100_000
 MOST_BYTES: Final = 16 * 2**20
 
 
