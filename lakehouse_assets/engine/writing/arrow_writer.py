@@ -91,7 +91,7 @@ class ArrowWriter:
             held = meeting_rows.held(table, batch, grain, where)
             settled = meeting_rows.settled(spark, batch, rows.schema, held, grain, precedence)
             if settled.has_changes:
-                _merge(table, settled.rows, grain, where, said)
+                _merge(table, settled.rows, held, grain, where, said)
             else:
                 _append(table, settled.rows, said)
 
@@ -140,11 +140,21 @@ def _replace(table: DeltaTable, rows: pa.Table, where: str, said: CommitProperti
     )
 
 
-def _merge(table: DeltaTable, rows: pa.Table, grain: Sequence[str], where: str, said: CommitProperties) -> None:
+def _merge(
+    table: DeltaTable, rows: pa.Table, held: pa.Table, grain: Sequence[str], where: str, said: CommitProperties
+) -> None:
+    """Reads no partition but those of `held`, the rows that the table has of these grains.
+
+    Partition by partition: of rows that lie about delta-rs makes as many small pieces as there are partitions in each
+    of its batches.
+    """
     same_grain = " AND ".join(f"t.`{name}` = s.`{name}`" for name in grain)
+    parted_by = table.metadata().partition_columns
+    ordered = rows.sort_by([(name, "ascending") for name in parted_by]) if parted_by else rows
+    pruned = " AND ".join(f"t.`{name}` IN ({meeting_rows.named(held[name])})" for name in parted_by)
     merging = table.merge(
-        _fitted(rows, table),
-        f"{where} AND {same_grain}",
+        _fitted(ordered, table),
+        f"{pruned or where} AND {same_grain}",
         source_alias="s",
         target_alias="t",
         commit_properties=said,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ MOST_NAMED: Final = 1_000
 """Values of a grain that a query names; of more it reads all in the partitions."""
 MOST_READ: Final = 2_000_000
 """Rows in the partitions whose grain this process may read."""
+_LITERAL: Final = (pa.types.is_integer, pa.types.is_date, pa.types.is_string, pa.types.is_large_string)
 _AT: Final = own("at")
 
 
@@ -106,16 +108,20 @@ def _listed(names: Sequence[str]) -> str:
 
 def _among(keys: pa.Table) -> list[str]:
     """A condition for each column of the keys whose values are few enough to be named."""
-    found = [(name, _literals(pc.unique(keys[name]))) for name in keys.column_names]
-    return [f'"{name}" IN ({", ".join(values)})' for name, values in found if values]
+    few = [name for name in keys.column_names if _can_be_named(keys[name])]
+    return [f'"{name}" IN ({named(keys[name])})' for name in few]
 
 
-def _literals(values: pa.Array) -> list[str]:
-    """SQL of whole numbers and texts; nothing of many values, or of other types."""
-    if len(values) > MOST_NAMED:
-        return []
-    if pa.types.is_integer(values.type):
-        return [str(each) for each in values.to_pylist()]
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        return ["'" + each.replace("'", "''") + "'" for each in values.to_pylist()]
-    return []
+def _can_be_named(values: pa.ChunkedArray) -> bool:
+    return any(is_of(values.type) for is_of in _LITERAL) and 0 < len(pc.unique(values)) <= MOST_NAMED
+
+
+def named(values: pa.ChunkedArray) -> str:
+    """SQL of whole numbers, dates or texts, each once."""
+    return ", ".join(map(_literal, pc.unique(values).to_pylist()))
+
+
+def _literal(value: int | date | str) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"DATE'{value}'" if isinstance(value, date) else "'" + value.replace("'", "''") + "'"

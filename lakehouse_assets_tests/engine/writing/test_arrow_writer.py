@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, TableFeatures, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.writing import arrow_writer, conflicts, grounds, publication
+from lakehouse_assets.engine.writing import arrow_writer, conflicts, grounds, meeting_rows, publication
 from lakehouse_assets.engine.writing.arrow_writer import ArrowWriter
 from lakehouse_assets.engine.writing.delta import Target, Transaction
 from lakehouse_assets.engine.writing.publication import Publication
@@ -24,7 +27,7 @@ from lakehouse_assets.gold.sales_daily_revenue import table as gold
 from lakehouse_assets.settings import Settings
 from lakehouse_assets_tests.engine.local_lake import LocalLake
 
-MARCH_1, MARCH_2 = date(2017, 3, 1), date(2017, 3, 2)
+MARCH_1, MARCH_2, MARCH_3 = (date(2017, 3, day) for day in (1, 2, 3))
 KEY = gold.key
 
 
@@ -229,3 +232,52 @@ def test_a_commit_that_only_says_something_is_made_once(lake):
         writer(lake, planned(lake)).state(statement, Transaction("t", 1))
 
     assert (lake.version(KEY), lines(lake), next(lake.commits(KEY)).statement) == (1, before, statement)
+
+
+SALES = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from(["P'1", "P2"]), st.sampled_from([MARCH_1, MARCH_2, MARCH_3])),
+    unique=True,
+    max_size=18,
+)
+BY_DAY, OVER_DAYS = ("number", "product", "event_date"), ("number", "product")
+
+
+def sales(found: list[tuple[int, str, date]], amount: int) -> pa.Table:
+    numbers, products, dates = zip(*found, strict=True) if found else ((), (), ())
+    return pa.table(
+        {
+            "number": pa.array(numbers, pa.int64()),
+            "product": pa.array(products, pa.string()),
+            "amount": pa.array([amount] * len(found), pa.int32()),
+            "event_date": pa.array(dates, pa.date32()),
+        }
+    )
+
+
+@given(held=SALES, batch=SALES, grain=st.sampled_from([BY_DAY, OVER_DAYS]), parted=st.booleans())
+def test_a_merge_is_what_a_dictionary_says_and_reads_only_partitions_where_rows_meet(held, batch, grain, parted):
+    """Also where a row moves to another partition, and where none of them meet."""
+    at = [("number", "product", "event_date").index(name) for name in grain]
+    by_grain = lambda found: {tuple(row[each] for each in at): row for row in found}  # noqa: E731
+    before, new = by_grain(held), by_grain(batch)
+    with TemporaryDirectory() as folder:
+        by = ["event_date"] if parted else None
+        for row in before.values():
+            write_deltalake(folder, sales([row], 1), mode="append", partition_by=by)
+        if not before:
+            write_deltalake(folder, sales([], 1), partition_by=by)
+        table, rows = DeltaTable(folder), sales([*new.values()], 2)
+        meeting = meeting_rows.held(table, rows, grain, "TRUE")
+        scanned = 0
+        if meeting.num_rows:
+            arrow_writer._merge(table, rows, meeting, grain, "TRUE", CommitProperties())
+            scanned = table.history(1)[0]["operationMetrics"]["num_target_files_scanned"]
+        else:
+            arrow_writer._append(table, rows, CommitProperties())
+
+        found = DeltaTable(folder).to_pyarrow_table().to_pylist()
+    wanted = {row: 1 for key, row in before.items() if key not in new} | dict.fromkeys(new.values(), 2)
+    assert {(row["number"], row["product"], row["event_date"]): row["amount"] for row in found} == wanted
+    assert len(found) == len(wanted)
+    met = {row[2] for key, row in before.items() if key in new}
+    assert scanned <= (sum(row[2] in met for row in before.values()) if parted else len(before))
