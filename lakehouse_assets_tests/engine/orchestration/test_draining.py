@@ -10,8 +10,9 @@ from itertools import pairwise
 import pytest
 from dagster import DagsterEventType, DagsterInstance, RunRequest
 
-from lakehouse_assets.engine.orchestration import pipeline_log
+from lakehouse_assets.engine.orchestration import news, pipeline_log
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
+from lakehouse_assets.engine.orchestration.news import News
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import delta, publication
@@ -126,6 +127,28 @@ def test_records_that_come_while_a_run_is_at_work_are_taken_by_it(lab: Lab, inst
 
     assert run(lab, instance).success
     assert sum(row["lines"] for row in lab.rows(lab.gold.key)) == 3
+
+
+def test_records_that_come_while_dagster_is_told_are_taken_before_it_is_told_the_rest(lab: Lab, instance, monkeypatch):
+    """By the same run, whose days are all told in the end."""
+    monkeypatch.setattr(news, "SLICE_SECONDS", 0.0)
+    lab.send(*(sale(number, date=f"2017-03-0{1 + number}") for number in range(2)))
+    real, untold = News.at_leisure, []
+
+    def meanwhile(self: News):
+        if not untold:
+            lab.send(sale(7, date="2017-03-07"))
+        untold.append(increments(lab, lab.gold.key))
+        yield from real(self)
+
+    monkeypatch.setattr(News, "at_leisure", meanwhile)
+
+    done = run(lab, instance)
+
+    assert done.success
+    assert untold[:2] == [1, 2]
+    days = ("2017-03-01", "2017-03-02", "2017-03-07")
+    assert {f"{table.key} {day}" for table in lab.tables for day in days} <= counted(instance, done.run_id).keys()
 
 
 def test_a_table_that_refuses_is_told_and_the_run_goes_on_without_it(lab: Lab, instance):
