@@ -154,7 +154,8 @@ def append(table: DeltaTable, number: int) -> None:
 
 
 def merge(table: DeltaTable, number: int) -> None:
-    arrow_writer._merge(table, pa.table({"n": [number]}), ["n"], "TRUE", SAID)
+    rows = pa.table({"n": [number]})
+    arrow_writer._merge(table, rows, rows, ["n"], "TRUE", SAID)
 
 
 def replace(table: DeltaTable, number: int) -> None:
