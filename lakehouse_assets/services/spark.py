@@ -24,10 +24,9 @@ PROBE_SECONDS = 1.0
 STACK = "-Xss8m"
 """Of each thread: a JSON value of a thousand levels, the most that Spark reads, overflows Java's 1 MB, and a task that
 does so ends the whole process."""
-TUNED = (
-    *(STACK, "-XX:+UseParallelGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"),
-    "-XX:-DontCompileHugeMethods",
-)
+COLLECTOR = "-XX:+UseParallelGC"
+"""Of the process that computes; those of a cluster that only hand out work have a smaller one."""
+TUNED = (STACK, "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:-DontCompileHugeMethods")
 """The last one: what Spark generates for a wide projection is long, and Java would interpret it for ever."""
 AT_REST = (
     *("-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=30"),
@@ -166,7 +165,7 @@ class Spark(Service):
         heap = f"-Xmx{self.site.settings.spark_heap}"
         jars = f"{pyspark_jars()}/*:{classpath('spark')}"
         main = "org.apache.spark.sql.connect.service.SparkConnectServer"
-        return [heap, *self._shared(), *properties(self.configuration()), "-cp", jars, main]
+        return [heap, COLLECTOR, *self._shared(), *properties(self.configuration()), "-cp", jars, main]
 
 
 def reach(remote: str, token: str) -> None:

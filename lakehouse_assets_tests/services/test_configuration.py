@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import stat
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from lakehouse_assets.services import certificates
 from lakehouse_assets.services.dagster import Dagster
 from lakehouse_assets.services.endpoints import Modes
+from lakehouse_assets.services.java import java
 from lakehouse_assets.services.kafka import Kafka
 from lakehouse_assets.services.service import Site
 from lakehouse_assets.services.spark import Spark
@@ -55,6 +57,18 @@ def test_every_process_of_spark_that_reads_records_has_a_stack_for_the_deepest(s
     limit = "-Dorg.apache.avro.limits.collectionItems.maxLength=10000000"
     assert limit in " ".join(path.read_text() for path in alone.folder.glob("*.args"))
     assert limit in cluster.configuration()["spark.executor.extraJavaOptions"].split()
+
+
+def test_java_takes_the_options_of_every_process_of_spark(site, secured, supervisor):
+    """It refuses some that are right by themselves: two collectors, one that must be unlocked first."""
+    for place in (site, secured):
+        Spark(place, supervisor).prepare()
+        files = [*place.home.folder("spark").rglob("*.args")]
+        assert len(files) == (1 if place is site else 4)
+        for file in files:
+            options = [line.strip('"') for line in file.read_text().splitlines() if line.startswith('"-X')]
+            done = subprocess.run([java(), *options, "-version"], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{file.name}: {done.stdout}{done.stderr}"
 
 
 def test_kafka_keeps_old_records_and_makes_no_topic_by_itself(site, supervisor):

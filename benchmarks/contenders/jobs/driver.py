@@ -25,7 +25,7 @@ from lakehouse_assets.access import kafka, s3
 from lakehouse_assets.engine.meaning import MEANING
 from lakehouse_assets.services.jars import classpath, pyspark_jars
 from lakehouse_assets.services.java import argument_file, java, properties
-from lakehouse_assets.services.spark import AVRO_LIMITS, LOGGING, OPENED, TUNED
+from lakehouse_assets.services.spark import AVRO_LIMITS, COLLECTOR, LOGGING, OPENED, TUNED
 from lakehouse_assets.services.spark import Spark as Server
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings
@@ -93,7 +93,8 @@ def _launched(settings: Settings, heap: str, cores: int, scratch: Path) -> subpr
     }
     jars = f"{pyspark_jars()}/*:{classpath('spark')}"
     arguments = scratch / "java.args"
-    arguments.write_text(argument_file([f"-Xmx{heap}", *TUNED, *opened, *properties(system), "-cp", jars, GATEWAY]))
+    options = [f"-Xmx{heap}", COLLECTOR, *TUNED, *opened, *properties(system)]
+    arguments.write_text(argument_file([*options, "-cp", jars, GATEWAY]))
     told = {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(scratch / "gateway"), "PYSPARK_PYTHON": sys.executable}
     environment = {**os.environ, **s3.keys(settings), **kafka.login(settings), "AWS_SESSION_TOKEN": "", **told}
     return subprocess.Popen([str(java()), f"@{arguments}"], stdin=subprocess.PIPE, env=environment)

@@ -39,6 +39,10 @@ Further = Callable[[metadata.Report], dict[str, Any]]
 Said = AssetMaterialization | AssetCheckEvaluation
 
 
+def _nothing(_: metadata.Report) -> dict[str, Any]:
+    return {}
+
+
 @dataclass
 class Told:
     """What this process has told a Dagster; times are of the monotonic clock."""
@@ -87,6 +91,8 @@ class News:
     told_at: float = field(default_factory=time.monotonic)
     _in_hand: Iterator[Said] | None = None
     """What is being told; commits since then come after it."""
+    _further: Further = field(default=_nothing, repr=False)
+    """What is told once of each table of it."""
 
     @property
     def told(self) -> Told:
@@ -127,13 +133,18 @@ class News:
             yield from self.at_leisure()
 
     def log(self) -> None:
-        """Logs the days that changed, without their verdicts."""
+        """Logs the days that changed, and nothing else."""
         self.unjudged.clear()
-        for _ in self.last():
-            pass
+        while self.left:
+            if self._in_hand is None:
+                self._take(_nothing)
+            self._further = _nothing
+            for _ in self._slice():
+                pass
 
     def _take(self, further: Further) -> None:
-        self._in_hand, self.untold = self._said([*self.untold.values()], further), {}
+        self._further = further
+        self._in_hand, self.untold = self._said([*self.untold.values()]), {}
 
     def _slice(self) -> Iterator[AssetCheckEvaluation]:
         if self._in_hand is None:
@@ -148,17 +159,17 @@ class News:
                 return
         self._in_hand, self.told_at = None, time.monotonic()
 
-    def _said(self, dones: list[Done], further: Further) -> Iterator[Said]:
-        """Table by table: the days that changed, with what `further` says once, and verdicts that say something new."""
+    def _said(self, dones: list[Done]) -> Iterator[Said]:
+        """Table by table: the days that changed, and verdicts that say something new."""
         for done in dones:
-            yield from self._events(done, further)
+            yield from self._events(done)
             if (audit := self.unjudged.pop(done.publication.table.key, None)) is not None:
                 yield from self._verdicts(done.publication.table, audit)
 
-    def _events(self, done: Done, further: Further) -> Iterator[AssetMaterialization]:
+    def _events(self, done: Done) -> Iterator[AssetMaterialization]:
         seconds = {"commit_seconds": round(done.seconds, 3)}
         found = metadata.report(self.engine.lake, done.publication, done.commit, seconds, self.context.log.warning)
-        yield from metadata.events(found, further(found))
+        yield from metadata.events(found, self._further(found))
         yield from metadata.quarantine_events(done.publication)
 
     def _looks_on_the_way(self, found: metadata.Report) -> dict[str, Any]:

@@ -151,10 +151,9 @@ def _merge(
     same_grain = " AND ".join(f"t.`{name}` = s.`{name}`" for name in grain)
     parted_by = table.metadata().partition_columns
     ordered = rows.sort_by([(name, "ascending") for name in parted_by]) if parted_by else rows
-    pruned = " AND ".join(f"t.`{name}` IN ({meeting_rows.named(held[name])})" for name in parted_by)
     merging = table.merge(
         _fitted(ordered, table),
-        f"{pruned or where} AND {same_grain}",
+        f"{meeting_rows.parts(table, held) or where} AND {same_grain}",
         source_alias="s",
         target_alias="t",
         commit_properties=said,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 import pyarrow as pa
@@ -21,7 +20,6 @@ MOST_NAMED: Final = 1_000
 """Values of a grain that a query names; of more it reads all in the partitions."""
 MOST_READ: Final = 2_000_000
 """Rows in the partitions whose grain this process may read."""
-_LITERAL: Final = (pa.types.is_integer, pa.types.is_date, pa.types.is_string, pa.types.is_large_string)
 _AT: Final = own("at")
 
 
@@ -42,8 +40,19 @@ def held(table: DeltaTable, batch: pa.Table, grain: Sequence[str], where: str) -
     met = keys.join(wanted, keys=[*grain], join_type="left semi")
     if not met.num_rows:
         return batch.slice(0, 0)
-    rows = _query(table, f"SELECT * FROM t WHERE {' AND '.join([where, *_among(met)])}")
+    rows = _query(table, f"SELECT * FROM t WHERE {' AND '.join([parts(table, met) or where, *_among(met)])}")
     return _in_columns(rows, batch, grain, met)
+
+
+def parts(table: DeltaTable, rows: pa.Table) -> str:
+    """A condition on the table `t`: the partitions of these rows, of which there are some. Empty where it has none, or
+    the rows do not say."""
+    by = [rows.select([name]) for name in table.metadata().partition_columns if name in rows.column_names]
+    return " AND ".join(f"t.`{each.column_names[0]}` IN ({', '.join(_parts(each[0]))})" for each in by)
+
+
+def _parts(values: pa.ChunkedArray) -> list[str]:
+    return _texts(pc.unique(values.cast(pa.string())), "DATE" if pa.types.is_date(values.type) else "")
 
 
 def _in_columns(rows: pa.Table, batch: pa.Table, grain: Sequence[str], met: pa.Table) -> pa.Table:
@@ -108,20 +117,18 @@ def _listed(names: Sequence[str]) -> str:
 
 def _among(keys: pa.Table) -> list[str]:
     """A condition for each column of the keys whose values are few enough to be named."""
-    few = [name for name in keys.column_names if _can_be_named(keys[name])]
-    return [f'"{name}" IN ({named(keys[name])})' for name in few]
+    found = [(name, _literals(pc.unique(keys[name]))) for name in keys.column_names]
+    return [f'"{name}" IN ({", ".join(values)})' for name, values in found if values]
 
 
-def _can_be_named(values: pa.ChunkedArray) -> bool:
-    return any(is_of(values.type) for is_of in _LITERAL) and 0 < len(pc.unique(values)) <= MOST_NAMED
+def _literals(values: pa.Array) -> list[str]:
+    """SQL of whole numbers and texts; nothing of many values, or of other types."""
+    if len(values) > MOST_NAMED:
+        return []
+    if pa.types.is_integer(values.type):
+        return [str(each) for each in values.to_pylist()]
+    return _texts(values) if pa.types.is_string(values.type) or pa.types.is_large_string(values.type) else []
 
 
-def named(values: pa.ChunkedArray) -> str:
-    """SQL of whole numbers, dates or texts, each once."""
-    return ", ".join(map(_literal, pc.unique(values).to_pylist()))
-
-
-def _literal(value: int | date | str) -> str:
-    if isinstance(value, int):
-        return str(value)
-    return f"DATE'{value}'" if isinstance(value, date) else "'" + value.replace("'", "''") + "'"
+def _texts(values: pa.Array, of: str = "") -> list[str]:
+    return [of + "'" + each.replace("'", "''") + "'" for each in values.to_pylist()]

@@ -50,6 +50,8 @@ class Reader:
     now: float = 0.0
     told: list[tuple[str, str, int]] = field(default_factory=list)
     """Table, day and version, or verdict and 0."""
+    looked: list[str] = field(default_factory=list)
+    """The tables whose previews and plots were made."""
 
     def log_event(self, event: AssetMaterialization) -> None:
         self.now += EVENT_SECONDS
@@ -81,7 +83,7 @@ def told_to(reader: Reader) -> Iterator[None]:
         report=lambda _, publication, commit, *__: SimpleNamespace(publication=publication, commit=commit),
         events=_day_events,
         quarantine_events=lambda _: (),
-        run_metadata=lambda *_: {},
+        run_metadata=lambda found, *_: reader.looked.append(found.publication.table.key) or {},
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(news, "time", SimpleNamespace(monotonic=lambda: reader.now))
@@ -123,15 +125,28 @@ def test_what_is_left_at_the_end_of_a_run_is_told_whole(instance):
     assert (len(reader.days("t")), reader.verdict("t"), run.left) == (200, "passes", False)
 
 
+def test_a_run_that_is_cancelled_tells_its_days_and_looks_at_nothing(instance):
+    """Neither at what is in hand nor at what came since: a look is a question to Spark."""
+    reader, numbers = Reader(instance), range(200)
+    with told_to(reader):
+        run = run_of(reader)
+        for key in "ab":
+            run.add(committed(key, [f"{number:04d}" for number in numbers]))
+        reader.hear(run.at_leisure())
+        looked = [*reader.looked]
+        run.add(committed("c", ["0001"]))
+        run.log()
+    assert (reader.looked, reader.verdict("a"), run.left) == (looked, "", False)
+    assert [len(reader.days(key)) for key in "abc"] == [200, 200, 1]
+
+
 DAYS = st.lists(st.sampled_from([f"{number:03d}" for number in range(120)]), min_size=1, max_size=120, unique=True)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("commits"), st.sampled_from("ab"), DAYS, st.sampled_from([0, 0, 3])),
         st.tuples(st.just("refuses"), st.sampled_from("ab")),
         st.tuples(st.just("due"), st.floats(0, 12)),
-        st.tuples(
-            st.just("at leisure"),
-        ),
+        st.just(("at leisure",)),
     ),
     max_size=25,
 )

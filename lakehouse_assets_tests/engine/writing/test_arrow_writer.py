@@ -234,6 +234,17 @@ def test_a_commit_that_only_says_something_is_made_once(lake):
     assert (lake.version(KEY), lines(lake), next(lake.commits(KEY)).statement) == (1, before, statement)
 
 
+def test_a_date_that_python_cannot_hold_meets_like_any_other(tmp_path):
+    """In the year 12100, where it is part of a grain."""
+    far = pa.array([3_700_000, 3_700_001], pa.int32()).cast(pa.date32())
+    rows = pa.table({"due": far, "event_date": pa.array([MARCH_1, MARCH_2])})
+    write_deltalake(tmp_path, rows, partition_by=["event_date"])
+
+    held = meeting_rows.held(DeltaTable(tmp_path), rows.slice(1), ("due", "event_date"), "TRUE")
+
+    assert held.equals(rows.slice(1))
+
+
 SALES = st.lists(
     st.tuples(st.integers(0, 5), st.sampled_from(["P'1", "P2"]), st.sampled_from([MARCH_1, MARCH_2, MARCH_3])),
     unique=True,
