@@ -43,8 +43,12 @@ def test_a_restore_between_plan_and_commit_makes_the_batch_refuse(lab: Lab):
 
 
 @pytest.mark.slow
-def test_a_restore_that_wins_the_race_is_not_hidden_either(lab: Lab, monkeypatch):
-    """It comes after the last look and before the commit: the commit is told, and its position does not stand."""
+@pytest.mark.parametrize(("writer", "landed"), [("run", [(0, 0)]), ("spark", [(0, 0), (0, 2)])])
+def test_a_restore_that_wins_the_race_is_not_hidden_either(
+    lab: Lab, monkeypatch, writer: str, landed: list[tuple[int, int]]
+):
+    """It comes after the last look and before the commit: the run itself refuses it, Spark's stands without effect."""
+    lab = lab.written_by(writer)
     lab.send(sale(0)).ingest()
     lab.send(sale(1)).ingest()
     lab.send(sale(2))
@@ -59,7 +63,7 @@ def test_a_restore_that_wins_the_race_is_not_hidden_either(lab: Lab, monkeypatch
         with pytest.raises(LossError, match="RESTORE"):
             lab.publish(planned)
 
-    assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 2)]
+    assert lab.coordinates(lab.bronze.key) == landed
     with pytest.raises(LossError, match="RESTORE"):
         standing_ledger(lab.lake, lab.bronze)
     acceptances.record(lab.spark, lab.settings, lab.bronze, "someone")
@@ -153,12 +157,14 @@ def test_two_runs_that_meet_twenty_times_lose_nothing_and_hold_nothing(lab: Lab)
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_run_that_lost_the_race_publishes_what_is_left_at_once(lab: Lab):
     """Another machine's batch came first, which no turn keeps away: the rest is planned anew in a new turn."""
     lab.send(sale(0)).ingest()
     lab.send(sale(1)).land()
-    plan = partial(lab.silver.increment, lab.engine(), LATER)
+
+    def plan() -> Publication | None:
+        return lab.silver.increment(lab.engine(), LATER)
+
     rival, planned = plan(), publication.in_turn(lab.lake, lab.silver, plan)
     lab.publish(rival)
     lab.send(sale(2)).land()
