@@ -72,8 +72,8 @@ class Drain:
         try:
             while time.monotonic() < until and not self._must_end:
                 if (work := self._next()) is not None:
-                    yield from self._batch(work)
                     yield from self.news.due()
+                    yield from self._batch(work)
                 elif self.news.left:
                     yield from self.news.at_leisure()
                 else:

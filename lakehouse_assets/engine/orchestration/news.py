@@ -116,7 +116,7 @@ class News:
         self.told.verdicts = {each: said for each, said in self.told.verdicts.items() if each[0] != key}
 
     def due(self) -> Iterator[AssetCheckEvaluation]:
-        """Tells a slice of what there is, once the interval is over."""
+        """Before a further batch, tells a slice of what there is, once the interval is over."""
         if self._in_hand is None and time.monotonic() - self.told_at >= self.interval_seconds:
             self._take(self._looks_on_the_way)
         yield from self._slice()

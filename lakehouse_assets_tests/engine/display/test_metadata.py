@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 
 from lakehouse_assets.engine.display import highlights, lineage, metadata, preview
 from lakehouse_assets.engine.kinds import Table
+from lakehouse_assets.engine.orchestration import news
 from lakehouse_assets.engine.orchestration.assets import table_asset
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.spark import SparkConnect
@@ -66,6 +67,7 @@ def test_each_day_says_what_it_holds_and_the_newest_one_shows_the_run(lab: Lab, 
     """Sizes as delta-rs finds them; what is large is said once a run, and Spark is asked for the lineage once."""
     asked = []
     of_spark = lineage.column_lineage
+    monkeypatch.setattr(news, "LAST_LOOKS_APART_SECONDS", 0.0)
     monkeypatch.setattr(lineage, "column_lineage", lambda *given: asked.append(1) or of_spark(*given))
     lab.send(sale(1), sale(2), sale(3, date="2017-03-02"))
     ingest(lab, instance)
@@ -84,7 +86,7 @@ def test_each_day_says_what_it_holds_and_the_newest_one_shows_the_run(lab: Lab, 
     assert len(asked) == len(lab.tables)
     refined, answered = (next(iter(events(instance, table, 1).values())).metadata for table in (lab.silver, lab.gold))
     assert refined["quarantined_rows"].value == 1
-    assert "numTargetRowsInserted | 2" in refined["spark_metrics"].value.replace("\\", "")
+    assert "num_added_rows | 2" in refined["spark_metrics"].value.replace("\\", "")
     assert refined["contract_version"].value == lab.silver.contract.version
     assert answered["plot"].value.startswith("![last 90 days](data:image/png;base64,")
 

@@ -129,6 +129,17 @@ def test_records_that_come_while_a_run_is_at_work_are_taken_by_it(lab: Lab, inst
     assert sum(row["lines"] for row in lab.rows(lab.gold.key)) == 3
 
 
+def test_what_is_worth_a_look_is_told_also_of_a_batch_that_took_long(lab: Lab, instance, monkeypatch):
+    """Longer than the interval of news, which then has nothing to wait for: the last batch is told at the run's end."""
+    monkeypatch.setenv("LAKEHOUSE_NEWS_INTERVAL_SECONDS", "0")
+    lab.send(sale(1), sale(2), sale(3))
+
+    assert run(lab, instance).success
+
+    newest = [instance.get_latest_materialization_event(table.asset_key) for table in lab.tables]
+    assert all("dagster/row_count" in each.asset_materialization.metadata for each in newest)
+
+
 def test_records_that_come_while_dagster_is_told_are_taken_before_it_is_told_the_rest(lab: Lab, instance, monkeypatch):
     """By the same run, whose days are all told in the end."""
     monkeypatch.setattr(news, "SLICE_SECONDS", 0.0)
