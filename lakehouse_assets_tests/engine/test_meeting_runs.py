@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(3000)]
 MEETINGS = 100
 DAYS = 3
 RUNS = "lakehouse_assets_tests.engine.meeting_runs"
+PLANNED, COMMIT = "planned", "commit"
 
 
 @dataclass
@@ -88,15 +89,23 @@ def meet(both: list[Worker]) -> Met:
     for each in both:
         each.tell("run")
     first = [each.heard() for each in both]
-    met.planned = [said.split()[1] for said in first if said.startswith("planned")]
+    met.planned = [said.split()[1] for said in first if said.startswith(PLANNED)]
     for each, said in zip(both, first, strict=True):
-        if said.startswith("planned"):
-            each.tell("commit")
+        if said.startswith(PLANNED):
+            each.tell(COMMIT)
     for each, said in zip(both, first, strict=True):
-        rest = [*iter(each.heard, DONE)]
+        rest = [*through(each)]
         met.anew += rest.count("anew")
         met.succeeded += [rest[-1] if rest else said]
     return met
+
+
+def through(run: Worker) -> Iterator[str]:
+    """What else a run says; one that finds more for the table over both, of the other source, goes on at once."""
+    for said in iter(run.heard, DONE):
+        if said.startswith(PLANNED):
+            run.tell(COMMIT)
+        yield said
 
 
 def test_a_hundred_meetings_hold_nobody_lose_nothing_and_double_nothing(labs: Labs, both: list[Worker], capsys):
@@ -106,7 +115,7 @@ def test_a_hundred_meetings_hold_nobody_lose_nothing_and_double_nothing(labs: La
         send(labs, number)
         met = meet(both)
         assert met.succeeded == ["True", "True"], both[0].log.read_text()[-4000:] + both[1].log.read_text()[-4000:]
-        assert met.anew == met.is_meeting
+        assert met.anew >= met.is_meeting
         meetings, anew, number = meetings + met.is_meeting, anew + met.anew, number + 1
         assert labs.found() == labs.expected(), number
 
