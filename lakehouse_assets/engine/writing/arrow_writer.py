@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake import Transaction as AppTransaction
+from deltalake.exceptions import DeltaError
 from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.history.ledger import Statement
@@ -20,6 +22,7 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.writing import meeting_rows
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.delta import Target, Transaction
+from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 
 ALLOWED: Final = frozenset(
     {"appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "timestampNtz"}
@@ -34,6 +37,8 @@ _READER_VERSIONS: Final = {1: _NOTHING, 2: frozenset({"columnMapping"}), 3: _NOT
 """What a version of the protocol stands for beyond the list, where no feature is named."""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 """Both grow with the table: they are done beside the batches, or by maintenance."""
+
+_GIVEN_UP: Final = "panicked"
 
 Write = Callable[[DeltaTable, CommitProperties], None]
 
@@ -55,7 +60,10 @@ def takes(table: DeltaTable) -> bool:
 
 @dataclass(frozen=True)
 class ArrowWriter:
-    """The verbs of `writers.Writer`, by delta-rs."""
+    """The verbs of `writers.Writer`, by delta-rs.
+
+    What it gives up on is left to Spark: a date beyond the year 262142 is one that it cannot tell the range of a file of.
+    """
 
     target: Target
     stands: Callable[[DeltaTable], None]
@@ -73,7 +81,8 @@ class ArrowWriter:
     ) -> None:
         """Looks at no row of the table: no statement but the ones that the plan knows of takes in these slices."""
         batch = self._batch(rows)
-        self._commit(statement, transaction, lambda table, said: _append(table, batch, said))
+        instead = partial(self._spark.append, rows, slices, where, statement, transaction)
+        self._commit(statement, transaction, lambda table, said: _append(table, batch, said), instead)
 
     def merge(
         self,
@@ -95,21 +104,33 @@ class ArrowWriter:
             else:
                 _append(table, settled.rows, said)
 
-        self._commit(statement, transaction, write)
+        instead = partial(self._spark.merge, rows, grain, where, precedence, statement, transaction)
+        self._commit(statement, transaction, write, instead)
 
     def replace(self, rows: DataFrame, where: str, statement: Statement, transaction: Transaction) -> None:
         """A row that does not meet `where` is refused by delta-rs."""
         batch = self._batch(rows)
-        self._commit(statement, transaction, lambda table, said: _replace(table, batch, where, said))
+        instead = partial(self._spark.replace, rows, where, statement, transaction)
+        self._commit(statement, transaction, lambda table, said: _replace(table, batch, where, said), instead)
 
     def state(self, statement: Statement, transaction: Transaction) -> None:
         """By an append of nothing."""
-        self._commit(statement, transaction, lambda table, said: _append(table, _columns(table).empty_table(), said))
+        instead = partial(self._spark.state, statement, transaction)
+        self._commit(
+            statement, transaction, lambda table, said: _append(table, _columns(table).empty_table(), said), instead
+        )
+
+    @property
+    def _spark(self) -> SparkWriter:
+        return SparkWriter(self.target)
 
     def _batch(self, rows: DataFrame) -> pa.Table:
         return rows.toArrow() if self.here is None else self.here
 
-    def _commit(self, statement: Statement, transaction: Transaction, write: Write) -> None:
+    def _commit(
+        self, statement: Statement, transaction: Transaction, write: Write, instead: Callable[[], None]
+    ) -> None:
+        """Files are written before the commit: where one cannot be, nothing is committed, and `instead` is done."""
         table = self.target.open()
         done = table.transaction_version(transaction.app_id)
         if done is not None and done >= transaction.version:
@@ -120,7 +141,12 @@ class ArrowWriter:
             app_transactions=[AppTransaction(transaction.app_id, transaction.version)],
             max_commit_retries=0,
         )
-        write(table, said)
+        try:
+            write(table, said)
+        except DeltaError as error:
+            if _GIVEN_UP not in str(error):
+                raise
+            instead()
 
 
 def _append(table: DeltaTable, rows: pa.Table, said: CommitProperties) -> None:

@@ -17,7 +17,8 @@ from lakehouse_assets.engine.history.position import Slice
 from lakehouse_assets.engine.orchestration import sensors
 from lakehouse_assets.engine.writing import publication, quarantine
 from lakehouse_assets.errors import ContractError, LakehouseError, LossError, PlanError
-from lakehouse_assets_tests.engine.lab import Lab, sale
+from lakehouse_assets_tests.engine.hostile_messages import MOST_MS
+from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, WAIT_SECONDS, Lab, sale
 
 pytestmark = pytest.mark.services
 
@@ -92,6 +93,21 @@ def test_records_dated_outside_of_the_calendar_are_set_aside_whole(lab: Lab):
     aside = lab.rows(lab.bronze.quarantine, '"offset", value, reasons')
     assert {row["offset"]: row["value"] for row in aside} == {o: sale(o, date=dates[o]) for o in (1, 2, 3)}
     assert all("calendar" in reason for row in aside for reason in row["reasons"])
+
+
+@pytest.mark.parametrize("millis", [MOST_MS, -MOST_MS])
+def test_a_record_dated_where_no_reader_of_dates_follows_stops_no_other(lab: Lab, millis):
+    """By its Kafka timestamp alone: that is all a producer needs."""
+    producer = lab.producer()
+    for number, at in enumerate((EVENT_TIME_MS, millis, EVENT_TIME_MS)):
+        producer.produce(lab.topic, sale(number, date=None), partition=0, timestamp=at)
+    assert producer.flush(WAIT_SECONDS) == 0
+
+    lab.ingest()
+    lab.send(sale(3)).ingest()
+
+    assert lab.coordinates(lab.bronze.key) == [(0, 0), (0, 2), (0, 3)]
+    assert lab.rows(lab.bronze.quarantine, '"offset"') == [{"offset": 1}]
 
 
 def test_plans_from_an_older_ledger_write_nothing(services, spark):
