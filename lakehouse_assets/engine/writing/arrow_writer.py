@@ -62,7 +62,7 @@ def takes(table: DeltaTable) -> bool:
 class ArrowWriter:
     """The verbs of `writers.Writer`, by delta-rs.
 
-    What it gives up on is left to Spark: a date beyond the year 262142 is one that it cannot tell the range of a file of.
+    What delta-rs gives up on is left to Spark: it cannot tell the range of dates that lie beyond the year 262142.
     """
 
     target: Target
