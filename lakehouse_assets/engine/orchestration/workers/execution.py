@@ -24,6 +24,9 @@ class Interrupts(Protocol):
 
     cancelled: bool
 
+    def again(self) -> None:
+        """Interrupts the run once more."""
+
 
 def warm_up(module: str, instance: DagsterInstance) -> None:
     """Imports the definitions and builds every job; what fails is logged, and fails each run in Dagster's own words."""
@@ -67,6 +70,8 @@ def execute(
                 begun(run_id)
                 if interrupts.cancelled:
                     note_cancel(instance, run_id)
+            elif event.event_type == DagsterEventType.STEP_START and interrupts.cancelled:
+                interrupts.again()  # what begins a step all the same has lost its interrupt on the way
     except BaseException as error:  # Dagster has put it into the run's log
         _log.info("run %s: %s", run_id, type(error).__name__)
     if interrupts.cancelled:
