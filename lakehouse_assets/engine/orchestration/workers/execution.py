@@ -24,9 +24,6 @@ class Interrupts(Protocol):
 
     cancelled: bool
 
-    def again(self) -> None:
-        """Interrupts the run once more."""
-
 
 def warm_up(module: str, instance: DagsterInstance) -> None:
     """Imports the definitions and builds every job; what fails is logged, and fails each run in Dagster's own words."""
@@ -70,12 +67,9 @@ def execute(
                 begun(run_id)
                 if interrupts.cancelled:
                     note_cancel(instance, run_id)
-            elif event.event_type == DagsterEventType.STEP_START and interrupts.cancelled:
-                interrupts.again()  # what begins a step all the same has lost its interrupt on the way
     except BaseException as error:  # Dagster has put it into the run's log
         _log.info("run %s: %s", run_id, type(error).__name__)
-    if interrupts.cancelled:
-        _settle(instance, run_id)
+    _settle(instance, run_id)
     instance.report_engine_event(f"Process for run exited (pid: {pid}).", run)
 
 
@@ -87,7 +81,8 @@ def note_cancel(instance: DagsterInstance, run_id: str) -> None:
 
 
 def _settle(instance: DagsterInstance, run_id: str) -> None:
-    """Dagster takes no notice of a run that is cancelled between its hand-over and its start."""
+    """Dagster takes no notice of a run that is cancelled between its hand-over and its start: it is over before whoever
+    cancels it can interrupt it."""
     run = instance.get_run_by_id(run_id)
     if run is not None and run.status == DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run)

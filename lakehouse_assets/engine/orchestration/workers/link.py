@@ -52,11 +52,6 @@ class Link:
         with self._lock:
             self._run, self.cancelled = run, False
 
-    def again(self) -> None:
-        """Interrupts the main thread, if it still executes a run."""
-        with self._lock:
-            self._interrupt()
-
     def finish(self) -> None:
         """From here on nothing does."""
         with self._lock:

@@ -9,6 +9,7 @@ import time
 import pytest
 from dagster import DagsterRunStatus
 
+from lakehouse_assets.engine.orchestration.workers.tickets import Tickets
 from lakehouse_assets_tests.engine.orchestration.workers.yard import eventually, is_running, yard
 
 SUCCESS, FAILURE, CANCELED = DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED
@@ -56,6 +57,17 @@ def test_a_run_is_cancelled_at_any_instant_of_its_beginning(shared):
         assert shared.instance.run_launcher.terminate(run)
         assert shared.ended(run) == CANCELED
     assert next_run_is_right(shared) == pid
+
+
+def test_a_run_that_was_cancelled_before_it_began_is_over_without_being_interrupted(shared):
+    """Dagster ignores it, at once: the interrupt comes too late."""
+    shared.warm()
+    run = shared.run("sleep", seconds=600)
+    shared.instance.report_run_canceling(shared.record(run))
+    Tickets.beside(shared.socket).write(run)
+
+    assert shared.ask("take", run=run) == {"taken": True}
+    assert shared.ended(run) == CANCELED
 
 
 @pytest.mark.slow
