@@ -35,6 +35,8 @@ class Met:
     anew: int
     """How often one of them came too late, and planned anew."""
     succeeded: list[str]
+    further: int = 0
+    """How often one of them found more for the table afterwards, of the other's source."""
 
     @property
     def is_meeting(self) -> bool:
@@ -96,6 +98,7 @@ def meet(both: list[Worker]) -> Met:
     for each, said in zip(both, first, strict=True):
         rest = [*through(each)]
         met.anew += rest.count("anew")
+        met.further += sum(each.startswith(PLANNED) for each in rest)
         met.succeeded += [rest[-1] if rest else said]
     return met
 
@@ -115,7 +118,7 @@ def test_a_hundred_meetings_hold_nobody_lose_nothing_and_double_nothing(labs: La
         send(labs, number)
         met = meet(both)
         assert met.succeeded == ["True", "True"], both[0].log.read_text()[-4000:] + both[1].log.read_text()[-4000:]
-        assert met.anew >= met.is_meeting
+        assert met.anew == met.is_meeting or (met.further and met.anew > met.is_meeting), met
         meetings, anew, number = meetings + met.is_meeting, anew + met.anew, number + 1
         assert labs.found() == labs.expected(), number
 
