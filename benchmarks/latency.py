@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -107,12 +108,13 @@ def _stated(event: AssetMaterialization) -> float | None:
 
 def show(rounds: list[dict[str, float]], rows: int) -> None:
     """Prints the medians."""
-    shown = Table(title=f"{rows} new rows from topic to gold, seconds, {len(rounds)} rounds", title_justify="left")
+    shown = Table()
     for column in ("part", "median", "least", "most"):
         shown.add_column(column, justify="left" if column == "part" else "right")
     for part in PARTS:
         values = [each[part] for each in rounds]
         shown.add_row(part, *(f"{value:.2f}" for value in (statistics.median(values), min(values), max(values))))
+    sys.stdout.write(f"{rows} new rows from topic to gold, seconds, {len(rounds)} rounds\n")
     Console().print(shown)
 
 

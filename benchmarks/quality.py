@@ -29,7 +29,7 @@ import pyspark.sql.functions as F
 import pyspark.sql.types as T
 from deltalake import DeltaTable
 from pandera.pyspark import DataFrameModel, Field
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -40,9 +40,10 @@ from lakehouse_assets.engine.payload import parse_json
 from lakehouse_assets.engine.rules import ReferenceRule
 from lakehouse_assets.engine.spark import connect, fit
 from lakehouse_assets.engine.writing import judging
-from lakehouse_assets.engine.writing.audits import Audit, audit
+from lakehouse_assets.engine.writing.audits import Audit
 from lakehouse_assets.engine.writing.engine import LATER
 from lakehouse_assets.engine.writing.publication import Publication
+from lakehouse_assets.engine.writing.rows import Rows, audited
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.engine.lab import Lab
@@ -195,7 +196,7 @@ class Bench:
         slices = (Slice("bench", 0, 0, self.rows),)
         said = Statement("increment", "bench", (DAY,), position=Position().advance(slices))
         before = self.lab.lake.ledger(self.lab.bronze.key)
-        self.lab.publish(Publication(self.lab.bronze, "append", rows, said, before, slices))
+        self.lab.publish(Publication(self.lab.bronze, "append", rows, said, before, slices=slices))
 
     def land_products(self) -> None:
         """The table that the reference rule looks into."""
@@ -256,12 +257,12 @@ class Bench:
     def validated(self) -> float:
         """Without rules of ours; Pandera validates the rows that are about to be merged."""
 
-        def validating(typed: DataFrame, *given: Any) -> Audit:
-            counted = audit(typed, *given)
-            self.panderas = PanderasRules.validate(typed).pandera.errors
+        def validating(judged: Rows, *given: Any) -> Audit:
+            counted = audited(judged, *given)
+            self.panderas = PanderasRules.validate(judged.frame).pandera.errors
             return counted
 
-        with patch.object(judging, "audit", validating):
+        with patch.object(judging, "audited", validating):
             seconds, _ = self.timed(self.table(Bare))
         named = {str(each["check"]) for each in self.panderas["DATA"]["DATAFRAME_CHECK"]}
         nulls = {each["column"] for kind in self.panderas["SCHEMA"].values() for each in kind}

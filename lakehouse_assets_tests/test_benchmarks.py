@@ -63,7 +63,6 @@ def test_a_backfill_equals_one_spark_job(services, spark, tmp_path):
 
 
 @pytest.mark.services
-@pytest.mark.slow
 def test_rules_count_what_the_rows_were_made_with(services, spark):
     bench = quality.Bench(ROWS)
     with ended(bench.lab):
