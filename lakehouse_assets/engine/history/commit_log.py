@@ -112,5 +112,5 @@ def _sum(files: pa.Table, column: str) -> int:
 def _by_day(files: pa.Table, parted_by: list[str]) -> Iterator[tuple[Partition, Size]]:
     grouped = files.group_by(parted_by).aggregate([("path", "count"), ("size_bytes", "sum"), ("num_records", "sum")])
     for row in grouped.to_pylist():
-        size = Size(row["path_count"], row["size_bytes_sum"], row["num_records_sum"] or 0)
+        size = Size(row["path_count"], row["size_bytes_sum"] or 0, row["num_records_sum"] or 0)
         yield next((row[name] for name in parted_by), WHOLE), size

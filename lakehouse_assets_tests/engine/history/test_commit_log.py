@@ -69,11 +69,12 @@ def test_a_table_that_is_not_parted_has_one_partition(lake):
     assert [file.rows for file in commit_log.read(lake, "t", 0).added_on(MARCH_1)] == [2]
 
 
-def test_an_empty_table_has_no_size(lake):
-    """Nothing is nothing, not an error."""
-    write(lake, [])
+@pytest.mark.parametrize(("parted_by", "days"), [(["event_date"], {}), (None, {WHOLE: Size()})])
+def test_an_empty_table_has_no_size(lake, parted_by, days):
+    """Nothing is nothing, not an error; what is not parted has its one partition even so."""
+    write(lake, [], partition_by=parted_by)
 
-    assert commit_log.sizes(lake, "t", 0) == (Size(), {})
+    assert commit_log.sizes(lake, "t", 0) == (Size(), days)
 
 
 def test_a_file_with_rows_marked_as_deleted_is_told_and_paths_are_decoded():
