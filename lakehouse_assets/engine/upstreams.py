@@ -41,11 +41,15 @@ class Upstream:
 
     def needed(self, grid: Grid, partitions: Iterable[Partition]) -> str:
         """SQL: what of the upstream partitions of this grid are computed from."""
+        parts = self.parts_needed(grid, partitions)
+        return "TRUE" if parts is None else self.table.grid.where(parts)
+
+    def parts_needed(self, grid: Grid, partitions: Iterable[Partition]) -> frozenset[Partition] | None:
+        """The partitions of the upstream that partitions of this grid are computed from; None for all of it."""
         if self.is_read_whole or grid == UNPARTED:
-            return "TRUE"
+            return None
         spans = (grid.span(each) for each in partitions)
-        wanted = {part for first, last in spans for part in self.table.grid.within((first - self.back, last))}
-        return self.table.grid.where(wanted)
+        return frozenset(part for first, last in spans for part in self.table.grid.within((first - self.back, last)))
 
     def touched(self, grid: Grid, partition: Partition, every: Sequence[Partition]) -> Iterable[Partition]:
         """The partitions of this grid that a partition of the upstream is needed for; `every` are all there are."""

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
+import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakehouse_assets.engine.history.lake import FIRST_LOOK, Lake, Read, commits, newest
 from lakehouse_assets.engine.history.ledger import Commit, Ledger
 
 _READERS: Final = 8
+_MOST_BYTES: Final = 64 * 2**20
 
 
 @dataclass
@@ -29,12 +31,37 @@ class Look:
     """What they say, once somebody has asked."""
 
 
+class Files:
+    """The rows of small files; all are forgotten where they get too large together."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], pa.Table] = {}
+        self._bytes = 0
+        self._lock = Lock()
+
+    def of(self, asked: tuple[str, str], read: Callable[[], pa.Table]) -> pa.Table:
+        """What was read before, or is read now."""
+        with self._lock:
+            known = self._known.get(asked)
+        if known is not None:
+            return known
+        found = read()
+        with self._lock:
+            if self._bytes > _MOST_BYTES:
+                self._known.clear()
+                self._bytes = 0
+            self._known[asked] = found
+            self._bytes += found.nbytes
+        return found
+
+
 @dataclass(frozen=True)
 class StandingLake(Lake):
     """A lake of which each table is opened once."""
 
     _looks: dict[str, Look | None] = field(default_factory=dict, init=False, repr=False, compare=False)
     _read: dict[tuple[str, int, str], Future[Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _files: Files = field(default_factory=Files, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def open(self, key: str) -> DeltaTable | None:
@@ -90,6 +117,10 @@ class StandingLake(Lake):
             mine.set_exception(error)
             raise
         return mine.result()
+
+    def file(self, key: str, path: str, read: Callable[[], pa.Table]) -> pa.Table:
+        """Read once: a file never changes."""
+        return self._files.of((key, path), read)
 
     def _look(self, key: str) -> Look | None:
         with self._lock:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyspark.errors import PySparkException
 
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import arrow_writer, delta, turns
+from lakehouse_assets.engine.writing import delta, protocol, turns
 from lakehouse_assets.engine.writing.engine import Engine
 
 
@@ -48,7 +48,7 @@ def upgrade(engine: Engine, table: Table) -> Iterator[Upgrade]:
 
 def _upgraded(target: delta.Target) -> Upgrade:
     dropped, kept = list[str](), list[str]()
-    for name in sorted(arrow_writer.barriers(target.open())):
+    for name in sorted(protocol.barriers(target.open())):
         try:
             target.spark.sql(f"ALTER TABLE {target.sql} DROP FEATURE `{name}`").collect()
             dropped.append(name)

@@ -148,7 +148,8 @@ def _frame(
     key = above.table.key
     if version == -1 or (version is None and engine.lake.version(key) < 0):
         return engine.spark.createDataFrame([], above.table.readable)
-    return delta.read(engine.spark, engine.lake, key, where=above.needed(table.grid, days), version=version, few=few)
+    where, parts = above.needed(table.grid, days), above.parts_needed(table.grid, days)
+    return delta.read(engine.spark, engine.lake, key, where=where, parts=parts, version=version, few=few)
 
 
 def redo(engine: Engine, table: AnswerTable, days: Sequence[Partition], tries: Collection[str] = ()) -> Rebuild:

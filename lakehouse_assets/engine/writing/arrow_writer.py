@@ -24,38 +24,12 @@ from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.delta import Target, Transaction
 from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 
-ALLOWED: Final = frozenset(
-    {"appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "timestampNtz"}
-)
-"""Features of the Delta protocol of a table that delta-rs may write to."""
-_NOTHING: Final = frozenset[str]()
-_WRITER_VERSIONS: Final = dict.fromkeys((1, 2, 3, 4, 7), _NOTHING) | {
-    5: frozenset({"columnMapping"}),
-    6: frozenset({"columnMapping", "identityColumns"}),
-}
-_READER_VERSIONS: Final = {1: _NOTHING, 2: frozenset({"columnMapping"}), 3: _NOTHING}
-"""What a version of the protocol stands for beyond the list, where no feature is named."""
 _HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 """Both grow with the table: they are done beside the batches, or by maintenance."""
 
 _GIVEN_UP: Final = "panicked"
 
 Write = Callable[[DeltaTable, CommitProperties], None]
-
-
-def barriers(table: DeltaTable) -> frozenset[str]:
-    """Features of the table's protocol that leave its writing to Spark; a version that nobody knows is one."""
-    protocol = table.protocol()
-    writer, reader = protocol.min_writer_version, protocol.min_reader_version
-    named = frozenset([*(protocol.writer_features or ()), *(protocol.reader_features or ())])
-    implied = _WRITER_VERSIONS.get(writer, frozenset({f"writer version {writer}"}))
-    implied |= _READER_VERSIONS.get(reader, frozenset({f"reader version {reader}"}))
-    return (named | implied) - ALLOWED
-
-
-def takes(table: DeltaTable) -> bool:
-    """Whether the table's protocol allows this writer."""
-    return not barriers(table)
 
 
 @dataclass(frozen=True)
@@ -93,16 +67,23 @@ class ArrowWriter:
         statement: Statement,
         transaction: Transaction,
     ) -> None:
-        """Reads the rows of the same grain first; `where` prunes the table `t`."""
-        batch, spark = self._batch(rows), self.target.spark
+        """Reads the rows of the same grain first; `where` prunes the table `t`.
+
+        Where all rows of the batch's partitions had to be read, these are written anew: nobody looks for rows twice.
+        """
+        batch, target = self._batch(rows), self.target
 
         def write(table: DeltaTable, said: CommitProperties) -> None:
-            held = meeting_rows.held(table, batch, grain, where)
-            settled = meeting_rows.settled(spark, batch, rows.schema, held, grain, precedence)
-            if settled.has_changes:
-                _merge(table, settled.rows, held, grain, where, said)
-            else:
+            met = meeting_rows.met(target.lake, target.key, table, batch, grain, where)
+            settled = meeting_rows.settled(target.spark, batch, rows.schema, met.held, grain, precedence)
+            if not settled.changed.num_rows:
                 _append(table, settled.rows, said)
+            elif met.every is None:
+                _merge(table, settled.rows, met.held, grain, where, said)
+            else:
+                kept = meeting_rows.without(met.every, settled.changed, grain)
+                anew = pa.concat_tables([kept, _fitted(settled.rows, table).cast(kept.schema)])
+                _replace(table, anew, meeting_rows.parts(table, anew, ""), said)
 
         instead = partial(self._spark.merge, rows, grain, where, precedence, statement, transaction)
         self._commit(statement, transaction, write, instead)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import pyspark.sql.functions as F
@@ -10,6 +10,7 @@ from deltalake import DeltaTable, Schema
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
@@ -155,15 +156,17 @@ def read(
     key: str,
     *,
     where: str = "",
+    parts: Collection[Partition] | None = None,
     slices: Iterable[Slice] | None = None,
     version: int | None = None,
     few: bool = False,
 ) -> DataFrame:
     """A table: all of it, or pruned by a condition, to coordinates, or as of a version.
 
-    Read lazily by Spark; of what should be `few` rows, and is, by this process now.
+    Read lazily by Spark; of what should be `few` rows, and is, by this process now. `parts` are the partitions that the
+    condition names, where it names nothing else.
     """
-    if few and (found := near_reading.read(spark, lake, key, where, slices, version)) is not None:
+    if few and (found := near_reading.read(spark, lake, key, where, parts, slices, version)) is not None:
         return found
     reader = spark.read.format("delta")
     if version is not None:

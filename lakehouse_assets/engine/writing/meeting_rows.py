@@ -13,7 +13,9 @@ from deltalake import DeltaTable, QueryBuilder
 from pyspark.sql import Column, SparkSession
 from pyspark.sql.types import StructType
 
+from lakehouse_assets.engine.history.lake import Lake
 from lakehouse_assets.engine.names import own
+from lakehouse_assets.engine.writing import small_files
 from lakehouse_assets.engine.writing.deduplication import LOSERS, Precedence
 
 MOST_NAMED: Final = 1_000
@@ -28,27 +30,54 @@ class Settled:
     """What is to be written so that a table holds one row for each grain."""
 
     rows: pa.Table
-    has_changes: bool
-    """Whether some of them take the place of rows that the table holds."""
+    changed: pa.Table
+    """Of them those that take the place of rows that the table holds."""
 
 
-def held(table: DeltaTable, batch: pa.Table, grain: Sequence[str], where: str) -> pa.Table:
-    """The rows of the table that have the grain of a row of the batch; `where` prunes the table `t`."""
+@dataclass(frozen=True)
+class Met:
+    """Where rows of a batch meet those of a table."""
+
+    held: pa.Table
+    """The rows of the table that have the grain of a row of the batch, in its columns."""
+    every: pa.Table | None = None
+    """All rows of the partitions that the batch has rows of, in the table's columns, where they were read."""
+
+
+def met(lake: Lake, key: str, table: DeltaTable, batch: pa.Table, grain: Sequence[str], where: str) -> Met:
+    """What the table has of the batch's grains; `where` prunes the table `t`."""
     wanted = batch.select(grain)
+    within = _partitions(table, batch, grain)
+    every = None if within is None else small_files.rows(lake, key, table, within)
+    if every is not None:
+        return Met(_in_columns(every, batch, grain, wanted), every)
     named = " AND ".join([where, *_among(wanted)])
     keys = _query(table, f"SELECT {_listed(grain)} FROM t WHERE {named}").cast(wanted.schema)
-    met = keys.join(wanted, keys=[*grain], join_type="left semi")
-    if not met.num_rows:
-        return batch.slice(0, 0)
-    rows = _query(table, f"SELECT * FROM t WHERE {' AND '.join([parts(table, met) or where, *_among(met)])}")
-    return _in_columns(rows, batch, grain, met)
+    found = keys.join(wanted, keys=[*grain], join_type="left semi")
+    if not found.num_rows:
+        return Met(batch.slice(0, 0))
+    rows = _query(table, f"SELECT * FROM t WHERE {' AND '.join([parts(table, found) or where, *_among(found)])}")
+    return Met(_in_columns(rows, batch, grain, found))
 
 
-def parts(table: DeltaTable, rows: pa.Table) -> str:
-    """A condition on the table `t`: the partitions of these rows, of which there are some. Empty where it has none, or
-    the rows do not say."""
+def _partitions(table: DeltaTable, rows: pa.Table, grain: Sequence[str]) -> pa.Array | None:
+    """Those in which rows of one grain with these lie; None where the grain does not say."""
+    by = table.metadata().partition_columns
+    return pc.unique(rows[by[0]].combine_chunks()) if len(by) == 1 and by[0] in grain else None
+
+
+def without(rows: pa.Table, others: pa.Table, grain: Sequence[str]) -> pa.Table:
+    """The rows whose grain none of the others has."""
+    at = pa.array(range(rows.num_rows), pa.int64())
+    keys = rows.select(grain).cast(others.select(grain).schema).append_column(_AT, at)
+    return rows.take(keys.join(others.select(grain), keys=[*grain], join_type="left anti")[_AT].sort())
+
+
+def parts(table: DeltaTable, rows: pa.Table, alias: str = "t.") -> str:
+    """A condition on the table: the partitions of these rows, of which there are some. Empty where it has none, or the
+    rows do not say."""
     by = [rows.select([name]) for name in table.metadata().partition_columns if name in rows.column_names]
-    return " AND ".join(f"t.`{each.column_names[0]}` IN ({', '.join(_parts(each[0]))})" for each in by)
+    return " AND ".join(f"{alias}`{each.column_names[0]}` IN ({', '.join(_parts(each[0]))})" for each in by)
 
 
 def _parts(values: pa.ChunkedArray) -> list[str]:
@@ -72,14 +101,14 @@ def settled(
 ) -> Settled:
     """Of the batch and what the table holds one row a grain, each with the others among its losers."""
     if not held.num_rows:
-        return Settled(batch, False)
+        return Settled(batch, batch.slice(0, 0))
     meeting, others = _parted(batch, held, grain)
     new, old = (spark.createDataFrame(each, schema) for each in (meeting, held))
     both = new.alias("s").join(old.alias("t"), on=_same(grain))
     columns = [_settled(name, precedence) for name in schema.names]
     found = both.where(_is_changed(precedence)).select(*columns)
     changed = found.toArrow().cast(batch.schema)
-    return Settled(pa.concat_tables([others, changed]), changed.num_rows > 0)
+    return Settled(pa.concat_tables([others, changed]), changed)
 
 
 def _parted(batch: pa.Table, held: pa.Table, grain: Sequence[str]) -> tuple[pa.Table, pa.Table]:

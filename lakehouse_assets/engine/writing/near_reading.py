@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import pyarrow as pa
@@ -11,15 +11,23 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from lakehouse_assets.engine.grids import Partition
 from lakehouse_assets.engine.history.lake import Lake, schema_of
 from lakehouse_assets.engine.history.position import Slice, predicate
+from lakehouse_assets.engine.writing import small_files
 
 MOST_ROWS: Final = 100_000
 MOST_BYTES: Final = 16 * 2**20
 
 
 def read(
-    spark: SparkSession, lake: Lake, key: str, where: str, slices: Iterable[Slice] | None, version: int | None
+    spark: SparkSession,
+    lake: Lake,
+    key: str,
+    where: str,
+    parts: Collection[Partition] | None,
+    slices: Iterable[Slice] | None,
+    version: int | None,
 ) -> DataFrame | None:
     """A table, pruned; None where it is more than a Spark server takes by value."""
     table = lake.open_at(key, version)
@@ -27,8 +35,17 @@ def read(
         return None
     conditions = [where or "TRUE", *([] if slices is None else [predicate(slices)])]
     condition = " AND ".join(f"({each})" for each in conditions)
-    found = lake.once((key, table.version(), condition), lambda: _rows(table, condition))
+
+    def rows() -> pa.Table | None:
+        found = None if parts is None or slices is not None else small_files.rows(lake, key, table, pa.array([*parts]))
+        return _rows(table, condition) if found is None else _bounded(found)
+
+    found = lake.once((key, table.version(), condition), rows)
     return None if found is None else _frame(spark, found, schema_of(table))
+
+
+def _bounded(found: pa.Table) -> pa.Table | None:
+    return found if found.num_rows <= MOST_ROWS and found.nbytes <= MOST_BYTES else None
 
 
 def _rows(table: DeltaTable, where: str) -> pa.Table | None:

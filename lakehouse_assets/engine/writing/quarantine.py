@@ -25,7 +25,7 @@ from lakehouse_assets.engine.history.ledger import Ledger, Statement
 from lakehouse_assets.engine.history.position import Slice, predicate
 from lakehouse_assets.engine.history.recovery import of_quarantine
 from lakehouse_assets.engine.table import Table
-from lakehouse_assets.engine.writing import arrow_writer, conflicts, delta, spark_writer
+from lakehouse_assets.engine.writing import conflicts, delta, protocol, spark_writer
 from lakehouse_assets.engine.writing.arrow_writer import ArrowWriter
 from lakehouse_assets.engine.writing.reach import MOST_NAMED
 from lakehouse_assets.engine.writing.rows import collected
@@ -164,7 +164,7 @@ def _replace(
     target: delta.Target, rows: DataFrame, few: bool, where: str, said: Statement, transaction: delta.Transaction
 ) -> None:
     table = target.open()
-    is_near = few and arrow_writer.takes(table) and {*rows.columns} <= {each.name for each in table.schema().fields}
+    is_near = few and protocol.takes(table) and {*rows.columns} <= {each.name for each in table.schema().fields}
     here = collected(rows) if is_near else None
     if here is not None:
         ArrowWriter(target, _stands, here).replace(rows, where, said, transaction)

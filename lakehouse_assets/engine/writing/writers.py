@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Slice
-from lakehouse_assets.engine.writing import arrow_writer
+from lakehouse_assets.engine.writing import protocol
 from lakehouse_assets.engine.writing.arrow_writer import ArrowWriter
 from lakehouse_assets.engine.writing.deduplication import Precedence
 from lakehouse_assets.engine.writing.delta import Target, Transaction
@@ -49,7 +49,7 @@ class Writer(Protocol):
 
 def writer_of(target: Target, rows: Rows, stands: Callable[[DeltaTable], None], *, few: bool) -> Writer:
     """This process writes what are `few` rows, and not too large; `stands` raises why a plan has no ground any more."""
-    if few and arrow_writer.takes(target.open()):
+    if few and protocol.takes(target.open()):
         here = collected(rows.frame) if rows.here is None else rows.here
         if here is not None:
             return ArrowWriter(target, stands, here)
@@ -58,4 +58,4 @@ def writer_of(target: Target, rows: Rows, stands: Callable[[DeltaTable], None], 
 
 def sayer_of(target: Target, stands: Callable[[DeltaTable], None], *, near: bool) -> Writer:
     """The writer of a commit without rows."""
-    return ArrowWriter(target, stands) if near and arrow_writer.takes(target.open()) else SparkWriter(target)
+    return ArrowWriter(target, stands) if near and protocol.takes(target.open()) else SparkWriter(target)

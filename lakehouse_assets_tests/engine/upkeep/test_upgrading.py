@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from lakehouse_assets.cli import app, upgrades
 from lakehouse_assets.engine.upkeep.restating import forget
-from lakehouse_assets.engine.writing import arrow_writer, delta
+from lakehouse_assets.engine.writing import delta, protocol
 from lakehouse_assets_tests.engine import expectation
 from lakehouse_assets_tests.engine.expectation import Sent
 from lakehouse_assets_tests.engine.lab import Lab
@@ -60,4 +60,4 @@ def test_what_spark_will_not_drop_is_told_and_left(lab: Lab, monkeypatch):
 
     assert done.exit_code == 1
     assert "identityColumns is not dropped: " in done.output
-    assert arrow_writer.barriers(lab.lake.open(lab.silver.key)) == {"identityColumns"}
+    assert protocol.barriers(lab.lake.open(lab.silver.key)) == {"identityColumns"}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -18,13 +19,13 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Position
-from lakehouse_assets.engine.writing import arrow_writer, conflicts, grounds, meeting_rows, publication
+from lakehouse_assets.engine.writing import arrow_writer, conflicts, grounds, meeting_rows, protocol, publication
 from lakehouse_assets.engine.writing.arrow_writer import ArrowWriter
 from lakehouse_assets.engine.writing.delta import Target, Transaction
 from lakehouse_assets.engine.writing.publication import Publication
 from lakehouse_assets.errors import LossError, SupersededError
 from lakehouse_assets.gold.sales_daily_revenue import table as gold
-from lakehouse_assets.settings import Settings
+from lakehouse_assets.settings import Settings, load
 from lakehouse_assets_tests.engine.local_lake import LocalLake
 
 MARCH_1, MARCH_2, MARCH_3 = (date(2017, 3, day) for day in (1, 2, 3))
@@ -207,7 +208,7 @@ def test_only_tables_of_the_allow_list_are_written(lake, feature):
     """Everything else is left to Spark."""
     DeltaTable(lake.uri(KEY)).alter.add_feature(feature, allow_protocol_versions_increase=True)
 
-    assert arrow_writer.takes(lake.open(KEY)) is (feature is TableFeatures.AppendOnly)
+    assert protocol.takes(lake.open(KEY)) is (feature is TableFeatures.AppendOnly)
 
 
 def test_columns_are_brought_into_the_tables_order_and_types_and_strange_ones_are_refused(lake):
@@ -240,9 +241,10 @@ def test_a_date_that_python_cannot_hold_meets_like_any_other(tmp_path):
     rows = pa.table({"due": far, "event_date": pa.array([MARCH_1, MARCH_2])})
     write_deltalake(tmp_path, rows, partition_by=["event_date"])
 
-    held = meeting_rows.held(DeltaTable(tmp_path), rows.slice(1), ("due", "event_date"), "TRUE")
+    lake = LocalLake(load(home=tmp_path), tmp_path.parent)
+    found = meeting_rows.met(lake, tmp_path.name, DeltaTable(tmp_path), rows.slice(1), ("due", "event_date"), "TRUE")
 
-    assert held.equals(rows.slice(1))
+    assert found.held.equals(rows.slice(1))
 
 
 SALES = st.lists(
@@ -278,7 +280,8 @@ def test_a_merge_is_what_a_dictionary_says_and_reads_only_partitions_where_rows_
         if not before:
             write_deltalake(folder, sales([], 1), partition_by=by)
         table, rows = DeltaTable(folder), sales([*new.values()], 2)
-        meeting = meeting_rows.held(table, rows, grain, "TRUE")
+        lake = LocalLake(load(home=Path(folder)), Path(folder).parent)
+        meeting = meeting_rows.met(lake, Path(folder).name, table, rows, grain, "TRUE").held
         scanned = 0
         if meeting.num_rows:
             arrow_writer._merge(table, rows, meeting, grain, "TRUE", CommitProperties())

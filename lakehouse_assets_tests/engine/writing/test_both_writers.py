@@ -6,6 +6,7 @@ import json
 import random
 from functools import cache
 from itertools import pairwise
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.engine.history.position import Slice
+from lakehouse_assets.engine.writing import small_files
 from lakehouse_assets_tests.engine import expectation
 from lakehouse_assets_tests.engine.expectation import Sent
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, WAIT_SECONDS, WRITERS, Lab, sale
@@ -74,12 +76,13 @@ def topic(services, spark) -> Topic:
 
 @st.composite
 def batches(draw, ends: tuple[int, ...]):
-    """All offsets of each partition, cut into one to three batches, each with the writer of each layer."""
+    """All offsets of each partition, cut into one to three batches, each with the writer of each layer and whether it
+    reads small files whole."""
     count = draw(st.integers(1, 3))
     inner = [draw(st.lists(st.integers(0, end), min_size=count - 1, max_size=count - 1)) for end in ends]
     pieces = zip(*(pairwise([0, *sorted(cuts), end]) for cuts, end in zip(inner, ends, strict=True)), strict=True)
     writers = st.tuples(*[st.sampled_from(WRITERS)] * 3)
-    return [(piece, draw(writers)) for piece in pieces]
+    return [(piece, draw(writers), draw(st.booleans())) for piece in pieces]
 
 
 @cache
@@ -105,11 +108,12 @@ def _shown(row: dict) -> dict:
 
 def hold_for(topic: Topic, plan) -> None:
     lab = topic.reader()
-    for pieces, (lands, refines, answers) in plan:
+    for pieces, (lands, refines, answers), whole in plan:
         slices = [Slice(topic.state.topic_id, number, *piece) for number, piece in enumerate(pieces)]
-        lab.written_by(lands).land(slices)
-        lab.written_by(refines).refine()
-        lab.written_by(answers).recompute()
+        with patch.object(small_files, "FEWEST", 1 if whole else small_files.FEWEST):
+            lab.written_by(lands).land(slices)
+            lab.written_by(refines).refine()
+            lab.written_by(answers).recompute()
 
     assert silver_of(lab) == expectation.silver(topic.sent)
     assert gold_of(lab) == expectation.revenue(topic.sent)

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from pyspark.sql.types import StructType
 
 from lakehouse_assets.access import s3
-from lakehouse_assets.engine.writing import arrow_writer, delta
+from lakehouse_assets.engine.writing import delta, protocol
 from lakehouse_assets_tests.engine import expectation
 from lakehouse_assets_tests.engine.expectation import Sent
 from lakehouse_assets_tests.engine.lab import WRITERS, Lab, sale
@@ -65,7 +65,7 @@ def test_a_table_of_an_earlier_release_goes_on_under_both_writers(
     assert gold_of(lab) == expectation.revenue(sent)
     for table in lab.tables:
         opened = lab.lake.open(table.key)
-        assert arrow_writer.takes(opened) is is_taken
+        assert protocol.takes(opened) is is_taken
         assert engines(opened, before[table.key]) == {"Apache-Spark", *(["delta-rs"] if is_taken else [])}
     assert_read_alike(lab, sent, tmp_path)
 

@@ -12,7 +12,7 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, TableFeatures
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from lakehouse_assets.engine.writing import arrow_writer
+from lakehouse_assets.engine.writing import arrow_writer, protocol
 from lakehouse_assets.engine.writing.delta import Target
 from lakehouse_assets.engine.writing.rows import Rows
 from lakehouse_assets.engine.writing.spark_writer import SparkWriter
@@ -80,37 +80,36 @@ def written(folder: Path, protocol: Protocol, properties: Mapping[str, str], col
 @pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_tables_of_old_versions_are_taken(made, version):
     """Each stands for a part of the allow-list."""
-    assert arrow_writer.takes(made((1, version, None, None)))
+    assert protocol.takes(made((1, version, None, None)))
 
 
 @pytest.mark.parametrize(("reader", "writer"), [(1, 5), (2, 5), (1, 6), (2, 6), (2, 4), (1, 8), (2, 9)])
 def test_versions_that_stand_for_more_are_not(made, reader, writer):
     """Column mapping, of readers or writers, identity columns, and whatever later versions bring."""
-    assert not arrow_writer.takes(made((reader, writer, None, None)))
+    assert not protocol.takes(made((reader, writer, None, None)))
 
 
 @pytest.mark.parametrize("feature", sorted(KEPT))
 def test_each_feature_of_the_allow_list_is_taken(made, feature):
     """With features by name."""
-    assert arrow_writer.takes(made(asking(feature)))
+    assert protocol.takes(made(asking(feature)))
 
 
 def test_times_without_zone_are_taken(made):
     """Of the features that readers have to know it is the only one."""
-    assert arrow_writer.takes(made(asking("timestampNtz", of_readers=True)))
+    assert protocol.takes(made(asking("timestampNtz", of_readers=True)))
 
 
 @pytest.mark.parametrize("feature", sorted(OF_WRITERS))
 def test_no_other_feature_of_writers_is_taken(made, feature):
     """Also one that nobody has heard of, and beside one that is taken."""
-    protocol = (1, 7, None, ["appendOnly", feature])
-    assert not arrow_writer.takes(made(protocol))
+    assert not protocol.takes(made((1, 7, None, ["appendOnly", feature])))
 
 
 @pytest.mark.parametrize("feature", sorted(OF_READERS))
 def test_no_other_feature_of_readers_is_taken(made, feature):
     """Also where delta-rs itself would write."""
-    assert not arrow_writer.takes(made(asking(feature, of_readers=True)))
+    assert not protocol.takes(made(asking(feature, of_readers=True)))
 
 
 @pytest.mark.parametrize("protocol", [(1, 8, None, []), (4, 7, [], []), (3, 7, ["unknown"], ["unknown"])])
@@ -125,7 +124,7 @@ def test_the_lists_here_name_every_feature_that_delta_rs_knows():
     listed = {each.lower() for each in KEPT | OF_WRITERS | OF_READERS}
     known = {str(each).removeprefix("TableFeatures.").lower() for each in named(TableFeatures)}
     assert known - listed == {"timestampwithouttimezone", "timestampnanos", "varianttypepreview"}
-    assert KEPT | {"timestampNtz"} == arrow_writer.ALLOWED
+    assert KEPT | {"timestampNtz"} == protocol.ALLOWED
 
 
 def named(features: type) -> list[str]:
