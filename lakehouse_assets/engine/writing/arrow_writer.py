@@ -82,7 +82,7 @@ class ArrowWriter:
                 _merge(table, settled.rows, met.held, grain, where, said)
             else:
                 kept = meeting_rows.without(met.every, settled.changed, grain)
-                anew = pa.concat_tables([kept, _fitted(settled.rows, table).cast(kept.schema)])
+                anew = pa.concat_tables([kept, _fitted(settled.rows, table)], promote_options="default")
                 _replace(table, anew, meeting_rows.parts(table, anew, ""), said)
 
         instead = partial(self._spark.merge, rows, grain, where, precedence, statement, transaction)

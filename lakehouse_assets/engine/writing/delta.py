@@ -166,7 +166,7 @@ def read(
     Read lazily by Spark; of what should be `few` rows, and is, by this process now. `parts` are the partitions that the
     condition names, where it names nothing else.
     """
-    if few and (found := near_reading.read(spark, lake, key, where, parts, slices, version)) is not None:
+    if few and (found := near_reading.read(spark, lake, key, where, slices, version, parts)) is not None:
         return found
     reader = spark.read.format("delta")
     if version is not None:

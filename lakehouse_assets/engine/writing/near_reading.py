@@ -25,11 +25,14 @@ def read(
     lake: Lake,
     key: str,
     where: str,
-    parts: Collection[Partition] | None,
     slices: Iterable[Slice] | None,
     version: int | None,
+    parts: Collection[Partition] | None = None,
 ) -> DataFrame | None:
-    """A table, pruned; None where it is more than a Spark server takes by value."""
+    """A table, pruned; None where it is more than a Spark server takes by value.
+
+    `parts` are the partitions that the condition names, where it names nothing else.
+    """
     table = lake.open_at(key, version)
     if table is None:
         return None
