@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from lakehouse_assets.engine.grids import DAILY, HOURLY
 from lakehouse_assets.engine.history.ledger import Statement
 from lakehouse_assets.engine.history.position import Slice
-from lakehouse_assets.engine.writing import delta, near_reading
+from lakehouse_assets.engine.writing import delta, near_reading, small_files
 from lakehouse_assets.engine.writing.spark_writer import SparkWriter
 from lakehouse_assets_tests.engine.lab import Lab, sale
 
@@ -59,6 +59,20 @@ def test_values_of_every_type_are_those_that_spark_reads(written: Lab, where: st
     assert shown(near) == shown(far) != []
 
 
+@pytest.mark.parametrize("days", [[1], [1, 2]])
+def test_values_of_every_type_are_also_those_of_files_that_are_read_whole(written: Lab, monkeypatch, days: list[int]):
+    """And no query reads them."""
+    monkeypatch.setattr(small_files, "FEWEST", 1)
+    monkeypatch.setattr(near_reading, "QueryBuilder", None)
+    parts, key = [date(2017, 3, day) for day in days], written.gold.key
+
+    near = near_reading.read(written.spark, written.lake, key, DAILY.where(parts), None, None, parts)
+    far = delta.read(written.spark, written.lake, key, where=DAILY.where(parts))
+
+    assert near.schema == far.schema
+    assert shown(near) == shown(far) != []
+
+
 def test_records_between_coordinates_and_as_of_a_version(lab: Lab):
     """What an increment and a rebuild ask for."""
     lab.send(*map(sale, range(6))).land()
@@ -84,13 +98,15 @@ def test_what_is_more_than_a_server_takes_by_value_is_left_to_spark(written: Lab
     assert near_reading.read(written.spark, written.lake, "gold/no/table", "", None, None) is None
 
 
-def test_hours_are_pruned_by_their_text(lab: Lab):
+def test_hours_are_pruned_by_their_text(lab: Lab, monkeypatch):
     """The physical column of hours is a text in Dagster's own form."""
     frame = lab.spark.createDataFrame([("2017-03-01-05:00", 1), ("2017-03-01-06:00", 2)], "event_hour string, n int")
     target = delta.Target(lab.spark, lab.lake, lab.gold.key)
     target.create(frame.schema, by=HOURLY.columns)
     SparkWriter(target).replace(frame, "TRUE", Statement("increment", "run"))
 
-    found = near_reading.read(lab.spark, lab.lake, lab.gold.key, HOURLY.where(["2017-03-01-06:00"]), None, None)
+    parts = ["2017-03-01-06:00"]
+    monkeypatch.setattr(small_files, "FEWEST", 1)
+    found = near_reading.read(lab.spark, lab.lake, lab.gold.key, HOURLY.where(parts), None, None, parts)
 
     assert [(row["event_hour"], row["n"]) for row in found.collect()] == [("2017-03-01-06:00", 2)]
