@@ -19,6 +19,7 @@ from lakehouse_assets.engine.history.ledger import Commit, Ledger
 
 _READERS: Final = 8
 _MOST_BYTES: Final = 64 * 2**20
+"""Of rows of small files that a lake keeps."""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.engine.history.position import Slice
-from lakehouse_assets.engine.writing import small_files
+from lakehouse_assets.engine.writing import arrow_writer, small_files
 from lakehouse_assets_tests.engine import expectation
 from lakehouse_assets_tests.engine.expectation import Sent
 from lakehouse_assets_tests.engine.lab import EVENT_TIME_MS, WAIT_SECONDS, WRITERS, Lab, sale
@@ -118,6 +118,21 @@ def hold_for(topic: Topic, plan) -> None:
     assert silver_of(lab) == expectation.silver(topic.sent)
     assert gold_of(lab) == expectation.revenue(topic.sent)
     assert held(lab) == by_spark_at_once(topic)
+
+
+def test_a_merge_that_has_read_its_partitions_whole_writes_them_anew(services, spark, monkeypatch):
+    """Nobody looks for the rows again: those that meet, those that stay and those of a new day are all there once."""
+    monkeypatch.setattr(small_files, "FEWEST", 1)
+    monkeypatch.setattr(arrow_writer, "_merge", None)
+    lab = Lab(services, spark).create_topic().written_by("run")
+    lab.send(sale(1), sale(2)).ingest()
+
+    lab.send(sale(1), sale(3), sale(4, date="2017-03-09")).ingest()
+
+    rows = {row["TransactionNo"]: row for row in lab.rows(lab.silver.key)}
+    assert len(lab.rows(lab.silver.key)) == len(rows) == 4
+    assert {name: len(row["losers"]) for name, row in rows.items()} == {"1": 1, "2": 0, "3": 0, "4": 0}
+    assert lab.lake.open(lab.silver.key).history(1)[0]["operation"] == "WRITE"
 
 
 @settings(max_examples=3, phases=[Phase.generate], derandomize=True)
