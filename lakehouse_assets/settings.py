@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """A dropped file younger than this is left to settle; S3 states times in seconds, so never less than one."""
     run_budget_seconds: float = Field(default=200.0, gt=0)
     """A run that takes in what comes ends after this long, and the next one goes on."""
+    outage_seconds: float = Field(default=20.0, ge=0)
+    """So long a run waits for a broker or a store that does not answer, before it leaves it to the next one."""
     commit_interval_seconds: float = Field(default=0.0, ge=0)
     """Least time between two batches of a source: fewer and larger commits, for tables that need not be so fresh."""
     news_interval_seconds: float = Field(default=5.0, ge=0)

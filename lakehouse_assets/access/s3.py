@@ -43,6 +43,11 @@ def found() -> dict[str, str]:
     return {name: value for name, value in names.items() if value}
 
 
+def patience(seconds: float) -> dict[str, str]:
+    """Options of delta-rs for who waits so long for a store that does not answer; without them it is 2 to 10 s."""
+    return {"max_retries": "1000", "retry_timeout": f"{seconds:g}s", "backoff_config.max_backoff": "500ms"}
+
+
 @cache
 def _chain() -> Any:
     """What renews the keys by itself; looked for once, which can take a second where there are none."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from lakehouse_assets.access import s3
 from lakehouse_assets.engine.history.lake import FIRST_LOOK, Lake, Read, commits, newest
 from lakehouse_assets.engine.history.ledger import Commit, Ledger
 
@@ -64,6 +65,10 @@ class StandingLake(Lake):
     _read: dict[tuple[str, int, str], Future[Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _files: Files = field(default_factory=Files, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+
+    def storage_options(self) -> dict[str, str]:
+        """A run waits for a store that starts anew."""
+        return super().storage_options() | s3.patience(self.settings.outage_seconds)
 
     def open(self, key: str) -> DeltaTable | None:
         """The table as it was at the first look."""

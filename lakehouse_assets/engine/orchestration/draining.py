@@ -1,13 +1,15 @@
 """A run's one step: batch after batch of a source through all of its tables, until nothing is left or its time is up.
 
-A table that refuses a batch holds itself, and what lives on it finds nothing new; the others go on. Anything else that
-goes wrong ends the run with its batch: the next one begins with a session of its own. A run in which a table failed or
-refused ends as failed.
+A table that refuses a batch holds itself, and what lives on it finds nothing new; the others go on. A broker or a store
+that does not answer is waited for, and the batch is planned anew. Anything else that goes wrong ends the run with its
+batch: the next one begins with a session of its own. A run in which a table failed or refused ends as failed.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetCheckEvaluation, Failure, MetadataValue, OpExecutionContext
 
+from lakehouse_assets.engine import outages
 from lakehouse_assets.engine.flow import levels, sources
 from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.history.lake import Lake
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from lakehouse_assets.engine.history.holds import Hold
     from lakehouse_assets.engine.kinds.source import SourceTable
 
+TROUBLED_SECONDS = 5.0
+"""So long a run that must end tells of what it has done: the reconciler tells the rest while the next one works."""
 Outcome = Done | None | Exception
 """What became of a table's batch; None where there was nothing for it."""
 
@@ -53,7 +58,9 @@ class Drain:
     recorded: Mapping[str, Hold] = field(default_factory=dict)
     """The holds as of the last look."""
     away: bool = False
-    """Whether the source or the store was away at the last look."""
+    """Whether the source or the store was away for too long."""
+    outages: Counter[str] = field(default_factory=Counter)
+    """By table: how many it has met since its last commit."""
 
     def __post_init__(self) -> None:
         self.siblings = Siblings(self.engine)
@@ -84,7 +91,7 @@ class Drain:
         finally:
             self.tidying.end()
             self.siblings.end()
-        yield from self.news.last()
+        yield from self.news.last(TROUBLED_SECONDS if self._must_end else math.inf)
         if self.failed:
             raise self._failure()
 
@@ -106,13 +113,17 @@ class Drain:
 
     def _next(self) -> Work | None:
         """What there is for tables that are not held; nothing while the source or the store is away."""
-        try:
-            self._rest()
-            return self._look()
-        except UnavailableError as error:
-            self.away = True
-            self.context.log.warning(f"The run ends here, the next one goes on: {error}")
-            return None
+        until = time.monotonic() + self.engine.settings.outage_seconds
+        while True:
+            try:
+                self._rest()
+                return self._look()
+            except UnavailableError as error:
+                if error.is_absence or time.monotonic() >= until:
+                    self.away = True
+                    self.context.log.warning(f"The run ends here, the next one goes on: {error}")
+                    return None
+            time.sleep(outages.AGAIN_SECONDS)
 
     def _rest(self) -> None:
         """Lets records gather, as long as the settings say; clocks that differ cost no more than that."""
@@ -138,7 +149,7 @@ class Drain:
         )
 
     def _batch(self, work: Work) -> Iterator[AssetCheckEvaluation]:
-        """One batch through every table: those whose upstream failed find nothing new."""
+        """One batch through every table: those whose upstream failed find nothing new; as far as services answer."""
         settings = self.engine.settings
         batch, recorded = Batch(work.slices, datetime.now(UTC)), self.recorded
         few = self.source.reader(settings).records(work.slices) <= settings.few_records
@@ -147,6 +158,9 @@ class Drain:
             tasks = [partial(self._tried, table=table, batch=batch) for table in ready]
             for table, outcome in zip(ready, self.siblings.each(tasks, together=few), strict=True):
                 yield from self._told(table, outcome, recorded.get(table.key))
+            if any(table.key in self.outages for table in ready):
+                time.sleep(outages.AGAIN_SECONDS)
+                break
         self.engine.handed.clear()
 
     def _is_held(self, table: Table, recorded: Hold | None) -> bool:
@@ -164,15 +178,20 @@ class Drain:
 
     def _committed(self, engine: Engine, table: Table, batch: Batch) -> Done | None:
         began = time.monotonic()
-        with holding.recording(engine.lake, table, engine.run_id):
+        with holding.recording(engine.lake, table, engine.run_id, lambda error: not self._is_waited_out(table, error)):
             publication = in_turn(engine.lake, table, lambda: table.increment(engine, batch))
             committed = None if publication is None else self.door.commit(engine.spark, engine.lake, publication)
         return None if committed is None else Done(*committed, time.monotonic() - began)
 
     def _told(self, table: Table, outcome: Outcome, recorded: Hold | None) -> Iterator[AssetCheckEvaluation]:
         if isinstance(outcome, Exception):
-            yield from self._refused(table, outcome)
+            if self._is_waited_out(table, outcome):
+                self.outages[table.key] += 1
+                self.context.log.warning(f"{table.key} is planned anew once it answers: {outcome}")
+            else:
+                yield from self._refused(table, outcome)
             return
+        self.outages.pop(table.key, None)
         if outcome is not None:
             self._hand_on(outcome.publication)
             self.engine.lake.forward(table.key, table.quarantine)
@@ -181,6 +200,9 @@ class Drain:
         if recorded is not None:
             holds.clear(self.engine.settings, table.key)
             yield from hold_checks.verdicts(table, self.tables, None)
+
+    def _is_waited_out(self, table: Table, error: Exception) -> bool:
+        return outages.is_outage(error) and self.outages[table.key] < outages.MOST_IN_A_ROW
 
     def _hand_on(self, publication: Publication) -> None:
         """Records of the source, all of them new, need not be read again by what is made from them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -82,14 +82,18 @@ def shown(settings: Settings, hold: Hold) -> str:
     return f"{hold.table} is held since {hold.since}: {hold.reason}"
 
 
+def _always(_: Exception) -> bool:
+    return True
+
+
 @contextmanager
-def recording(lake: Lake, table: Table, run_id: str) -> Iterator[None]:
-    """Plans or writes a batch of a table; what ends it is recorded as the table's hold, and raised on."""
+def recording(lake: Lake, table: Table, run_id: str, counts: Callable[[Exception], bool] = _always) -> Iterator[None]:
+    """Plans or writes a batch of a table; what ends it, where it `counts`, is recorded as its hold, and raised on."""
     seen = {key: lake.version(key) for key in _releasing(table)}
     try:
         yield
     except Exception as error:
-        if not _is_told_elsewhere(table, error):
+        if counts(error) and not _is_told_elsewhere(table, error):
             with contextlib.suppress(UnavailableError):
                 record(lake.settings, table, run_id, error, seen)
         raise

@@ -7,6 +7,7 @@ told when a run dies is told by the reconciler.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -87,6 +88,8 @@ class News:
     """By table."""
     unjudged: dict[str, Audit] = field(default_factory=dict)
     """By table: what its next verdicts are of."""
+    tables: dict[str, Table] = field(default_factory=dict)
+    """By key: those that were committed to."""
     began: float = field(default_factory=time.monotonic)
     told_at: float = field(default_factory=time.monotonic)
     _in_hand: Iterator[Said] | None = None
@@ -107,6 +110,7 @@ class News:
     def add(self, done: Done) -> None:
         """One more commit."""
         key, audit = done.publication.table.key, done.publication.audit
+        self.tables[key] = done.publication.table
         self.untold[key] = self.untold[key].then(done) if key in self.untold else done
         self.unjudged[key] = together([self.unjudged[key], audit]) if key in self.unjudged else audit
 
@@ -127,10 +131,15 @@ class News:
             self._take(self._looks_at_the_end)
         yield from self._slice()
 
-    def last(self) -> Iterator[AssetCheckEvaluation]:
-        """Tells all that there is, at the end of a run."""
-        while self.left:
+    def last(self, seconds: float = math.inf) -> Iterator[AssetCheckEvaluation]:
+        """Tells all that there is, at the end of a run; of what takes longer than so many seconds only the verdicts."""
+        until = time.monotonic() + seconds
+        while self.left and time.monotonic() < until:
             yield from self.at_leisure()
+        self._in_hand, self.untold = None, {}
+        for key, audit in [*self.unjudged.items()]:
+            yield from self._verdicts(self.tables[key], audit)
+        self.unjudged.clear()
 
     def log(self) -> None:
         """Logs the days that changed, and nothing else."""

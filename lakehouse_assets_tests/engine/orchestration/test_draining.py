@@ -10,13 +10,16 @@ from itertools import pairwise
 import pytest
 from dagster import DagsterEventType, DagsterInstance, RunRequest
 
+from lakehouse_assets.engine.history import holds
 from lakehouse_assets.engine.orchestration import news, pipeline_log
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.news import News
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
+from lakehouse_assets.engine.outages import MOST_IN_A_ROW
+from lakehouse_assets.engine.sources.kafka_source import KafkaSource
 from lakehouse_assets.engine.spark import SparkConnect
 from lakehouse_assets.engine.writing import delta, publication
-from lakehouse_assets.errors import LakehouseError
+from lakehouse_assets.errors import LakehouseError, UnavailableError
 from lakehouse_assets_tests.engine.lab import Lab, sale
 from lakehouse_assets_tests.jobs import tick
 
@@ -53,6 +56,10 @@ def run(lab: Lab, instance: DagsterInstance):
 
 def increments(lab: Lab, key: str) -> int:
     return sum(each.statement is not None and each.statement.kind == "increment" for each in lab.lake.commits(key))
+
+
+def held(lab: Lab) -> set[str]:
+    return {table.key for table in lab.tables if table.key in holds.read(lab.settings, table.key)}
 
 
 def counted(instance: DagsterInstance, run_id: str) -> Counter[str]:
@@ -200,6 +207,75 @@ def test_what_is_no_refusal_ends_the_run_with_its_batch(lab: Lab, instance, monk
         (each["table"], each["message"]) for each in lines if (each["run"], each["event"]) == (failed.run_id, "failed")
     ]
     assert told == [(lab.silver.key, "the store: is away. Wait.")]
+
+
+NO_ANSWER = "Generic S3 error: Error performing PUT: HTTP error: error sending request: Connection refused"
+
+
+@pytest.mark.parametrize("layer", ["bronze", "silver"])
+def test_a_store_that_does_not_answer_for_a_moment_is_waited_for(lab: Lab, instance, monkeypatch, layer):
+    """The batch is planned anew by the same run; nobody is held, and nothing has failed."""
+    lab.send(*map(sale, range(4)))
+    real, met = publication._write, []
+
+    def restarting(writer, batch):
+        if batch.table.layer == layer and len(met) < 3:
+            met.append(batch.table.key)
+            raise OSError(NO_ANSWER)
+        real(writer, batch)
+
+    monkeypatch.setattr(publication, "_write", restarting)
+    done = run(lab, instance)
+
+    assert done.success
+    assert len(met) == 3
+    assert lab.coordinates(lab.silver.key) == [(0, offset) for offset in range(4)]
+    assert held(lab) == set()
+    assert "failed" not in {
+        json.loads(line)["event"]
+        for line in pipeline_log.path(lab.settings).read_text().splitlines()
+        if done.run_id in line
+    }
+
+
+def test_a_store_that_never_answers_one_table_is_a_failure_of_that_table(lab: Lab, instance, monkeypatch):
+    """After some tries, so that a run ends and the table waits longer and longer."""
+    lab.send(sale(1))
+    met = []
+
+    def away(writer, batch):
+        met.append(batch.table.key)
+        raise OSError(NO_ANSWER)
+
+    monkeypatch.setattr(publication, "_write", away)
+    failed = run(lab, instance)
+
+    assert not failed.success
+    assert met == [lab.bronze.key] * (MOST_IN_A_ROW + 1)
+    assert holds.read(lab.settings)[lab.bronze.key].temporary
+
+
+def test_a_broker_that_is_away_for_longer_ends_the_run_and_not_what_it_has_done(lab: Lab, instance, monkeypatch):
+    """Silver and gold come to where bronze is meanwhile."""
+    monkeypatch.setenv("LAKEHOUSE_OUTAGE_SECONDS", "0.5")
+    lab.send(*map(sale, range(6)))
+    real = KafkaSource.read_few
+
+    def gone(self, spark, slices):
+        if slices[0].start >= 2:
+            monkeypatch.setattr(KafkaSource, "plan", silent)
+            raise UnavailableError("no answer", where="the broker", do="Wait")
+        return real(self, spark, slices)
+
+    def silent(self, ledger):
+        raise UnavailableError("no answer", where="the broker", do="Wait")
+
+    monkeypatch.setattr(KafkaSource, "read_few", gone)
+    done = run(lab, instance)
+
+    assert done.success
+    assert [increments(lab, table.key) for table in lab.tables] == [1, 1, 1]
+    assert held(lab) == set()
 
 
 def test_a_run_ends_when_its_time_is_up_and_the_next_one_goes_on(lab: Lab, instance, monkeypatch):

@@ -125,6 +125,19 @@ def test_what_is_left_at_the_end_of_a_run_is_told_whole(instance):
     assert (len(reader.days("t")), reader.verdict("t"), run.left) == (200, "passes", False)
 
 
+def test_a_run_that_must_end_tells_for_a_while_and_then_only_verdicts(instance):
+    """Those of every table, a failure among them: days that are left out are the reconciler's."""
+    reader, numbers = Reader(instance), range(1_000)
+    with told_to(reader):
+        run = run_of(reader)
+        run.add(committed("a", [f"{number:04d}" for number in numbers], broken=3))
+        run.add(committed("b", ["0001"]))
+        reader.hear(run.last(5.0))
+    assert 5.0 / EVENT_SECONDS <= len(reader.days("a")) < 1_000
+    assert reader.now <= 5.0 + SLICE_SECONDS + EVENT_SECONDS
+    assert (reader.verdict("a"), reader.verdict("b"), run.left) == ("fails", "passes", False)
+
+
 def test_a_run_that_is_cancelled_tells_its_days_and_looks_at_nothing(instance):
     """Neither at what is in hand nor at what came since: a look is a question to Spark."""
     reader, numbers = Reader(instance), range(200)
