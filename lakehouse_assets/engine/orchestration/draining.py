@@ -36,7 +36,10 @@ from lakehouse_assets.errors import BrokenContractError, UnavailableError
 if TYPE_CHECKING:
     from lakehouse_assets.engine.history.holds import Hold
     from lakehouse_assets.engine.kinds.source import SourceTable
+    from lakehouse_assets.settings import Settings
 
+LEAST_RECORDS = 1_000
+"""Of a batch after a run that failed, where there are as many."""
 TROUBLED_SECONDS = 5.0
 """So long a run that must end tells of what it has done: the reconciler tells the rest while the next one works."""
 Outcome = Done | None | Exception
@@ -55,10 +58,14 @@ class Drain:
     """All of the project."""
     failed: dict[str, Exception] = field(default_factory=dict)
     """By table."""
+    batches: int = 0
+    """So many has it worked through."""
     recorded: Mapping[str, Hold] = field(default_factory=dict)
     """The holds as of the last look."""
     away: bool = False
     """Whether the source or the store was away for too long."""
+    follows_a_failure: bool = False
+    """Whether an earlier run from here has failed: then its work comes first, and what is new in small pieces."""
     outages: Counter[str] = field(default_factory=Counter)
     """By table: how many it has met since its last commit."""
 
@@ -81,6 +88,9 @@ class Drain:
                 if (work := self._next()) is not None:
                     yield from self.news.due()
                     yield from self._batch(work)
+                    if not self.outages:
+                        self.follows_a_failure = self.follows_a_failure and self._is_interrupted(work)
+                        self.batches += 1
                 elif self.news.left:
                     yield from self.news.at_leisure()
                 else:
@@ -136,7 +146,7 @@ class Drain:
     def _look(self) -> Work | None:
         """Days that somebody rebuilds just now are left to that run."""
         self.engine.lake.forward()
-        instance, settings = self.context.instance, self.engine.settings
+        instance, settings = self.context.instance, self._settings
         self.recorded = holds.read(settings)
         return look(
             settings,
@@ -148,11 +158,19 @@ class Drain:
             lake=self.engine.lake,
         )
 
+    @property
+    def _settings(self) -> Settings:
+        """With small batches where larger ones may not get through."""
+        settings = self.engine.settings
+        most = min(settings.max_records_per_batch, max(settings.few_records, LEAST_RECORDS))
+        return settings.model_copy(update={"max_records_per_batch": most}) if self.follows_a_failure else settings
+
     def _batch(self, work: Work) -> Iterator[AssetCheckEvaluation]:
         """One batch through every table: those whose upstream failed find nothing new; as far as services answer."""
         settings = self.engine.settings
-        batch, recorded = Batch(work.slices, datetime.now(UTC)), self.recorded
-        few = self.source.reader(settings).records(work.slices) <= settings.few_records
+        slices = () if self._is_interrupted(work) else work.slices
+        batch, recorded = Batch(slices, datetime.now(UTC)), self.recorded
+        few = self.source.reader(settings).records(slices) <= settings.few_records
         for level in self.levels:
             ready = [table for table in level if not self._is_held(table, recorded.get(table.key))]
             tasks = [partial(self._tried, table=table, batch=batch) for table in ready]
@@ -162,6 +180,10 @@ class Drain:
                 time.sleep(outages.AGAIN_SECONDS)
                 break
         self.engine.handed.clear()
+
+    def _is_interrupted(self, work: Work) -> bool:
+        """Whether tables are behind because a run died: they come first, once."""
+        return self.follows_a_failure and work.is_behind and not self.batches
 
     def _is_held(self, table: Table, recorded: Hold | None) -> bool:
         if recorded is None or not holding.stands(self.engine.settings, table, recorded):

@@ -35,6 +35,8 @@ class Work:
 
     As long as it stays the same, a failure would repeat.
     """
+    is_behind: bool = False
+    """Whether a table has not taken in yet what the tables above it have."""
 
 
 def look(
@@ -67,7 +69,7 @@ def look(
             raise
     alone = {table.key for table in (source, *below(source, tables)) if table.sources == (source,)}
     own = {key: each for key, each in ledgers.items() if key in alone}
-    return Work(slices, _digest(own)) if slices or behind else None
+    return Work(slices, _digest(own), behind) if slices or behind else None
 
 
 def _known(tables: Sequence[Table]) -> dict[Table, None]:

@@ -83,6 +83,7 @@ def _step(source: "SourceTable", tables: Sequence[Table]) -> OpDefinition:
                 spark.interrupt(run_id)
             engine = engine_of(context, spark)
             engine = replace(engine, lake=StandingLake(engine.settings))
-            yield from Drain(context, engine, delta, source, tuple(tables)).run()
+            failed_before = bool(config.dead_runs)
+            yield from Drain(context, engine, delta, source, tuple(tables), follows_a_failure=failed_before).run()
 
     return increments

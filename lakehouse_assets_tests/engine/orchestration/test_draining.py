@@ -11,7 +11,7 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance, RunRequest
 
 from lakehouse_assets.engine.history import holds
-from lakehouse_assets.engine.orchestration import news, pipeline_log
+from lakehouse_assets.engine.orchestration import draining, news, pipeline_log
 from lakehouse_assets.engine.orchestration.io_manager import DeltaIOManager
 from lakehouse_assets.engine.orchestration.news import News
 from lakehouse_assets.engine.orchestration.pipelines import increment_job
@@ -207,6 +207,36 @@ def test_what_is_no_refusal_ends_the_run_with_its_batch(lab: Lab, instance, monk
         (each["table"], each["message"]) for each in lines if (each["run"], each["event"]) == (failed.run_id, "failed")
     ]
     assert told == [(lab.silver.key, "the store: is away. Wait.")]
+
+
+def test_after_a_run_that_failed_its_work_comes_first_and_then_a_small_batch(lab: Lab, instance, monkeypatch):
+    """What did not get through once is not made larger by what came meanwhile."""
+    monkeypatch.setattr(draining, "LEAST_RECORDS", 3)
+    for name, value in {"MAX_RECORDS_PER_BATCH": "100", "FEW_RECORDS": "0", "RETRY_BASE_SECONDS": "0.001"}.items():
+        monkeypatch.setenv(f"LAKEHOUSE_{name}", value)
+    real, written = publication._write, []
+
+    def dying(writer, batch):
+        if batch.table.layer == "silver" and "died" not in written:
+            written.append("died")
+            raise LakehouseError("is away", where="the store", do="Wait")
+        if batch.table.layer != "gold":
+            written.append((batch.table.layer, batch.rows.count()))
+        real(writer, batch)
+
+    lab.send(*map(sale, range(10)))
+    with monkeypatch.context() as patch:
+        patch.setattr(publication, "_write", dying)
+        assert not run(lab, instance).success
+        lab.send(*map(sale, range(10, 20)))
+        lab.until(
+            lambda: isinstance(tick(instance, lab.settings, lab.bronze, lab.tables, datetime.now(UTC)), RunRequest)
+        )
+        assert run(lab, instance).success
+
+    assert written[:2] == [("bronze", 10), "died"]
+    assert written[2:] == [("silver", 10), ("bronze", 3), ("silver", 3), ("bronze", 7), ("silver", 7)]
+    assert lab.coordinates(lab.silver.key) == [(0, offset) for offset in range(20)]
 
 
 NO_ANSWER = "Generic S3 error: Error performing PUT: HTTP error: error sending request: Connection refused"
