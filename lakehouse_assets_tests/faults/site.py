@@ -23,6 +23,7 @@ from lakehouse_assets.engine.orchestration.progress import snapshot
 from lakehouse_assets.errors import UnavailableError
 from lakehouse_assets.services.stack import Stack
 from lakehouse_assets.settings import Settings, load
+from lakehouse_assets_tests.faults import repeats
 from lakehouse_assets_tests.oracle.check import Report, check
 from lakehouse_assets_tests.oracle.reading import SOURCES
 from lakehouse_assets_tests.oracle.stock import Stock, assert_stock
@@ -134,6 +135,7 @@ class Site:
         for table in TABLES:
             if isinstance(table, EventTable):
                 self.stock(table)
+        repeats.account_for(self.settings, TOPIC, self.manifest)
         return check({key: f"{root}/{key}" for key in SOURCES}, [self.manifest], self.storage_options)
 
     def stock(self, table: EventTable) -> Stock:

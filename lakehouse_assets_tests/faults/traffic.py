@@ -19,7 +19,9 @@ from lakehouse_assets.demo.transactions import Lines
 from lakehouse_assets.settings import load
 from lakehouse_assets_tests.faults.site import Site
 
-STOP_SECONDS = 60
+STOP_SECONDS = 90
+LAST_SECONDS = 60.0
+"""So long it waits for reports of what it sent last: a broker that was just killed has to start."""
 
 
 def sampled(every: int) -> Lines:
@@ -44,6 +46,7 @@ def flowing(site: Site, rate: float, every: int) -> Iterator[None]:
 def main() -> None:
     """Send until interrupted."""
     manifest, rate, every = sys.argv[1:]
+    producer.INTERRUPTED_FLUSH_SECONDS = LAST_SECONDS  # type: ignore[misc]
     with suppress(KeyboardInterrupt):
         producer.trickle(load(), sampled(int(every)), float(rate), seed=7, manifest=Path(manifest))
 
