@@ -158,9 +158,14 @@ def _descend(
 
 
 def may_be_a_record(error: PySparkException) -> bool:
-    """Whether a single record can have caused it: not an error of the plan, the connection or a service."""
+    """Whether a single record can have caused it: not an error of the plan, the connection or a service.
+
+    Records are evaluated by the server: what the client says of itself, such as that its session is gone, is none.
+    """
     said = str(error)
-    if isinstance(error, AnalysisException) or (type(error) is SparkConnectGrpcException and not _JAVA.search(said)):
+    if not isinstance(error, SparkConnectGrpcException) or isinstance(error, AnalysisException):
+        return False
+    if type(error) is SparkConnectGrpcException and not _JAVA.search(said):
         return False
     return not any(word in said for word in _OF_SERVICES)
 

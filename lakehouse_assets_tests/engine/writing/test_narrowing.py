@@ -13,7 +13,8 @@ import pyspark.sql.functions as F
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyspark.errors.exceptions.connect import NumberFormatException, SparkConnectGrpcException
+from pyspark.errors import PySparkRuntimeError
+from pyspark.errors.exceptions.connect import NumberFormatException, SparkConnectException, SparkConnectGrpcException
 from pyspark.sql import Column, DataFrame
 
 from lakehouse_assets.engine.history.position import Slice, halve, without
@@ -80,6 +81,8 @@ def test_a_fault_of_the_code_sets_nothing_aside():
     [
         SparkConnectGrpcException("UNAVAILABLE: connection reset"),
         narrowing.AnalysisException("no such column"),
+        SparkConnectException(errorClass="NO_ACTIVE_SESSION", messageParameters={}),
+        PySparkRuntimeError(errorClass="RESPONSE_ALREADY_RECEIVED", messageParameters={"error_type": "UNAVAILABLE"}),
         NumberFormatException("Job aborted: software.amazon.awssdk.core.exception.SdkClientException: no route"),
     ],
 )
