@@ -8,7 +8,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
@@ -19,7 +19,7 @@ from lakehouse_assets.engine.orchestration import pipeline_log
 from lakehouse_assets.engine.orchestration.workers.messages import ask
 from lakehouse_assets.errors import ServiceError
 from lakehouse_assets.services.dagster import Dagster
-from lakehouse_assets_tests.faults.site import Site
+from lakehouse_assets_tests.faults.site import Site, until
 from lakehouse_assets_tests.faults.traffic import flowing
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -67,14 +67,6 @@ def commits(site: Site, since: float, until: float) -> list[float]:
     return sorted(each for each in times if since <= each <= until)
 
 
-def seconds_until(condition: Callable[[], bool], most: float) -> float:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < most, "it never caught up"
-        time.sleep(0.5)
-    return time.monotonic() - began
-
-
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_kills_of_any_process_every_twelve_seconds(site: Site, seed: int, capsys):
     """The oracle counts each record once; the tables are never still for long, and whole again soon after."""
@@ -83,8 +75,9 @@ def test_kills_of_any_process_every_twelve_seconds(site: Site, seed: int, capsys
     began = time.time()
     with flowing(site, RATE, EVERY):
         killed = [*storm(site, random.Random(seed), time.monotonic() + SECONDS)]
-    last = time.time()
-    caught_up = seconds_until(site._caught_up, 600)
+        last = time.time()
+    until(site._caught_up, 600, "every table to catch up", poll_seconds=0.5)
+    caught_up = time.time() - last
     made = commits(site, began, last)
     longest = max(newer - older for older, newer in pairwise([began, *made, last]))
     with capsys.disabled():
